@@ -1,0 +1,1 @@
+"""Packet captures to TCP states, and what went wrong."""

@@ -1,0 +1,1 @@
+"""Results to words: console, JSON, CSV, Markdown."""

@@ -1,0 +1,1 @@
+"""Packets and flows to segments and transitions."""
