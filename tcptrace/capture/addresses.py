@@ -24,16 +24,16 @@ def hash_words(family: int, a: int, b: int, c: int, d: int) -> int:
 
 def intern(addresses: Addresses, family: int, a: int, b: int, c: int, d: int) -> int:
     """The id of an address, new or known. The caller keeps `slots` at most half full."""
-    words, slots, count = addresses.words, addresses.slots, addresses.count
+    words, slots, used = addresses.words, addresses.slots, addresses.used
     mask = len(slots) - 1
     slot = hash_words(family, a, b, c, d) & mask
     while slots[slot] != 0:
         row = (slots[slot] - 1) * WIDTH
         known = words[row] == family and words[row + 1] == a and words[row + 2] == b
         if known and words[row + 3] == c and words[row + 4] == d:
-            return slots[slot] - 1
+            return int(slots[slot]) - 1
         slot = (slot + 1) & mask
-    new = int(count[0])
+    new = int(used[0])
     row = new * WIDTH
     words[row] = family
     words[row + 1] = a
@@ -41,7 +41,7 @@ def intern(addresses: Addresses, family: int, a: int, b: int, c: int, d: int) ->
     words[row + 3] = c
     words[row + 4] = d
     slots[slot] = new + 1
-    count[0] = new + 1
+    used[0] = new + 1
     return new
 
 
@@ -49,7 +49,7 @@ def rehash(addresses: Addresses) -> None:
     """Fill empty `slots` (after growth) from `words`."""
     words, slots = addresses.words, addresses.slots
     mask = len(slots) - 1
-    for new in range(int(addresses.count[0])):
+    for new in range(int(addresses.used[0])):
         row = new * WIDTH
         slot = hash_words(words[row], words[row + 1], words[row + 2], words[row + 3], words[row + 4]) & mask
         while slots[slot] != 0:

@@ -1,0 +1,28 @@
+"""What is known of a capture as a whole, once it has been read."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class CaptureSummary:
+    """One capture: what it is, how much of it was read, and what was not TCP."""
+
+    path: str
+    format: str
+    """`pcap`, `pcapng`, `tcpdump text`, ...; with compression named: `pcap, gzip`."""
+    link_types: list[str] = field(default_factory=list)
+    """Names of the link types met, in order of appearance, e.g. `EN10MB`."""
+    interfaces: list[str] = field(default_factory=list)
+    """Names of the interfaces, by the number Packets.interface uses; "" for a nameless one."""
+    frames: int = 0
+    tcp_frames: int = 0
+    start_ns: int | None = None
+    end_ns: int | None = None
+    dated: bool = True
+    """False: tcpdump text without dates; times count from 1970-01-01."""
+    truncated: bool = False
+    """The file ends, or is damaged, before its end."""
+    problems: list[str] = field(default_factory=list)
+    """What a user should know of the reading: damage and where, how much was lost."""
+    other_frames: dict[str, int] = field(default_factory=dict)
+    """Frames without a TCP row by what they were: `UDP`, `ARP`, `later fragment`, `ethertype 0x88cc (unknown)`."""
