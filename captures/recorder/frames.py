@@ -1,0 +1,72 @@
+"""Ethernet frames as bytes: just enough to lose one, forge one, or tag one on a wire."""
+
+import struct
+from dataclasses import dataclass
+
+FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
+ETHERNET = 14
+IPV4 = b"\x08\x00"
+MACS = 12
+DOT1Q, DOT1AD = 0x8100, 0x88A8
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A TCP segment in an untagged Ethernet frame over IPv4."""
+
+    frame: bytes
+
+    @property
+    def tcp(self) -> int:
+        return ETHERNET + (self.frame[ETHERNET] & 0x0F) * 4
+
+    @property
+    def flags(self) -> int:
+        return self.frame[self.tcp + 13] & (FIN | SYN | RST | ACK)
+
+    @property
+    def len_bytes(self) -> int:
+        total = int.from_bytes(self.frame[ETHERNET + 2 : ETHERNET + 4])
+        return total - (self.tcp - ETHERNET) - (self.frame[self.tcp + 12] >> 4) * 4
+
+    @property
+    def next_seq(self) -> int:
+        seq = int.from_bytes(self.frame[self.tcp + 4 : self.tcp + 8])
+        return (seq + self.len_bytes + bool(self.flags & SYN) + bool(self.flags & FIN)) & 0xFFFFFFFF
+
+    def forged_reset(self, seq_shift: int) -> bytes:
+        """A bare RST in this segment's sender's name, `seq_shift` beyond its next sequence number."""
+        macs = self.frame[:MACS]
+        addresses = self.frame[ETHERNET + 12 : ETHERNET + 20]
+        ports = self.frame[self.tcp : self.tcp + 4]
+        seq = (self.next_seq + seq_shift) & 0xFFFFFFFF
+        tcp = bytearray(ports + struct.pack("!IIBBHHH", seq, 0, 5 << 4, RST, 0, 0, 0))
+        tcp[16:18] = checksum(addresses + struct.pack("!HH", 6, len(tcp)) + tcp)
+        ip = bytearray(struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0x1234, 0, 255, 6, 0) + addresses)
+        ip[10:12] = checksum(ip)
+        return macs + IPV4 + bytes(ip) + bytes(tcp)
+
+
+def segment(frame: bytes) -> Segment | None:
+    """The frame's TCP segment, or None when it has none."""
+    is_tcp = frame[MACS:ETHERNET] == IPV4 and frame[ETHERNET + 9] == 6
+    return Segment(frame) if is_tcp else None
+
+
+def checksum(data: bytes | bytearray) -> bytes:
+    """The Internet checksum (RFC 1071)."""
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return (~total & 0xFFFF).to_bytes(2)
+
+
+def tagged(frame: bytes, *tags: tuple[int, int]) -> bytes:
+    """The frame with VLAN tags (TPID, VLAN id), outermost first (IEEE 802.1Q)."""
+    return frame[:MACS] + b"".join(struct.pack("!HH", *tag) for tag in tags) + frame[MACS:]
+
+
+def untagged(frame: bytes) -> bytes:
+    while int.from_bytes(frame[MACS : MACS + 2]) in (DOT1Q, DOT1AD):
+        frame = frame[:MACS] + frame[MACS + 4 :]
+    return frame
