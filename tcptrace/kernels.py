@@ -25,7 +25,20 @@ from typing import Any
 
 import numpy as np
 
-KERNEL_MODULES = ("tcptrace.capture.addresses",)
+KERNEL_MODULES = (
+    "tcptrace.capture.addresses",
+    "tcptrace.capture.words",
+    "tcptrace.capture.walk_pcap",
+    "tcptrace.capture.walk_pcapng",
+    "tcptrace.capture.walk_erf",
+    "tcptrace.flows",
+    "tcptrace.tcp.sequence",
+    "tcptrace.tcp.endpoint_rows",
+    "tcptrace.tcp.transition_log",
+    "tcptrace.tcp.holes",
+    "tcptrace.tcp.segment_events",
+    "tcptrace.tcp.segment_pass",
+)
 """In order of their imports: a module may call kernels of those before it."""
 
 Notice = Callable[[str], None]
@@ -47,7 +60,7 @@ class Kernels:
         if self.compiled:
             return table
         if isinstance(table, tuple):
-            return type(table)(*(memoryview(array) for array in table))
+            return type(table)(*(self.view(column) for column in table))
         return memoryview(table)
 
     def view_bytes(self, buffer: bytes | bytearray | memoryview) -> Any:

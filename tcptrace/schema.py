@@ -18,6 +18,7 @@ NO_TIME = -(2**63)
 SACK_BLOCKS_MAX = 4
 """A segment's 40 bytes of options hold at most four blocks (RFC 2018 section 3)."""
 
+U8 = npt.NDArray[np.uint8]
 I8 = npt.NDArray[np.int8]
 I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
@@ -45,6 +46,18 @@ class Records(NamedTuple):
     time_ns: Annotated[I64, Column("ns", "time of capture since the epoch; NO_TIME when not recorded")]
     interface: Annotated[I32, Column("", "index into the capture's interfaces")]
     link_type: Annotated[I32, Column("", "LINKTYPE_ number of the interface")]
+
+
+class SectionInterfaces(NamedTuple):
+    """The interfaces of one pcapng section, as its packet blocks number them, and how their clocks tick."""
+
+    interface: Annotated[I32, Column("", "index into the capture's interfaces")]
+    link_type: Annotated[I32, Column("", "LINKTYPE_ number")]
+    snap_len: Annotated[I64, Column("bytes", "most bytes kept of a frame")]
+    tick_ns: Annotated[I64, Column("ns", "a tick's length; 0 when shorter than 1 ns, or a power of two")]
+    half_ticks: Annotated[I64, Column("", "half the ticks of 1 ns, decimal ticks shorter than that; else 0")]
+    binary_digits: Annotated[I64, Column("", "a tick is 2**-n seconds; -1 for decimal ticks")]
+    shift_ns: Annotated[I64, Column("ns", "added to every time")]
 
 
 class Addresses(NamedTuple):
@@ -89,6 +102,39 @@ class Packets(NamedTuple):
     sack: Annotated[I64, Column("", "SACK blocks: left and right edge, raw", per_row=2 * SACK_BLOCKS_MAX)]
 
 
+class FlowRows(NamedTuple):
+    """The flows of one capture while it is read; columns differ in length."""
+
+    rows: Annotated[I64, Column("", "one row a flow, fields as tcptrace.flows names them", per_row=11)]
+    slots: Annotated[I32, Column("", "hash table of flow number + 1 by tuple; 0 is empty")]
+    used: Annotated[I64, Column("", "one value: how many flows there are")]
+
+
+class EndpointRows(NamedTuple):
+    """Both endpoints of every flow while a capture is read; columns differ in length."""
+
+    wide: Annotated[I64, Column("", "fields as tcptrace.tcp.endpoint_rows names them", per_row=7)]
+    narrow: Annotated[I32, Column("", "fields as tcptrace.tcp.endpoint_rows names them", per_row=6)]
+    used: Annotated[I64, Column("", "one value: for how many flows endpoints are set up")]
+
+
+class Log(NamedTuple):
+    """The transitions of one chunk as kernels write them, with what it takes to make them."""
+
+    flow: Annotated[I64, Column("", "as in Transitions")]
+    frame: Annotated[I64, Column("", "as in Transitions")]
+    time_ns: Annotated[I64, Column("ns", "as in Transitions")]
+    side: Annotated[I8, Column("", "0 the side that sent the flow's first frame, 1 the other")]
+    from_state: Annotated[I8, Column("", "as in Transitions")]
+    to_state: Annotated[I8, Column("", "as in Transitions")]
+    event: Annotated[I8, Column("", "as in Transitions")]
+    inferred: Annotated[I8, Column("", "as in Transitions")]
+    unexpected: Annotated[I8, Column("", "as in Transitions")]
+    used: Annotated[I64, Column("", "one value: how many rows are written")]
+    next_states: Annotated[I8, Column("", "the state table, as tcptrace.tcp.endpoint.next_states() gives it")]
+    endpoints: EndpointRows
+
+
 class Segments(NamedTuple):
     """Interpretation, row for row beside Packets."""
 
@@ -104,13 +150,14 @@ class Transitions(NamedTuple):
 
     capture: Annotated[I32, Column("", "index into the captures")]
     flow: Annotated[I64, Column("", "number of the flow in its capture")]
-    frame: Annotated[I64, Column("", "frame that told of the change; for a timer the last frame before it; 0 for none")]
+    frame: Annotated[I64, Column("", "frame that told of the change; 0 for a timer")]
     time_ns: Annotated[I64, Column("ns", "when; NO_TIME when unknown")]
     side: Annotated[I8, Column("", "whose state: 0 client, 1 server")]
     from_state: Annotated[I8, Column("", "state before, index into STATES")]
     to_state: Annotated[I8, Column("", "state after, index into STATES")]
     event: Annotated[I8, Column("", "what happened, index into EVENTS")]
     inferred: Annotated[I8, Column("", "1: not seen but concluded (a receipt, a timer)")]
+    unexpected: Annotated[I8, Column("", "1: no sound endpoint does this in this state; the state stays")]
 
 
 class Flows(NamedTuple):

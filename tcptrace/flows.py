@@ -1,0 +1,154 @@
+"""Which flow a segment belongs to, numbered as tshark's `tcp.stream` (a kernel module).
+
+A flow is one lifetime of one 4-tuple. `slots` is an open-addressing hash table from the tuple to
+its newest flow; a flow row holds WIDTH values, named below. Side 0 is the sender of the flow's
+first frame, side 1 the other; who is client is decided when the whole flow is known.
+
+A SYN begins a new lifetime when its sequence number is not the one this side started with, or
+when the old lifetime saw a FIN or RST (Wireshark 4.0, packet-tcp.c, dissect_tcp).
+"""
+
+from tcptrace.schema import FlowRows, Packets
+
+KEY_0 = 0  # address number << 16 | port of side 0
+KEY_1 = 1
+BASE_0 = 2  # raw sequence number side 0 started from: its SYN's, else one before its first; -1 unknown
+BASE_1 = 3
+FRAMES_0 = 4
+FRAMES_1 = 5
+START_NS = 6
+END_NS = 7
+SEEN = 8  # bits below, those of side 1 shifted by SIDE_SHIFT
+PREVIOUS = 9  # the lifetime before this one on the same tuple, -1 for none
+HANDSHAKE_ACK_NS = 10  # when the SYN's sender acknowledged the SYN-ACK; NO_TIME before
+WIDTH = 11
+
+SEEN_SYN = 1
+SEEN_SYN_ACK = 2
+SEEN_FIN = 4
+SEEN_RST = 8
+SEEN_LATER = 16  # a segment that is neither SYN nor RST
+SIDE_SHIFT = 8
+
+FIN = 1
+SYN = 2
+RST = 4
+ACK = 16
+
+NO_TIME = -(2**63)
+_MULTIPLIER = 0x5BD1E995
+_MASK_31 = 0x7FFFFFFF
+
+
+def hash_tuple(low: int, high: int) -> int:
+    """A 31-bit hash of the two ends of a tuple, the smaller key first."""
+    h = (low * _MULTIPLIER ^ (low >> 31)) & _MASK_31
+    h = ((h ^ (h >> 15) ^ high) * _MULTIPLIER ^ (high >> 31)) & _MASK_31
+    return h ^ (h >> 13)
+
+
+def find_slot(flows: FlowRows, low: int, high: int) -> int:
+    """The slot of a tuple: the one that holds it, or the empty one where it belongs."""
+    rows, slots = flows.rows, flows.slots
+    mask = len(slots) - 1
+    slot = hash_tuple(low, high) & mask
+    while slots[slot] != 0:
+        row = (slots[slot] - 1) * WIDTH
+        a, b = rows[row + KEY_0], rows[row + KEY_1]
+        if (a == low and b == high) or (a == high and b == low):
+            break
+        slot = (slot + 1) & mask
+    return slot
+
+
+def rehash(flows: FlowRows) -> None:
+    """Fill empty `slots` (after growth) from `rows`; of one tuple's lifetimes the newest stays."""
+    rows, slots = flows.rows, flows.slots
+    for flow in range(int(flows.used[0])):
+        a, b = rows[flow * WIDTH + KEY_0], rows[flow * WIDTH + KEY_1]
+        slots[find_slot(flows, min(a, b), max(a, b))] = flow + 1
+
+
+def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, time_ns: int) -> int:
+    """A new flow row in a slot; the flow that held the slot is its PREVIOUS."""
+    rows, slots = flows.rows, flows.slots
+    flow = int(flows.used[0])
+    row = flow * WIDTH
+    rows[row + KEY_0] = src_key
+    rows[row + KEY_1] = dst_key
+    rows[row + BASE_0] = -1
+    rows[row + BASE_1] = -1
+    rows[row + FRAMES_0] = 0
+    rows[row + FRAMES_1] = 0
+    rows[row + START_NS] = time_ns
+    rows[row + END_NS] = time_ns
+    rows[row + SEEN] = 0
+    rows[row + PREVIOUS] = slots[slot] - 1
+    rows[row + HANDSHAKE_ACK_NS] = NO_TIME
+    slots[slot] = flow + 1
+    flows.used[0] = flow + 1
+    return flow
+
+
+def starts_lifetime(flows: FlowRows, flow: int, side: int, seq: int) -> bool:
+    """Whether a bare SYN of `side` belongs to a new lifetime of the flow's tuple."""
+    rows = flows.rows
+    base = rows[flow * WIDTH + BASE_0 + side]
+    seen = rows[flow * WIDTH + SEEN]
+    ended = (seen | seen >> SIDE_SHIFT) & (SEEN_FIN | SEEN_RST)
+    return base >= 0 and (base != seq or ended != 0)
+
+
+def note_segment(flows: FlowRows, flow: int, side: int, flags: int, seq: int, ack: int, time_ns: int) -> None:
+    """Keep what a flow row keeps of one segment."""
+    rows = flows.rows
+    row = flow * WIDTH
+    rows[row + FRAMES_0 + side] += 1
+    if time_ns != NO_TIME:
+        if rows[row + START_NS] == NO_TIME or time_ns < rows[row + START_NS]:
+            rows[row + START_NS] = time_ns
+        if time_ns > rows[row + END_NS]:
+            rows[row + END_NS] = time_ns
+    if flags < 0:
+        return
+    if rows[row + BASE_0 + side] < 0 and seq >= 0:
+        rows[row + BASE_0 + side] = seq if flags & SYN else (seq - 1) & 0xFFFFFFFF
+    if rows[row + BASE_1 - side] < 0 and flags & ACK:
+        rows[row + BASE_1 - side] = (ack - 1) & 0xFFFFFFFF
+    if flags & RST:
+        bit = SEEN_RST
+    elif flags & SYN:
+        bit = SEEN_SYN_ACK if flags & ACK else SEEN_SYN
+    else:
+        bit = SEEN_LATER | (SEEN_FIN if flags & FIN else 0)
+    rows[row + SEEN] |= bit << (SIDE_SHIFT * side)
+
+
+def assign(packets: Packets, count: int, flows: FlowRows, flow_of: object, side_of: object) -> None:
+    """Give each of `count` rows its flow and side (-1: too little of the header is there).
+
+    The caller has room for `count` further flows and keeps `slots` at most half full.
+    """
+    src, sport, dst, dport = packets.src, packets.sport, packets.dst, packets.dport
+    flags_of, seq_of, ack_of, time_of, quoted = packets.flags, packets.seq, packets.ack, packets.time_ns, packets.quoted
+    rows, slots = flows.rows, flows.slots
+    for i in range(count):
+        flags, seq = flags_of[i], seq_of[i]
+        if flags < 0 and seq < 0:
+            flow_of[i] = -1
+            side_of[i] = -1
+            continue
+        src_key = src[i] << 16 | sport[i]
+        dst_key = dst[i] << 16 | dport[i]
+        slot = find_slot(flows, min(src_key, dst_key), max(src_key, dst_key))
+        flow = slots[slot] - 1
+        if flow < 0:
+            flow = begin_flow(flows, slot, src_key, dst_key, time_of[i])
+        side = 0 if rows[flow * WIDTH + KEY_0] == src_key else 1
+        if flags & (SYN | ACK) == SYN and flags > 0 and quoted[i] == 0 and starts_lifetime(flows, flow, side, seq):
+            flow = begin_flow(flows, slot, src_key, dst_key, time_of[i])
+            side = 0
+        if quoted[i] == 0:
+            note_segment(flows, flow, side, flags, seq, ack_of[i], time_of[i])
+        flow_of[i] = flow
+        side_of[i] = side

@@ -1,0 +1,103 @@
+"""The table of flows, once a capture has been read: who is client, how it went, how it ended."""
+
+import numpy as np
+import numpy.typing as npt
+
+from tcptrace import flows as f
+from tcptrace.schema import CLOSES, I8, I64, UNKNOWN, Flows, Transitions
+from tcptrace.tcp import endpoint_rows as e
+from tcptrace.tcp.tracker import Tracker
+
+PORT_MASK = 0xFFFF
+
+
+def client_sides(tracker: Tracker) -> tuple[I8, npt.NDArray[np.bool_]]:
+    """For every flow number the side that is the client, and whether that is a guess.
+
+    A SYN tells, else a SYN-ACK; of two SYNs the first frame's sender is the client. Midstream the
+    server is the end that takes part in more flows of the capture, then the one with the lower
+    port, then the one that did not speak first.
+    """
+    rows = tracker.flows.rows[: tracker.flow_count * f.WIDTH].reshape(-1, f.WIDTH)
+    seen_0, seen_1 = rows[:, f.SEEN], rows[:, f.SEEN] >> f.SIDE_SHIFT
+    client = np.zeros(len(rows), np.int8)
+    answered = (seen_0 & f.SEEN_SYN_ACK > 0) & (seen_0 & f.SEEN_SYN == 0) & (seen_1 & f.SEEN_SYN_ACK == 0)
+    client[answered | ((seen_1 & f.SEEN_SYN > 0) & (seen_0 & f.SEEN_SYN == 0))] = 1
+    handshake = f.SEEN_SYN | f.SEEN_SYN_ACK
+    guessed = (seen_0 | seen_1) & handshake == 0
+    if guessed.any():
+        client[guessed] = _guess(rows, guessed)
+    return client, guessed
+
+
+def _guess(rows: I64, guessed: npt.NDArray[np.bool_]) -> I8:
+    ends, count = np.unique(rows[:, [f.KEY_0, f.KEY_1]], return_counts=True)
+    key_0, key_1 = rows[guessed, f.KEY_0], rows[guessed, f.KEY_1]
+    many_0, many_1 = count[np.searchsorted(ends, key_0)], count[np.searchsorted(ends, key_1)]
+    lower = (key_0 & PORT_MASK) < (key_1 & PORT_MASK)
+    return np.where(many_0 == many_1, lower, many_0 > many_1).astype(np.int8)
+
+
+def flow_table(tracker: Tracker, client: I8, guessed: npt.NDArray[np.bool_]) -> Flows:
+    """One row a flow that has frames of its own (numbers of quoted headers are left out)."""
+    count = tracker.flow_count
+    rows = tracker.flows.rows[: count * f.WIDTH].reshape(-1, f.WIDTH)
+    kept = np.flatnonzero((rows[:, f.FRAMES_0] + rows[:, f.FRAMES_1]) > 0)
+    rows = rows[kept]
+    first = client[kept].astype(np.int64)
+    clients, servers = kept * 2 + first, kept * 2 + 1 - first
+    wide = tracker.endpoints.wide[: count * 2 * e.WIDE].reshape(-1, e.WIDE)
+    narrow = tracker.endpoints.narrow[: count * 2 * e.NARROW].reshape(-1, e.NARROW)
+    index = np.arange(len(kept))
+
+    def of(field: int, side: I64) -> I64:
+        return rows[index, field + side]
+
+    syn_ns, syn_ack_ns = wide[clients, e.HANDSHAKE_NS], wide[servers, e.HANDSHAKE_NS]
+    ack_ns = rows[:, f.HANDSHAKE_ACK_NS]
+    closed_by, close = _endings(narrow[clients, e.NOTES], narrow[servers, e.NOTES])
+    client_key, server_key = of(f.KEY_0, first), of(f.KEY_0, 1 - first)
+    return Flows(
+        capture=np.zeros(len(kept), np.int32),
+        flow=kept,
+        client=(client_key >> 16).astype(np.int32),
+        client_port=(client_key & PORT_MASK).astype(np.int32),
+        server=(server_key >> 16).astype(np.int32),
+        server_port=(server_key & PORT_MASK).astype(np.int32),
+        midstream=guessed[kept].astype(np.int8),
+        start_ns=rows[:, f.START_NS].copy(),
+        end_ns=rows[:, f.END_NS].copy(),
+        client_frames=of(f.FRAMES_0, first),
+        server_frames=of(f.FRAMES_0, 1 - first),
+        client_payload_bytes=wide[clients, e.PAYLOAD],
+        server_payload_bytes=wide[servers, e.PAYLOAD],
+        client_state=narrow[clients, e.STATE].astype(np.int8),
+        server_state=narrow[servers, e.STATE].astype(np.int8),
+        handshake_total_ns=_elapsed(syn_ns, ack_ns),
+        syn_to_synack_ns=_elapsed(syn_ns, syn_ack_ns),
+        synack_to_ack_ns=_elapsed(syn_ack_ns, ack_ns),
+        closed_by=closed_by,
+        close=close,
+    )
+
+
+def _elapsed(start_ns: I64, end_ns: I64) -> I64:
+    known = (start_ns != f.NO_TIME) & (end_ns != f.NO_TIME) & (end_ns >= start_ns)
+    return np.where(known, end_ns - np.where(known, start_ns, 0), UNKNOWN)
+
+
+def _endings(client_notes: npt.NDArray[np.int32], server_notes: npt.NDArray[np.int32]) -> tuple[I8, I8]:
+    """closed_by and close: who sent the first FIN (both: neither had the other's), else whose RST ended it.
+
+    CLOSED_BY is in the order that makes `both` the sum of `client` and `server`.
+    """
+    by_fin = (client_notes & e.NOTE_CLOSED_FIRST > 0) + 2 * (server_notes & e.NOTE_CLOSED_FIRST > 0)
+    by_reset = (client_notes & e.NOTE_RESET > 0) + 2 * (server_notes & e.NOTE_RESET > 0)
+    close = np.where(by_reset > 0, CLOSES.index("rst"), np.where(by_fin > 0, CLOSES.index("fin"), 0))
+    return np.where(by_fin > 0, by_fin, by_reset).astype(np.int8), close.astype(np.int8)
+
+
+def transition_table(tracker: Tracker, client: I8) -> Transitions:
+    """All transitions by flow, sides named by client and server."""
+    found = tracker.transitions()
+    return found._replace(side=found.side ^ client[found.flow])

@@ -1,0 +1,16 @@
+"""Sequence arithmetic, in one place (a kernel module).
+
+A 32-bit number from the wire becomes a 64-bit position in its direction's stream, the one
+nearest to a position already known (RFC 9293 section 3.4, without its modular comparisons).
+Positions start one cycle up, so that none is negative; -1 stays free for "unknown".
+"""
+
+CYCLE = 2**32
+_HALF = 2**31
+
+
+def unwrap(number: int, near: int) -> int:
+    """The position of a raw number that lies nearest to position `near` (-1: none is known yet)."""
+    if near < 0:
+        return number + CYCLE
+    return near + ((number - near + _HALF) & 0xFFFFFFFF) - _HALF
