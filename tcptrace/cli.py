@@ -1,0 +1,157 @@
+"""The commands: options in, a report out. There is no logic here that the library does not offer."""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tcptrace.analysis import Analysis
+from tcptrace.analysis import analyze as analyze_capture
+from tcptrace.analysis import packets as read_packets
+from tcptrace.analysis import timeline as read_timeline
+from tcptrace.errors import CaptureError, UsageError
+from tcptrace.report.failure import tell
+from tcptrace.report.formats import Format, report
+from tcptrace.report.output import open_output
+from tcptrace.report.progress import reading
+from tcptrace.report.view import View
+from tcptrace.selection import Selection
+from tcptrace.times import parse_time
+
+app = typer.Typer(
+    name="tcptrace",
+    help="Read packet captures and rebuild the TCP state of both endpoints of every connection over time.",
+    epilog="Begin with: tcptrace analyze capture.pcap",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+CAPTURE = "A pcap or pcapng file, plain or compressed (gzip, zstd, lz4, xz), text printed by tcpdump, or - for stdin."
+TIME = "2024-05-01T14:03:11, seconds since the epoch, or 14:03:11 on the day the capture begins."
+
+Capture = Annotated[str, typer.Argument(metavar="CAPTURE", help=CAPTURE, show_default=False)]
+Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE...", help=CAPTURE, show_default=False)]
+FormatOption = Annotated[Format, typer.Option("--format", help="How the result is written.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, all or nothing.")]
+Flow = Annotated[int | None, typer.Option(min=0, metavar="N", help="Only the flow of this number.")]
+OneFlow = Annotated[int, typer.Option("--flow", min=0, metavar="N", help="The flow's number.", show_default=False)]
+Host = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only flows of this address, at either end.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, metavar="PORT", help="Only flows of this port.")]
+Since = Annotated[str | None, typer.Option(metavar="TIME", help=f"Nothing before TIME: {TIME}")]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Nothing after TIME.")]
+Utc = Annotated[bool, typer.Option("--utc", help="Times in UTC, shown and given, instead of local time.")]
+Top = Annotated[int, typer.Option(min=1, metavar="N", help="Flows that a table shows of each capture.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Sequence numbers in the table as on the wire, not relative.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="Without colour; NO_COLOR in the environment does the same.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="The result only, without progress and notes.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"tcptrace {version('tcptrace')}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")]
+
+
+@app.callback()
+def tcptrace(version: Version = False) -> None:
+    """Read packet captures and rebuild the TCP state of both endpoints of every connection over time."""
+
+
+@app.command(epilog="Example: tcptrace analyze client.pcap server.pcap.gz --host 10.0.0.1")
+def analyze(
+    captures: Captures,
+    format: FormatOption = Format.TABLE,
+    output: Output = None,
+    flow: Flow = None,
+    host: Host = None,
+    port: Port = None,
+    since: Since = None,
+    until: Until = None,
+    utc: Utc = False,
+    top: Top = View.top,
+    no_color: NoColor = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show each capture, its flows, their states at both ends, and how they closed."""
+    selection = _selection(flow, host, port, since, until, utc)
+    failed: list[CaptureError] = []
+    analyses = _analyses(captures, selection, quiet, failed)
+    first = next(analyses, None)
+    if first is not None:
+        with open_output(output, captures) as out:
+            report(format).write_analyses(chain([first], analyses), out, _view(output, no_color, utc=utc, top=top))
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command(epilog="Example: tcptrace timeline client.pcap --flow 0")
+def timeline(
+    capture: Capture,
+    flow: OneFlow,
+    format: FormatOption = Format.TABLE,
+    output: Output = None,
+    raw: Raw = False,
+    utc: Utc = False,
+    no_color: NoColor = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show one flow as a ladder: every segment between the states of its two ends."""
+    with reading(capture, quiet=quiet) as notice:
+        result = read_timeline(capture, flow, notice=notice)
+    with open_output(output, [capture]) as out:
+        report(format).write_timeline(result, out, _view(output, no_color, utc=utc, raw=raw))
+
+
+@app.command(epilog="Example: tcptrace packets client.pcap --flow 0 --format csv -o flow0.csv")
+def packets(
+    capture: Capture,
+    format: FormatOption = Format.TABLE,
+    output: Output = None,
+    flow: Flow = None,
+    host: Host = None,
+    port: Port = None,
+    since: Since = None,
+    until: Until = None,
+    raw: Raw = False,
+    utc: Utc = False,
+    no_color: NoColor = False,
+    quiet: Quiet = False,
+) -> None:
+    """List every TCP frame with the flow it belongs to."""
+    selection = _selection(flow, host, port, since, until, utc)
+    with reading(capture, quiet=quiet or output is None) as notice, open_output(output, [capture]) as out:
+        chunks = read_packets(capture, selection, notice=notice)
+        report(format).write_packets(capture, chunks, out, _view(output, no_color, utc=utc, raw=raw))
+
+
+def _analyses(captures: list[str], selection: Selection, quiet: bool, failed: list[CaptureError]) -> Iterator[Analysis]:
+    """Each capture that can be read; of the others the user is told, and `failed` keeps the error."""
+    if captures.count("-") > 1:
+        raise UsageError("-: standard input can be read only once")
+    for path in captures:
+        try:
+            with reading(path, quiet=quiet) as notice:
+                analysis = analyze_capture(path, selection=selection, notice=notice)
+        except CaptureError as error:
+            tell(error)
+            failed.append(error)
+        else:
+            yield analysis
+
+
+def _selection(
+    flow: int | None, host: str | None, port: int | None, since: str | None, until: str | None, utc: bool
+) -> Selection:
+    first, last = (None if text is None else parse_time(text, utc=utc) for text in (since, until))
+    return Selection(flow=flow, host=host, port=port, since=first, until=last)
+
+
+def _view(output: Path | None, no_color: bool, *, utc: bool, top: int = View.top, raw: bool = False) -> View:
+    return View(utc=utc, top=top, raw=raw, color=output is None and not no_color)

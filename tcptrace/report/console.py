@@ -1,0 +1,101 @@
+"""Reports for people: a summary and the table of flows, the ladder of one flow, packets line by line."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TextIO
+
+import numpy as np
+
+from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.summary import CaptureSummary
+from tcptrace.report.flow_table import write_flow_table
+from tcptrace.report.ladder import write_ladder
+from tcptrace.report.outcome import most_telling, outcomes, tally
+from tcptrace.report.packet_columns import Chunk
+from tcptrace.report.packet_lines import write_packet_lines
+from tcptrace.report.terminal import Piece, Screen
+from tcptrace.report.units import count, duration, moment, time_of_day
+from tcptrace.report.view import View
+from tcptrace.rows import chosen, of_capture
+from tcptrace.schema import Flows
+
+if TYPE_CHECKING:
+    from tcptrace.analysis import Analysis, Timeline
+
+LABEL = 12
+"""Columns of the labels at the left of a summary."""
+
+
+def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> None:
+    """Each capture as soon as it has been read: what it is, its most telling flows, what became of all."""
+    screen = Screen.on(out, color=view.color)
+    first = True
+    for analysis in analyses:
+        for capture, (summary, book) in enumerate(zip(analysis.summaries, analysis.books, strict=True)):
+            if not first:
+                screen.line()
+            first = False
+            flows = of_capture(analysis.flow_table, capture)
+            write_summary(screen, summary, len(flows.flow), utc=view.utc)
+            write_flows(screen, flows, book, top=view.top)
+            out.flush()
+
+
+def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:
+    """One flow as a ladder: every segment between the states of its two ends."""
+    write_ladder(Screen.on(out, color=view.color), timeline, view)
+
+
+def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -> None:
+    """One line a TCP frame."""
+    write_packet_lines(Screen.on(out, color=view.color), chunks, view)
+
+
+def write_summary(screen: Screen, summary: CaptureSummary, flows: int, *, utc: bool) -> None:
+    """What a capture is, in a line a question."""
+    screen.line(Piece(summary.path, "title"))
+    _fact(screen, "format", ", ".join([summary.format, *summary.link_types]))
+    _fact(screen, "time", _time(summary, utc))
+    _fact(screen, "TCP", f"{count(summary.tcp_frames, 'frame')} in {count(flows, 'flow')}")
+    others = sorted(summary.other_frames.items(), key=lambda item: -item[1])
+    if others:
+        _fact(screen, "other", ", ".join(f"{number:,} {name}" for name, number in others))
+    if any(summary.interfaces):
+        _fact(screen, "interfaces", ", ".join(name or "(no name)" for name in summary.interfaces))
+    for problem in summary.problems or ["the file ends before its end"] * summary.truncated:
+        _fact(screen, "warning", problem, "odd")
+
+
+def write_flows(screen: Screen, flows: Flows, book: AddressBook, *, top: int) -> None:
+    """The `top` most telling flows as a table, and a line that counts all."""
+    total = len(flows.flow)
+    if total == 0:
+        return
+    rank = outcomes(flows)
+    shown = most_telling(flows, rank, top)
+    screen.line()
+    write_flow_table(screen, chosen(flows, shown), rank[shown], book)
+    if total > len(shown):
+        screen.line(Piece(f"… and {count(total - len(shown), 'more flow')}: --top, --format csv", "dim"))
+    screen.line()
+    parts: list[Piece] = [Piece(f"{count(total, 'flow')}: ", "title")]
+    for outcome, number in tally(rank):
+        parts += [Piece(f"{number:,} {outcome.counted}", outcome.style), Piece(", ")]
+    screen.line(*parts[:-1])
+    if midstream := int(np.count_nonzero(flows.midstream)):
+        text = f"{count(midstream, 'flow')} began before the capture: which end is the client is a guess"
+        screen.paragraph(text, style="dim")
+
+
+def _fact(screen: Screen, label: str, text: str, style: str = "") -> None:
+    screen.paragraph(text, label=Piece(f"  {label}".ljust(LABEL) + "  ", style or "dim"), style=style)
+
+
+def _time(summary: CaptureSummary, utc: bool) -> str:
+    """`2,048 frames in 1.042 s from 2024-05-01 14:03:11.250 CEST`."""
+    frames = count(summary.frames, "frame")
+    if summary.start_ns is None or summary.end_ns is None:
+        return f"{frames}, no time" if summary.frames else frames
+    start = (
+        moment(summary.start_ns, utc=utc) if summary.dated else time_of_day(summary.start_ns, utc=True) + ", no date"
+    )
+    return f"{frames} in {duration(summary.end_ns - summary.start_ns)} from {start}"

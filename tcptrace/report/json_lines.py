@@ -1,0 +1,35 @@
+"""JSON Lines: one flow, segment or packet a line."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TextIO
+
+import orjson
+
+from tcptrace.analysis_json import Json
+from tcptrace.report.json_report import analysis_batches, packet_batches, timeline_batches
+from tcptrace.report.packet_columns import Chunk
+from tcptrace.report.view import View
+
+if TYPE_CHECKING:
+    from tcptrace.analysis import Analysis, Timeline
+
+
+def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> None:
+    """One flow a line, `capture` counting the captures from 0."""
+    _write_lines(out, analysis_batches(analyses))
+
+
+def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:
+    """One segment a line."""
+    _write_lines(out, timeline_batches(timeline))
+
+
+def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -> None:
+    """One TCP frame a line."""
+    _write_lines(out, packet_batches(chunks))
+
+
+def _write_lines(out: TextIO, batches: Iterable[list[Json]]) -> None:
+    out.flush()
+    for batch in batches:
+        out.buffer.write(b"".join(orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in batch))

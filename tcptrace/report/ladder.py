@@ -1,0 +1,146 @@
+"""One flow as a ladder: every segment between the states of its two ends."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice, zip_longest
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tcptrace.report.flow_table import STATE_TEXTS
+from tcptrace.report.outcome import OUTCOMES, close_cell, outcomes
+from tcptrace.report.segment_words import KIND_WIDTH, Segment, segments, told
+from tcptrace.report.steps import Step, first_states, flow_of, senders, steps
+from tcptrace.report.terminal import GAP, Piece, Screen, text_width, widest
+from tcptrace.report.units import duration, milliseconds, moment, size, time_of_day
+from tcptrace.report.view import View
+from tcptrace.schema import NO_TIME
+from tcptrace.tcp.endpoint import EVENTS
+
+if TYPE_CHECKING:
+    from tcptrace.analysis import Timeline
+
+ROOMY = 110
+"""Columns from which every segment's window is told; below, only one that begins, closes or opens."""
+
+MEASURED = 1000
+"""Rungs looked at to find the widths; later ones may be wider."""
+
+ARROWS = {"client": Piece("→", "client"), "server": Piece("←", "server")}
+NOTE = "(STATE): inferred, not seen at this point · STATE!: no sound endpoint does that here, the state stays"
+
+
+class Rung(NamedTuple):
+    """One segment or timer before it is laid out; states stand one below the other."""
+
+    frame: Piece
+    time: Piece
+    client: list[Piece]
+    arrow: Piece
+    segment: Piece
+    server: list[Piece]
+
+
+class Widths(NamedTuple):
+    """Columns each part of a rung takes."""
+
+    frame: int
+    time: int
+    client: int
+    segment: int
+    server: int
+
+
+def write_ladder(screen: Screen, timeline: "Timeline", view: View) -> None:
+    """A title, the rungs, and what the marks mean."""
+    _write_title(screen, timeline, utc=view.utc)
+    screen.line()
+    titles = [Piece(title, "dim") for title in ("frame", "ms", "client", "segment", "server")]
+    head = Rung(titles[0], titles[1], [titles[2]], Piece(" "), titles[3], [titles[4]])
+    rungs = chain([head], _rungs(timeline, view.raw, screen.width is None or screen.width >= ROOMY))
+    measured = list(islice(rungs, MEASURED))
+    widths = _widths(measured, screen.width)
+    for rung in chain(measured, rungs):
+        _write_rung(screen, rung, widths)
+    screen.line()
+    screen.paragraph(NOTE, style="dim")
+
+
+def _write_title(screen: Screen, timeline: "Timeline", *, utc: bool) -> None:
+    flow, table = flow_of(timeline), timeline.analysis.flow_table
+    client = timeline.book.endpoint(flow.client, flow.client_port)
+    server = timeline.book.endpoint(flow.server, flow.server_port)
+    outcome = OUTCOMES[int(outcomes(table)[0])]
+    facts = [f"{size(flow.client_payload_bytes)} + {size(flow.server_payload_bytes)} bytes"]
+    facts += [close_cell(outcome, flow.closed_by)]
+    if flow.start_ns != NO_TIME:
+        dated = timeline.summary.dated
+        start = moment(flow.start_ns, utc=utc) if dated else f"{time_of_day(flow.start_ns, utc=True)}, no date"
+        facts = [duration(flow.end_ns - flow.start_ns), *facts, f"from {start}"]
+    screen.paragraph(f"{client} → {server}", label=Piece(f"flow {flow.flow}   ", "title"), style="title")
+    screen.paragraph(", ".join(facts), label=Piece(" " * len(f"flow {flow.flow}   ")))
+    if flow.midstream:
+        screen.paragraph("began before the capture: which end is the client is a guess", style="odd")
+
+
+def _rungs(timeline: "Timeline", raw: bool, roomy: bool) -> Iterator[Rung]:
+    """The rungs in order; a side's first state stands beside the first segment."""
+    told_segments = segments(timeline.packets, timeline.segments, raw=raw)
+    senders_of, frames = senders(timeline), timeline.packets.frame.tolist()
+    start_ns = flow_of(timeline).start_ns
+    last: dict[str, Segment] = {}
+    first = [[Piece(f"({STATE_TEXTS[state]})", "dim")] if state else [] for state in first_states(timeline)]
+    for number, step in enumerate(steps(timeline)):
+        time = Piece("" if NO_TIME in (step.time_ns, start_ns) else milliseconds(step.time_ns - start_ns))
+        client, server = (_states(step, side) or first[side] * (number == 0) for side in (0, 1))
+        if step.row is None:
+            words = Piece(", ".join(EVENTS[change.event] for change in step.changes), "dim")
+            yield Rung(Piece(""), time, client, Piece("·", "dim"), words, server)
+            continue
+        sender, segment = senders_of[step.row], next(told_segments)
+        words = told(segment, None if roomy else last.get(sender))
+        last[sender] = segment
+        yield Rung(Piece(str(frames[step.row]), "dim"), time, client, ARROWS[sender], words, server)
+
+
+def _states(step: Step, side: int) -> list[Piece]:
+    return [_state(change) for change in step.changes if change.side == side]
+
+
+def _state(change: Any) -> Piece:
+    name = STATE_TEXTS[change.to_state]
+    if change.unexpected:
+        return Piece(f"{name}!", "odd")
+    return Piece(f"({name})", "dim") if change.inferred else Piece(name, "title")
+
+
+def _widths(rungs: Sequence[Rung], width: int | None) -> Widths:
+    """Wide enough for these rungs; on a screen the segment gets what the other columns leave."""
+    frame = widest(rung.frame.text for rung in rungs)
+    time = widest(rung.time.text for rung in rungs)
+    segment = widest(rung.segment.text for rung in rungs)
+    client = widest(piece.text for rung in rungs for piece in rung.client)
+    server = widest(piece.text for rung in rungs for piece in rung.server)
+    if width is not None:
+        left = width - frame - time - client - server - len("→") - 5 * len(GAP)
+        segment = min(segment, max(left, KIND_WIDTH + 12))
+    return Widths(frame, time, client, segment, server)
+
+
+def _write_rung(screen: Screen, rung: Rung, widths: Widths) -> None:
+    """One rung, on as many lines as its states and its segment's words need."""
+    text, style = rung.segment
+    words = [Piece(text, style)]
+    if screen.width is not None and text_width(text) > widths.segment:
+        hanging = " " * 2
+        words = [Piece(line, style) for line in textwrap.wrap(text, widths.segment, subsequent_indent=hanging)]
+    nothing = Piece("")
+    stacks = ([rung.frame], [rung.time], rung.client, [rung.arrow], words, rung.server)
+    for frame, time, client, arrow, segment, server in zip_longest(*stacks, fillvalue=nothing):
+        cells = (
+            frame.padded(widths.frame, right=True),
+            time.padded(widths.time, right=True),
+            client.padded(widths.client),
+            arrow.padded(len("→")),
+            segment.padded(widths.segment),
+            server,
+        )
+        screen.line(*(piece for cell in cells for piece in (cell, Piece(GAP))))

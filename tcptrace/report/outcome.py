@@ -1,0 +1,96 @@
+"""What became of a flow, in the few words a person looks for first."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tcptrace.schema import CLOSED_BY, CLOSES, I64, STATES, Flows
+
+Rows = npt.NDArray[np.bool_]
+
+
+class Outcome(NamedTuple):
+    """One way a flow can stand at the end of a capture."""
+
+    cell: str
+    """In the table of flows; `{by}` is who closed first."""
+    counted: str
+    """In the line that counts flows."""
+    style: str
+    holds: Callable[[Flows], Rows]
+
+
+def _in(states: npt.NDArray[np.int8], names: str) -> Rows:
+    rows: Rows = np.isin(states, [STATES.index(name) for name in names.split()])
+    return rows
+
+
+def _ended(flows: Flows, how: str) -> Rows:
+    rows: Rows = np.equal(flows.close, CLOSES.index(how))
+    return rows
+
+
+def _unanswered(flows: Flows) -> Rows:
+    rows: Rows = _in(flows.client_state, "SYN_SENT") & np.equal(flows.server_frames, 0)
+    return rows
+
+
+def _reset(flows: Flows) -> Rows:
+    return _ended(flows, "rst")
+
+
+def _unestablished(flows: Flows) -> Rows:
+    return _in(flows.client_state, "SYN_SENT SYN_RCVD") | _in(flows.server_state, "LISTEN SYN_SENT SYN_RCVD")
+
+
+def _half_closed(flows: Flows) -> Rows:
+    still_sends = _in(flows.client_state, "ESTABLISHED CLOSE_WAIT") | _in(flows.server_state, "ESTABLISHED CLOSE_WAIT")
+    return _ended(flows, "fin") & still_sends
+
+
+def _open(flows: Flows) -> Rows:
+    return _ended(flows, "none")
+
+
+def _closed(flows: Flows) -> Rows:
+    return _ended(flows, "fin")
+
+
+OUTCOMES = (
+    Outcome("no answer", "never answered", "bad", _unanswered),
+    Outcome("rst{by}", "reset", "bad", _reset),
+    Outcome("not opened", "never established", "bad", _unestablished),
+    Outcome("fin{by}, half", "half-closed", "odd", _half_closed),
+    Outcome("open", "open", "odd", _open),
+    Outcome("fin{by}", "closed by FIN", "good", _closed),
+)
+"""The first that holds; also in the order in which a person wants to see them."""
+
+
+def outcomes(flows: Flows) -> npt.NDArray[np.int64]:
+    """For every flow the index of its outcome."""
+    return np.select([outcome.holds(flows) for outcome in OUTCOMES], list(range(len(OUTCOMES)))).astype(np.int64)
+
+
+def close_cell(outcome: Outcome, closed_by: int) -> str:
+    """`rst by server`, `open`; who closed stands there when it is known."""
+    by = CLOSED_BY[closed_by]
+    return outcome.cell.format(by="" if by == "none" else f" by {by}")
+
+
+def most_telling(flows: Flows, rank: I64, top: int) -> I64:
+    """Rows of the `top` flows worth seeing first: abnormal ends, then the most bytes, then by number."""
+    count = len(rank)
+    if count <= top:
+        return np.arange(count)
+    carried = flows.client_payload_bytes + flows.server_payload_bytes
+    weight = rank << 48 | ((1 << 48) - 1 - np.minimum(carried, (1 << 48) - 1))
+    return np.argsort(weight, kind="stable")[:top]
+
+
+def tally(rank: I64) -> list[tuple[Outcome, int]]:
+    """How many flows ended which way, the good ends first; ends that did not occur are left out."""
+    numbers = np.bincount(rank, minlength=len(OUTCOMES)).tolist()
+    return [(outcome, number) for outcome, number in zip(OUTCOMES, numbers, strict=True) if number][::-1]

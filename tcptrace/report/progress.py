@@ -1,0 +1,56 @@
+"""A line on standard error while work takes over a second, gone when it is done."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tcptrace.kernels import Notice
+from tcptrace.report.terminal import printable
+from tcptrace.report.units import size
+
+PATIENCE_S = 1.0
+PERIOD_S = 0.5
+_ERASE = "\r\x1b[K"
+
+
+@contextmanager
+def reading(path: str, *, quiet: bool = False) -> Iterator[Notice]:
+    """Show that a capture is being read, on a terminal; yields how to tell the user something meanwhile."""
+    if quiet:
+        yield lambda text: None
+        return
+    if not sys.stderr.isatty():
+        yield lambda text: print(printable(text), file=sys.stderr)
+        return
+    done = threading.Event()
+    ticker = threading.Thread(target=_tick, args=(printable(path), done), daemon=True)
+    ticker.start()
+    try:
+        yield lambda text: print(f"{_ERASE}{printable(text)}", file=sys.stderr)
+    finally:
+        done.set()
+        ticker.join()
+
+
+def _tick(path: str, done: threading.Event) -> None:
+    began = time.monotonic()
+    if done.wait(PATIENCE_S):
+        return
+    while True:
+        text = f"reading {path}{_size(path)}, {time.monotonic() - began:.0f} s"
+        sys.stderr.write(f"{_ERASE}{text}")
+        sys.stderr.flush()
+        if done.wait(PERIOD_S):
+            sys.stderr.write(_ERASE)
+            sys.stderr.flush()
+            return
+
+
+def _size(path: str) -> str:
+    try:
+        return f" ({size(Path(path).stat().st_size)}B)"
+    except OSError:
+        return ""

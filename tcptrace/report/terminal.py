@@ -1,0 +1,94 @@
+"""Lines for a terminal or a pipe: safe text, colour by meaning, a width only where there is one."""
+
+import textwrap
+from collections.abc import Iterable
+from typing import NamedTuple, Self, TextIO
+
+from rich.cells import cell_len
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.style import Style
+
+GAP = "  "
+"""Between columns."""
+
+STYLES = {
+    "": Style.null(),
+    "title": Style(bold=True),
+    "dim": Style(dim=True),
+    "good": Style(color="green"),
+    "bad": Style(color="red"),
+    "odd": Style(color="yellow"),
+    "client": Style(color="cyan"),
+    "server": Style(color="magenta"),
+}
+"""What a style means; only the eight basic colours, which every terminal lets its user choose."""
+
+
+class Piece(NamedTuple):
+    """Text in one of STYLES."""
+
+    text: str
+    style: str = ""
+
+    def padded(self, width: int, *, right: bool = False) -> "Piece":
+        """Filled with spaces to a width, at the left to align it right."""
+        space = " " * (width - text_width(self.text))
+        return Piece(space + self.text if right else self.text + space, self.style)
+
+
+class Screen:
+    """A stream to write lines to; `width` is None in a pipe or a file, where a line may be of any length."""
+
+    def __init__(self, stream: TextIO, *, width: int | None = None, color: bool = False) -> None:
+        self.stream, self.width, self.color = stream, width, color
+
+    @classmethod
+    def on(cls, stream: TextIO, *, color: bool = True) -> Self:
+        """As wide and colourful as the stream is, and NO_COLOR and FORCE_COLOR allow."""
+        console = Console(file=stream)
+        colorful = color and console.color_system is not None and not console.no_color
+        return cls(stream, width=console.width if stream.isatty() else None, color=colorful)
+
+    def line(self, *pieces: Piece) -> None:
+        """Write one line. Text of any origin is safe here: control characters come out as escapes."""
+        texts = [printable(piece.text) for piece in pieces]
+        while texts and not texts[-1].strip():
+            texts.pop()
+        texts[-1:] = [text.rstrip() for text in texts[-1:]]
+        if self.color:
+            texts = [_colored(text, piece.style) for text, piece in zip(texts, pieces, strict=False)]
+        self.stream.write("".join(texts) + "\n")
+
+    def paragraph(self, text: str, *, label: Piece = Piece(""), style: str = "") -> None:  # noqa: B008  immutable
+        """Write text beside a label, wrapped to the width under its own first line."""
+        indent = text_width(label.text)
+        for number, line in enumerate(self.wrap(printable(text), indent)):
+            self.line(label if number == 0 else Piece(" " * indent), Piece(line, style))
+
+    def wrap(self, text: str, indent: int) -> list[str]:
+        """Text in lines that fit beside `indent` columns; one line where there is no width."""
+        if self.width is None:
+            return [text]
+        return textwrap.wrap(text, max(self.width - indent, 20), break_on_hyphens=False) or [""]
+
+
+def printable(text: str) -> str:
+    r"""Text without power over a terminal: `\x1b` for an escape, `\u202e` for a change of direction."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def text_width(text: str) -> int:
+    """Columns a text takes on a terminal."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def widest(texts: Iterable[str]) -> int:
+    """Columns the widest of some texts takes."""
+    return max(map(text_width, texts), default=0)
+
+
+def _colored(text: str, style: str) -> str:
+    return STYLES[style].render(text, color_system=ColorSystem.STANDARD)

@@ -1,0 +1,52 @@
+"""Rows of a table: some of them, or one after the other."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from tcptrace.schema import NO_TIME, UNKNOWN, Flows, Transitions
+
+T = TypeVar("T", bound=NamedTuple)
+C = TypeVar("C", Flows, Transitions)
+
+
+def part(table: T, start: int, stop: int) -> T:
+    """Rows start to stop - 1; nothing is copied."""
+    per_row = (len(array) // max(len(table[0]), 1) for array in table)
+    return type(table)(*(array[start * values : stop * values] for array, values in zip(table, per_row, strict=True)))
+
+
+def chosen(table: T, index: Any) -> T:
+    """The rows an index array selects, copied."""
+    rows = len(table[0])
+    if rows == 0:
+        return table
+    return type(table)(*(array.reshape(rows, -1)[index].ravel() for array in table))
+
+
+def joined(tables: Sequence[T]) -> T:
+    """The rows of several tables, one after the other."""
+    first, *others = tables
+    return type(first)(*(np.concatenate(columns) for columns in zip(*tables, strict=True))) if others else first
+
+
+def of_capture(table: C, capture: int) -> C:
+    """The rows of one capture, of a table ordered by capture; nothing is copied."""
+    start, stop = np.searchsorted(table.capture, (capture, capture + 1))
+    return part(table, int(start), int(stop))
+
+
+def records(table: NamedTuple) -> Iterator[Any]:
+    """Row after row of a table with one value a row: plain ints under the columns' names."""
+    return map(type(table)._make, zip(*(array.tolist() for array in table), strict=True))
+
+
+def known_time(time_ns: int) -> int | None:
+    """A time column's value, None for NO_TIME."""
+    return None if time_ns == NO_TIME else time_ns
+
+
+def known(value: int) -> int | None:
+    """An integer column's value, None for UNKNOWN."""
+    return None if value == UNKNOWN else value
