@@ -1,0 +1,91 @@
+"""Drives the decode kernel over the records of a capture, chunk by chunk."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from tcptrace.capture import cursor as c
+from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.dissect import follow
+from tcptrace.capture.frame_names import frame_name
+from tcptrace.capture.summary import CaptureSummary
+from tcptrace.kernels import Kernels
+from tcptrace.rows import part
+from tcptrace.schema import Packets, Records, allocate, columns
+
+ABSENT = {"quoted": 0, "inferred": 0, "sack_permitted": 0, "option_kinds": 0, "options_cut": 0, "sack_count": 0}
+"""What a column holds where the frame says nothing; -1 in all others."""
+
+ROOM_STEP = 4096
+"""Addresses for which room is made at a time."""
+
+
+class Decoder:
+    """Records of one capture into rows of Packets; counts in `summary` what made none."""
+
+    def __init__(self, book: AddressBook, summary: CaptureSummary) -> None:
+        self.book, self.summary = book, summary
+        self._table = allocate(Packets, 0)
+        self._cursor = np.zeros(c.CURSOR_SIZE, np.int64)
+        self._verdicts = np.zeros(0, np.int32)
+
+    def decode_chunk(self, buffer: bytearray, records: Records, n: int, first_frame: int, kernels: Kernels) -> Packets:
+        """The rows of the first `n` records; record 0 is frame `first_frame`.
+
+        The columns are views of arrays that the next call uses again.
+        """
+        self._make_room(n)
+        rows = self._decode(buffer, records, n, first_frame, kernels)
+        packets = part(self._table, 0, rows)
+        places = packets.frame - first_frame
+        np.take(records.time_ns, places, out=packets.time_ns)
+        np.take(records.interface, places, out=packets.interface)
+        self._count(n)
+        return packets
+
+    def _make_room(self, n: int) -> None:
+        """Columns for `n` rows that say nothing yet."""
+        if n > len(self._table.frame):
+            self._table = allocate(Packets, n)
+            self._verdicts = np.empty(n, np.int32)
+        for name, (_, column) in columns(Packets).items():
+            getattr(self._table, name)[: n * column.per_row] = ABSENT.get(name, -1)
+
+    def _decode(self, buffer: bytearray, records: Records, n: int, first_frame: int, kernels: Kernels) -> int:
+        """Fill the table; how many rows."""
+        decode = kernels["capture.decode"].decode
+        data, cursor, verdicts = kernels.view_bytes(buffer), kernels.view(self._cursor), kernels.view(self._verdicts)
+        chunk, table = kernels.view(records), kernels.view(self._table)
+        record = row = 0
+        while True:
+            addresses = kernels.view(self.book.table)
+            record, row = decode(data, chunk, record, n, first_frame, table, row, addresses, verdicts, cursor)
+            if record == n:
+                return int(row)
+            kind = int(self._cursor[c.KIND])
+            if kind == c.ROOM:
+                self.book.reserve(ROOM_STEP, kernels)
+                continue
+            kind = self._long_tail(buffer, kind, data, cursor, kernels)
+            self._table.frame[row] = first_frame + record
+            row += kernels["capture.walk"].finish(data, cursor, kind, table, row, addresses)
+            self._verdicts[record] = self._cursor[c.VERDICT]
+            record += 1
+
+    def _long_tail(self, buffer: bytearray, kind: int, data: Any, cursor: Any, kernels: Kernels) -> int:
+        """Go on with the frame at whose exotic header the kernel stopped."""
+        walk = kernels["capture.walk"].walk
+        place: Any = self._cursor  # mypy knows no buffer protocol of arrays
+        with memoryview(buffer) as view:
+            return follow(view, memoryview(place), kind, lambda known: int(walk(data, cursor, known)))
+
+    def _count(self, n: int) -> None:
+        """Count frames by what they were."""
+        verdicts = self._verdicts[:n]
+        others = verdicts[verdicts != c.IS_TCP]
+        self.summary.tcp_frames += n - len(others)
+        counts = Counter(self.summary.other_frames)
+        for verdict, count in zip(*np.unique(others, return_counts=True), strict=True):
+            counts[frame_name(int(verdict))] += int(count)
+        self.summary.other_frames = dict(counts)
