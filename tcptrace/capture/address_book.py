@@ -21,6 +21,8 @@ class AddressBook:
             np.zeros(FIRST_ROOM * 2, np.int32),
             np.zeros(1, np.int64),
         )
+        self.names: list[str] = []
+        self._named: dict[str, int] = {}
         self.text = lru_cache(maxsize=100_000)(self._text)
 
     def __len__(self) -> int:
@@ -45,6 +47,26 @@ class AddressBook:
         words = [value >> shift & 0xFFFFFFFF for shift in (96, 64, 32, 0)]
         return int(kernels["capture.addresses"].intern(kernels.view(self.table), address.version, *words))
 
+    def add_name(self, name: str, kernels: Kernels) -> int:
+        """The number of a host of which only the name is known; every name counts as one address."""
+        if name not in self._named:
+            self.reserve(1, kernels)
+            intern = kernels["capture.addresses"].intern
+            self._named[name] = int(intern(kernels.view(self.table), addresses.NAMED, 0, 0, 0, len(self.names)))
+            self.names.append(name)
+        return self._named[name]
+
+    def find(self, host: str) -> int | None:
+        """The number of an address or host name, None when it is not in the capture; ValueError for neither."""
+        if host in self._named:
+            return self._named[host]
+        address = ipaddress.ip_address(host)
+        value = int(address)
+        words = [address.version, *(value >> shift & 0xFFFFFFFF for shift in (96, 64, 32, 0))]
+        known = self.table.words[: len(self) * addresses.WIDTH].reshape(-1, addresses.WIDTH)
+        rows = np.flatnonzero((known == np.array(words, np.uint32)).all(axis=1))
+        return int(rows[0]) if len(rows) else None
+
     def endpoint(self, number: int, port: int) -> str:
         """`10.0.0.1:80` or `[2001:db8::1]:80`."""
         text = self.text(number)
@@ -52,6 +74,8 @@ class AddressBook:
 
     def _text(self, number: int) -> str:
         family, a, b, c, d = self.table.words[number * addresses.WIDTH :][: addresses.WIDTH].tolist()
+        if family == addresses.NAMED:
+            return self.names[d]
         if family == 4:
             return str(ipaddress.IPv4Address(d))
         return str(ipaddress.IPv6Address(a << 96 | b << 64 | c << 32 | d))

@@ -1,6 +1,7 @@
 """Addresses by small number: every distinct address of a capture is kept once (a kernel module).
 
-Row `id` of `words` is the family (4 or 6; tcpdump text knows no others) and four 32-bit words;
+Row `id` of `words` is the family (4, 6, or 0 for a host whose name alone is known, in tcpdump
+text) and four 32-bit words;
 `slots` is an open-addressing hash table of id + 1, its length a power of two, 0 for empty.
 Products stay below 2**63, so plain and compiled arithmetic agree.
 """
@@ -8,6 +9,7 @@ Products stay below 2**63, so plain and compiled arithmetic agree.
 from tcptrace.schema import Addresses
 
 WIDTH = 5
+NAMED = 0
 _MULTIPLIER = 0x5BD1E995
 _MASK_31 = 0x7FFFFFFF
 

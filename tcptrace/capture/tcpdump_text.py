@@ -1,0 +1,125 @@
+"""Text printed by tcpdump, as found in tickets and articles, to rows of Packets.
+
+What tcpdump printed is taken as it stands: packets count as frames from 1, in order. What the text does
+not say stays unknown, above all the sequence number of a pure acknowledgement, which is inferred
+and marked so.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.summary import CaptureSummary
+from tcptrace.capture.tcpdump_line import DIRECTIONS, read_ip_header
+from tcptrace.capture.tcpdump_names import Endpoints
+from tcptrace.capture.tcpdump_other import UNREADABLE_TCP, UNRECOGNISED, other_name
+from tcptrace.capture.tcpdump_packets import TextPacket, begins_packet, read_packets
+from tcptrace.capture.tcpdump_rows import Origin, Rows
+from tcptrace.capture.tcpdump_segment import find_segment
+from tcptrace.capture.tcpdump_time import Clock
+from tcptrace.schema import NO_TIME, UNKNOWN, Packets
+
+FORMAT = "tcpdump text"
+CHUNK_FRAMES = 4096
+_NAMED_AT_MOST = 3
+
+_LINK_TYPE = re.compile(r"link-type ([A-Z]\w*)")
+_QUESTIONABLE = {
+    UNREADABLE_TCP: "packets of TCP whose header is cut short or cannot be read",
+    UNRECOGNISED: "lines with a time show no known protocol; they count as frames",
+}
+_HOST_NAMES = "host names stand for addresses (tcpdump without -n): {}; each counts as an address of its own"
+_SERVICES = "service names without a known port: {}; port 0 stands for each"
+
+
+def looks_like_tcpdump(head: bytes) -> bool:
+    """Whether the beginning of a file holds a line that tcpdump printed for a packet."""
+    return b"\0" not in head and any(map(begins_packet, head.decode("utf-8-sig", "replace").splitlines()))
+
+
+def read_text(stream: BinaryIO, addresses: AddressBook, summary: CaptureSummary) -> Iterator[Packets]:
+    """The TCP segments of a text, some thousand rows at a time; fills `addresses` and `summary` meanwhile.
+
+    Nothing in the text raises an error: what cannot be read is counted in `summary`.
+    """
+    return _TextReader(addresses, summary).read(stream)
+
+
+class _TextReader:
+    """What is known of one text while it is read."""
+
+    def __init__(self, addresses: AddressBook, summary: CaptureSummary) -> None:
+        self._summary = summary
+        self._endpoints = Endpoints(addresses)
+        self._clock = Clock()
+        self._rows = Rows()
+        self._interfaces: dict[str, int] = {}
+        self._place = 0
+        self._first_line: dict[str, int] = {}
+
+    def read(self, stream: BinaryIO) -> Iterator[Packets]:
+        """Read all of the stream."""
+        self._summary.format = FORMAT
+        messages: list[str] = []
+        for packet in read_packets(stream, messages):
+            self._take(packet)
+            if self._place == CHUNK_FRAMES:
+                yield self._settle()
+        yield self._settle()
+        self._conclude(messages)
+
+    def _take(self, packet: TextPacket) -> None:
+        """Count a packet and keep its row if it has one."""
+        summary, head = self._summary, packet.head
+        summary.frames += 1
+        self._clock.note(head)
+        name = "" if head["interface"] in (None, "?") else head["interface"]
+        interface = self._interfaces.setdefault(name, len(self._interfaces))
+        direction = DIRECTIONS.get(head["direction"], UNKNOWN)
+        origin = Origin(summary.frames, self._place, interface, direction)
+        self._place += 1
+        segment = find_segment(packet.text)
+        source = self._endpoints.find(segment.source) if segment else None
+        target = self._endpoints.find(segment.target) if segment else None
+        if segment and source and target:
+            summary.tcp_frames += 1
+            self._rows.add(origin, source, target, read_ip_header(segment.before), segment)
+            return
+        kind = UNREADABLE_TCP if segment else other_name(packet.text)
+        summary.other_frames[kind] = summary.other_frames.get(kind, 0) + 1
+        self._first_line.setdefault(kind, packet.line)
+
+    def _settle(self) -> Packets:
+        """The rows since the last call."""
+        times = self._clock.settle()
+        self._place = 0
+        known = times[times != NO_TIME]
+        if len(known):
+            start, end = int(known.min()), int(known.max())
+            summary = self._summary
+            summary.start_ns = start if summary.start_ns is None else min(start, summary.start_ns)
+            summary.end_ns = end if summary.end_ns is None else max(end, summary.end_ns)
+        return self._rows.take(times)
+
+    def _conclude(self, messages: list[str]) -> None:
+        """Complete the summary once the text is read."""
+        summary, ends = self._summary, self._endpoints
+        summary.dated = self._clock.dated
+        summary.interfaces = list(self._interfaces)
+        for message in messages:
+            if link_type := _LINK_TYPE.search(message):
+                summary.link_types += [link_type[1]] if link_type[1] not in summary.link_types else []
+            elif not message.lstrip().startswith("0 "):
+                summary.problems.append(f"tcpdump itself said: {message.strip()}")
+        for kind, what in _QUESTIONABLE.items():
+            if kind in self._first_line:
+                count, line = summary.other_frames[kind], self._first_line[kind]
+                summary.problems.append(f"{count} {what} (first: line {line})")
+        for names, what in ((ends.host_names, _HOST_NAMES), (ends.unknown_services, _SERVICES)):
+            if names:
+                listed = ", ".join(itertools.islice(names, _NAMED_AT_MOST)) + (
+                    ", ..." if len(names) > _NAMED_AT_MOST else ""
+                )
+                summary.problems.append(what.format(listed))
