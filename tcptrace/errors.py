@@ -10,7 +10,8 @@ class CaptureError(TcptraceError):
 
     def __init__(self, path: str, problem: str, remedy: str = "") -> None:
         self.path, self.problem, self.remedy = path, problem, remedy
-        super().__init__(f"{path}: {problem}" + (f"\n  {remedy}" if remedy else ""))
+        name = "standard input" if path == "-" else path
+        super().__init__(f"{name}: {problem}" + (f"\n  {remedy}" if remedy else ""))
 
 
 class UsageError(TcptraceError):

@@ -4,6 +4,7 @@ A table is a NamedTuple of one-dimensional arrays of equal length, one array a c
 the same object can be handed to a kernel (compiled or not), sliced, and turned into pandas.
 """
 
+from functools import cache
 from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
 
 import numpy as np
@@ -196,6 +197,7 @@ CLOSES = ["none", "fin", "rst"]
 T = TypeVar("T")
 
 
+@cache
 def columns(table: type[Any]) -> dict[str, tuple[Any, Column]]:
     """Name → (numpy dtype, Column) of every column of a table, in order."""
     hints = get_type_hints(table, include_extras=True)
@@ -204,4 +206,5 @@ def columns(table: type[Any]) -> dict[str, tuple[Any, Column]]:
 
 def allocate(table: type[T], rows: int) -> T:
     """A table with room for `rows` rows; contents are undefined."""
-    return table(*(np.empty(rows * column.per_row, dtype) for dtype, column in columns(table).values()))
+    kind: Any = table
+    return table(*(np.empty(rows * column.per_row, dtype) for dtype, column in columns(kind).values()))

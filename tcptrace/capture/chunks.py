@@ -1,0 +1,111 @@
+"""A stream in chunks: a thread fills one buffer while the kernels work on another.
+
+Each buffer begins with room for what its predecessor left over, so that a record which lies across
+two chunks lies whole in one buffer. A stream that fits into one buffer is read without a thread.
+"""
+
+import threading
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from tcptrace.capture.decompress import DamageError
+from tcptrace.capture.source import Source
+
+CHUNK_BYTES = 1 << 22
+"""Large enough that work per chunk does not count, small enough for the processor's cache and for memory."""
+
+CARRY_BYTES = 1 << 19
+"""The longest left over; no record needs more to be taken (walk_pcapng.WHOLE_BYTES_MAX)."""
+
+
+class Window(NamedTuple):
+    """A part of a stream, in a buffer."""
+
+    buffer: bytearray
+    start: int
+    """Place of the first byte that is part of it."""
+    end: int
+    """Place behind its last byte."""
+    offset: int
+    """Where the buffer's place 0 would lie in the stream; may be negative."""
+
+
+class Filled(NamedTuple):
+    """A buffer whose bytes from CARRY_BYTES to `end` come from the stream."""
+
+    buffer: bytearray
+    end: int
+    damage: str
+    """What kept the stream from being read further; empty if nothing did."""
+    last: bool
+
+
+class Chunks:
+    """The chunks of a stream, one after the other; call `close` when done."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._empty: SimpleQueue[bytearray | None] = SimpleQueue()
+        self._filled: SimpleQueue[Filled] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._current = self._fill(bytearray(CARRY_BYTES + CHUNK_BYTES))
+        self._offset = -CARRY_BYTES
+
+    @property
+    def damage(self) -> str:
+        """What kept the stream from being read beyond this chunk; empty if nothing did."""
+        return self._current.damage
+
+    @property
+    def first(self) -> Window:
+        """The first chunk."""
+        return Window(self._current.buffer, CARRY_BYTES, self._current.end, self._offset)
+
+    def next(self, window: Window, place: int) -> Window | None:
+        """The next chunk, begun with the bytes of `window` from `place` on; None at the end of the stream.
+
+        The buffer of `window` is filled anew. A place beyond its end skips bytes of the stream.
+        """
+        if self._current.last:
+            return None
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="tcptrace-read", daemon=True)
+            self._thread.start()
+            self._empty.put(bytearray(CARRY_BYTES + CHUNK_BYTES))
+        self._current = self._filled.get()
+        start = CARRY_BYTES - (window.end - place)
+        if place < window.end:
+            self._current.buffer[start:CARRY_BYTES] = memoryview(window.buffer)[place : window.end]
+        self._empty.put(window.buffer)
+        self._offset += window.end - CARRY_BYTES
+        return Window(self._current.buffer, start, self._current.end, self._offset)
+
+    def close(self) -> None:
+        """Stop reading. A thread that waits for a pipe is left to end with the process."""
+        self._empty.put(None)
+        if self._thread is not None:
+            self._thread.join(timeout=0.2)
+        if self._thread is None or not self._thread.is_alive():
+            self._source.close()
+
+    def _run(self) -> None:
+        """The thread: fill buffers until the stream ends."""
+        while (buffer := self._empty.get()) is not None:
+            filled = self._fill(buffer)
+            self._filled.put(filled)
+            if filled.last:
+                return
+
+    def _fill(self, buffer: bytearray) -> Filled:
+        """Read until the buffer is full or the stream ends."""
+        end = CARRY_BYTES
+        damage = ""
+        with memoryview(buffer) as view:
+            try:
+                while end < len(buffer) and (got := self._source.readinto(view[end:])):
+                    end += got
+            except DamageError as error:
+                damage = str(error)
+            except OSError as error:
+                damage = f"the file cannot be read further: {error.strerror or error}"
+        return Filled(buffer, end, damage, last=end < len(buffer))

@@ -1,0 +1,188 @@
+"""A capture, opened: what it is, and its packets chunk by chunk."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from tcptrace.capture import pcapng
+from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.chunks import Chunks, Window
+from tcptrace.capture.container import Container
+from tcptrace.capture.decoding import Decoder
+from tcptrace.capture.decompress import DamageError
+from tcptrace.capture.erf import Erf, looks_like_erf
+from tcptrace.capture.kernel_choice import KernelChoice
+from tcptrace.capture.lookalikes import lookalike
+from tcptrace.capture.pcap import Pcap, byte_order
+from tcptrace.capture.source import Source, open_source
+from tcptrace.capture.summary import CaptureSummary
+from tcptrace.capture.tcpdump_text import looks_like_tcpdump, read_text
+from tcptrace.errors import CaptureError
+from tcptrace.kernels import Kernels, Notice, plain
+from tcptrace.rows import part
+from tcptrace.schema import I64, NO_TIME, Packets, Records, allocate
+
+CHUNK_RECORDS = 1 << 15
+"""Frames decoded at a time: a few megabytes of columns."""
+
+FIRST_RECORDS = 256
+"""Frames of the first chunk: enough to tell how many a file of that size holds."""
+
+
+class Chunk(NamedTuple):
+    """The TCP rows of some frames in a row; the arrays are valid until the next chunk is asked for."""
+
+    packets: Packets
+    kernels: Kernels
+    """The set that decoded them; later stages use the same."""
+
+
+class CaptureReader:
+    """An open capture. `summary` is complete once `chunks` is exhausted; `addresses` grows with it."""
+
+    def __init__(self, source: Source, notice: Notice) -> None:
+        self._source = source
+        self._choice = KernelChoice(source.size, notice)
+        self.addresses = AddressBook()
+        self.summary = CaptureSummary(source.path, "")
+        self._chunks: Chunks | None = None
+        self._container = _identify(source, self.summary)
+        kind = self._container.format if self._container else "tcpdump text"
+        self.summary.format = f"{kind}, {source.compression}" if source.compression else kind
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading and close the file."""
+        if self._chunks is not None:
+            self._chunks.close()
+        else:
+            self._source.close()
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All packets, once. Ends early, and says so in the summary, where the capture is damaged."""
+        return self._text_chunks() if self._container is None else self._binary_chunks(self._container)
+
+    def _text_chunks(self) -> Iterator[Chunk]:
+        """The packets of text printed by tcpdump."""
+        for packets in read_text(io.BufferedReader(self._source), self.addresses, self.summary):
+            yield Chunk(packets, self._choice.next(self.summary.frames, 0))
+
+    def _binary_chunks(self, container: Container) -> Iterator[Chunk]:
+        """The packets of a binary capture: walk the records of a window, decode them, take the next window."""
+        summary, chunks = self.summary, Chunks(self._source)
+        self._chunks = chunks
+        window = chunks.first
+        place = window.start
+        table, decoder = allocate(Records, CHUNK_RECORDS), Decoder(self.addresses, summary)
+        room = FIRST_RECORDS
+        while True:
+            records = part(table, 0, room)
+            kernels = self._choice.next(summary.frames, window.offset + place)
+            walk = container.walk(window, place, records, kernels)
+            if walk.filled:
+                packets = decoder.decode_chunk(window.buffer, records, walk.filled, summary.frames + 1, kernels)
+                summary.frames += walk.filled
+                self._note_times(records.time_ns[: walk.filled])
+                yield Chunk(packets, kernels)
+            place = walk.place
+            if walk.damage:
+                return self._note_damage(window.offset + place, walk.damage)
+            if walk.filled < room:
+                following = chunks.next(window, place)
+                if following is None:
+                    return self._note_end(container, window, place, chunks.damage)
+                window, place = following, following.start
+            room = CHUNK_RECORDS
+
+    def _note_times(self, times: I64) -> None:
+        """Widen the capture's time span to hold these times."""
+        times = times[times != NO_TIME]
+        if not len(times):
+            return
+        first, last = int(times.min()), int(times.max())
+        summary = self.summary
+        summary.start_ns = first if summary.start_ns is None else min(first, summary.start_ns)
+        summary.end_ns = last if summary.end_ns is None else max(last, summary.end_ns)
+
+    def _note_damage(self, offset: int, damage: str) -> None:
+        """The capture cannot be read from `offset` in the stream on."""
+        size = self._source.size
+        lost = "what follows is" if size is None else f"the last {_bytes(size - offset)} are"
+        self._note_truncated(f"damaged at byte {offset:,} {self._after_frame()}: {damage}; {lost} not read")
+
+    def _note_end(self, container: Container, window: Window, place: int, damage: str) -> None:
+        """The stream ends: as it should, inside a record, or because it cannot be read further."""
+        if damage:
+            self._note_truncated(damage)
+        if place == window.end:
+            return
+        where = f"cut short at byte {window.offset + window.end:,} {self._after_frame()}"
+        if place > window.end:
+            self._note_truncated(f"{where}: the last record lacks {_bytes(place - window.end)}")
+            return
+        there, needed = window.end - place, container.bytes_needed(window, place)
+        if needed > there:
+            self._note_truncated(f"{where}: the next record lacks {needed - there:,} of its {_bytes(needed)}")
+        else:
+            self._note_truncated(f"{where}: the next record is cut within its header ({_bytes(there)} of it there)")
+
+    def _after_frame(self) -> str:
+        return f"after frame {self.summary.frames:,}" if self.summary.frames else "before the first frame"
+
+    def _note_truncated(self, problem: str) -> None:
+        self.summary.truncated = True
+        self.summary.problems.append(problem)
+
+
+def _bytes(count: int) -> str:
+    return "1 byte" if count == 1 else f"{count:,} bytes"
+
+
+def open_capture(path: str | Path, notice: Notice = lambda text: None) -> CaptureReader:
+    """Open a capture: a path, or `-` for standard input. Raises CaptureError when it cannot be read at all.
+
+    `notice` is told, in one line, when something will take some seconds.
+    """
+    source = open_source(str(path))
+    try:
+        return CaptureReader(source, notice)
+    except CaptureError:
+        source.close()
+        raise
+
+
+def _identify(source: Source, summary: CaptureSummary) -> Container | None:
+    """The container that a stream is, None for tcpdump text; CaptureError when it is no capture."""
+    head = source.head
+    if head.startswith(pcapng.MAGIC):
+        return pcapng.Pcapng(head, summary)
+    if byte_order(head):
+        return Pcap(head, summary)
+    if looks_like_tcpdump(head):
+        return None
+    if looks_like_erf(head):
+        return Erf(summary)
+    raise _no_capture(source)
+
+
+def _no_capture(source: Source) -> CaptureError:
+    """What an input is instead of a capture."""
+    if source.head:
+        kind = lookalike(source.head)
+        inside = f"the {source.compression} data in it is" if source.compression else "is"
+        return CaptureError(source.path, f"{inside} no capture: it looks like {kind.name}", kind.remedy)
+    try:
+        source.readinto(memoryview(bytearray(1)))
+    except DamageError as damage:
+        return CaptureError(source.path, f"nothing can be read: {damage}", "copy or record it again")
+    inside = f"holds {source.compression} data that is empty" if source.compression else "is empty"
+    return CaptureError(source.path, inside, "record it again; tcpdump -U writes every frame at once")
