@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
@@ -25,13 +26,11 @@ def _run() -> int:
     from tcptrace.report.failure import tell
 
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  standard streams are TextIOWrappers
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an old terminal's encoding lacks the arrows
     try:
         app()
-    except TcptraceError as error:
-        tell(error)
-        return 2
-    except OSError as error:
+    except (TcptraceError, OSError) as error:
         tell(error)
         return 2
     return 0

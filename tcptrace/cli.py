@@ -1,7 +1,6 @@
 """The commands: options in, a report out. There is no logic here that the library does not offer."""
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -52,6 +51,8 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="The result only, without p
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print(f"tcptrace {version('tcptrace')}")
         raise typer.Exit
 
@@ -60,7 +61,7 @@ Version = Annotated[bool, typer.Option("--version", callback=_show_version, is_e
 
 
 @app.callback()
-def tcptrace(version: Version = False) -> None:
+def tcptrace(show_version: Version = False) -> None:
     """Read packet captures and rebuild the TCP state of both endpoints of every connection over time."""
 
 

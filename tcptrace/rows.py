@@ -28,7 +28,8 @@ def chosen(table: T, index: Any) -> T:
 def joined(tables: Sequence[T]) -> T:
     """The rows of several tables, one after the other."""
     first, *others = tables
-    return type(first)(*(np.concatenate(columns) for columns in zip(*tables, strict=True))) if others else first
+    columns: Any = (np.concatenate(arrays) for arrays in zip(*tables, strict=True))
+    return type(first)(*columns) if others else first
 
 
 def of_capture(table: C, capture: int) -> C:

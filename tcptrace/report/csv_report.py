@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from tcptrace.analysis_json import valid_text
 from tcptrace.report import flow_rows, packet_columns, timeline_rows
+from tcptrace.report.escape import csv_cell
 from tcptrace.report.packet_columns import Chunk
 from tcptrace.report.view import View
 
@@ -21,7 +22,7 @@ def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> N
     """One row a flow."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(flow_rows.NAMES)
-    writer.writerows((disarmed(path), *row) for path, *row in flow_rows.rows(analyses, ""))
+    writer.writerows((csv_cell(valid_text(path)), *row) for path, *row in flow_rows.rows(analyses, ""))
 
 
 def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:
@@ -43,9 +44,3 @@ def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -
             columns = packet_columns.columns(batch, "")
             columns[flags] = [FLAGS[value] for value in columns[flags]]
             writer.writerows(zip(*columns, repeat("")))
-
-
-def disarmed(text: str) -> str:
-    """Text that a spreadsheet takes as text: a quote goes before a formula's first character."""
-    text = valid_text(text)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

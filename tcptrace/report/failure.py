@@ -2,7 +2,7 @@
 
 import sys
 
-from tcptrace.report.terminal import printable
+from tcptrace.report.escape import printable
 
 
 def tell(error: Exception) -> None:

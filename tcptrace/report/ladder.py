@@ -86,6 +86,7 @@ def _rungs(timeline: "Timeline", raw: bool, roomy: bool) -> Iterator[Rung]:
     told_segments = segments(timeline.packets, timeline.segments, raw=raw)
     senders_of, frames = senders(timeline), timeline.packets.frame.tolist()
     start_ns = flow_of(timeline).start_ns
+    places = _places(timeline)
     last: dict[str, Segment] = {}
     first = [[Piece(f"({STATE_TEXTS[state]})", "dim")] if state else [] for state in first_states(timeline)]
     for number, step in enumerate(steps(timeline)):
@@ -96,9 +97,17 @@ def _rungs(timeline: "Timeline", raw: bool, roomy: bool) -> Iterator[Rung]:
             yield Rung(Piece(""), time, client, Piece("·", "dim"), words, server)
             continue
         sender, segment = senders_of[step.row], next(told_segments)
-        words = told(segment, None if roomy else last.get(sender))
+        words = told(segment, None if roomy else last.get(sender), places[step.row])
         last[sender] = segment
         yield Rung(Piece(str(frames[step.row]), "dim"), time, client, ARROWS[sender], words, server)
+
+
+def _places(timeline: "Timeline") -> list[str]:
+    """For every segment the name of its interface, where the flow was seen at more than one."""
+    numbers, names = timeline.packets.interface.tolist(), timeline.summary.interfaces
+    if len(set(numbers)) < 2:
+        return [""] * len(numbers)
+    return [names[number] if 0 <= number < len(names) else "" for number in numbers]
 
 
 def _states(step: Step, side: int) -> list[Piece]:

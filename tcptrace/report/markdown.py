@@ -4,21 +4,19 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tcptrace.report import flow_rows, packet_columns, timeline_rows
+from tcptrace.report.escape import markdown_cell
 from tcptrace.report.packet_columns import Chunk
 from tcptrace.report.segment_words import flag_names
-from tcptrace.report.terminal import printable
 from tcptrace.report.view import View
 
 if TYPE_CHECKING:
     from tcptrace.analysis import Analysis, Timeline
 
-SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>()#|~!&"})
-
 
 def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> None:
     """One row a flow."""
     rows = flow_rows.rows(analyses, "")
-    _write_table(out, flow_rows.NAMES, ((escaped(path), *row) for path, *row in rows))
+    _write_table(out, flow_rows.NAMES, ((markdown_cell(path), *row) for path, *row in rows))
 
 
 def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:
@@ -46,8 +44,3 @@ def _write_table(out: TextIO, names: Sequence[str], rows: Iterable[Sequence[Any]
         if flags is not None and cells[flags] != "":
             cells[flags] = flag_names(cells[flags])
         out.write(f"| {' | '.join(map(str, cells))} |\n")
-
-
-def escaped(text: str) -> str:
-    """Text from outside as a cell that neither ends early nor becomes markup."""
-    return printable(text).translate(SPECIAL)

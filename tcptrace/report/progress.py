@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tcptrace.kernels import Notice
-from tcptrace.report.terminal import printable
+from tcptrace.report.escape import printable
 from tcptrace.report.units import size
 
 PATIENCE_S = 1.0

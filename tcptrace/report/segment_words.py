@@ -100,8 +100,8 @@ def acknowledgement(segment: Segment) -> str:
 
 def window(segment: Segment) -> str:
     """`win 65,536` in bytes; `win 512 unscaled` when the scale is not known."""
-    if segment.window_bytes >= 0:
-        return f"win {segment.window_bytes:,}"
+    if segment.window_bytes >= 0 or segment.window == 0:
+        return f"win {max(segment.window_bytes, 0):,}"
     return f"win {segment.window:,} unscaled" if segment.window >= 0 else ""
 
 
@@ -118,14 +118,14 @@ def options(segment: Segment) -> str:
     return " ".join(found)
 
 
-def told(segment: Segment, before: Segment | None = None) -> Piece:
+def told(segment: Segment, before: Segment | None = None, place: str = "") -> Piece:
     """The segment in one line. After the one `before` it from that side, only what is news is told."""
     news = (numbers(segment), acknowledgement(segment), window(segment), options(segment))
     if before is not None and not segment.flags & (SYN | RST) and segment.flags > 0:
         repeats = segment.ack == before.ack and not segment.sack and (segment.len > 0 or segment.flags & FIN)
         opens = 0 in (segment.window, before.window) and segment.window != before.window
         news = (news[0], "" if repeats else news[1], news[2] if opens or before.flags & SYN else "", news[3])
-    text = f"{kind(segment):<{KIND_WIDTH}} " + " ".join(filter(None, news))
+    text = f"{kind(segment):<{KIND_WIDTH}} " + " ".join(filter(None, (*news, place and f"on {place}")))
     return Piece(text.rstrip(), _style(segment))
 
 

@@ -30,7 +30,8 @@ def steps(timeline: "Timeline") -> Iterator[Step]:
     """Every segment of the flow in file order; what happened between two stands between them."""
     frames, times = timeline.packets.frame.tolist(), timeline.packets.time_ns.tolist()
     latest = np.maximum.accumulate(timeline.packets.time_ns)
-    with_row, after_row = defaultdict(list), defaultdict(list)
+    with_row: dict[int, list[Any]] = defaultdict(list)
+    after_row: dict[int, list[Any]] = defaultdict(list)
     for transition in records(timeline.analysis.transition_table):
         if transition.frame:
             row = bisect_right(frames, transition.frame) - 1

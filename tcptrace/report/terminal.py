@@ -9,6 +9,8 @@ from rich.color import ColorSystem
 from rich.console import Console
 from rich.style import Style
 
+from tcptrace.report.escape import printable
+
 GAP = "  "
 """Between columns."""
 
@@ -71,13 +73,6 @@ class Screen:
         if self.width is None:
             return [text]
         return textwrap.wrap(text, max(self.width - indent, 20), break_on_hyphens=False) or [""]
-
-
-def printable(text: str) -> str:
-    r"""Text without power over a terminal: `\x1b` for an escape, `\u202e` for a change of direction."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def text_width(text: str) -> int:

@@ -62,3 +62,13 @@ def test_the_sender_is_known_also_when_the_server_was_seen_first() -> None:
     text = ladder(samples.timeline(*samples.SEGMENTS[1:], transitions=()))
     lines = [line for line in text.splitlines() if "→  " in line or "←  " in line]
     assert ["←" in line for line in lines] == [True, False, False, False, True, False]
+
+
+def test_a_flow_seen_at_two_interfaces_says_which_segment_was_seen_where() -> None:
+    made = samples.timeline()
+    made.packets.interface[:] = [0, 1, 0, 1, 0, 1, 0]
+    made.summary.interfaces[:] = ["eth0", "eth1"]
+    text = ladder(made)
+    assert "1:78 ack 1 win 3,072 on eth1" in text
+    made.packets.interface[:] = 0
+    assert "on eth" not in ladder(made)
