@@ -1,1 +1,41 @@
-"""Packet captures to TCP states, and what went wrong."""
+"""tcptrace: packet captures in, both endpoints' TCP states out.
+
+>>> import tcptrace
+>>> result = tcptrace.analyze("capture.pcap")  # doctest: +SKIP
+>>> result.flows[["client", "server", "client_state", "server_state"]]  # doctest: +SKIP
+
+Names are loaded when first used, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tcptrace.analysis import Analysis, Timeline, analyze, packets, timeline
+    from tcptrace.errors import CaptureError, TcptraceError, UsageError
+    from tcptrace.selection import Selection
+
+__all__ = [
+    "Analysis",
+    "CaptureError",
+    "Selection",
+    "TcptraceError",
+    "Timeline",
+    "UsageError",
+    "analyze",
+    "packets",
+    "timeline",
+]
+
+_HOMES = {
+    "tcptrace.analysis": ("Analysis", "Timeline", "analyze", "packets", "timeline"),
+    "tcptrace.errors": ("CaptureError", "TcptraceError", "UsageError"),
+    "tcptrace.selection": ("Selection",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

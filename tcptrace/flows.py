@@ -8,7 +8,7 @@ A SYN begins a new lifetime when its sequence number is not the one this side st
 when the old lifetime saw a FIN or RST (Wireshark 4.0, packet-tcp.c, dissect_tcp).
 """
 
-from tcptrace.schema import FlowRows, Packets
+from tcptrace.schema import I8, I64, FlowRows, Packets
 
 KEY_0 = 0  # address number << 16 | port of side 0
 KEY_1 = 1
@@ -124,7 +124,7 @@ def note_segment(flows: FlowRows, flow: int, side: int, flags: int, seq: int, ac
     rows[row + SEEN] |= bit << (SIDE_SHIFT * side)
 
 
-def assign(packets: Packets, count: int, flows: FlowRows, flow_of: object, side_of: object) -> None:
+def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of: I8) -> None:
     """Give each of `count` rows its flow and side (-1: too little of the header is there).
 
     The caller has room for `count` further flows and keeps `slots` at most half full.

@@ -111,29 +111,14 @@ class FlowRows(NamedTuple):
     used: Annotated[I64, Column("", "one value: how many flows there are")]
 
 
-class EndpointRows(NamedTuple):
+class Endpoints(NamedTuple):
     """Both endpoints of every flow while a capture is read; columns differ in length."""
 
     wide: Annotated[I64, Column("", "fields as tcptrace.tcp.endpoint_rows names them", per_row=7)]
     narrow: Annotated[I32, Column("", "fields as tcptrace.tcp.endpoint_rows names them", per_row=6)]
-    used: Annotated[I64, Column("", "one value: for how many flows endpoints are set up")]
-
-
-class Log(NamedTuple):
-    """The transitions of one chunk as kernels write them, with what it takes to make them."""
-
-    flow: Annotated[I64, Column("", "as in Transitions")]
-    frame: Annotated[I64, Column("", "as in Transitions")]
-    time_ns: Annotated[I64, Column("ns", "as in Transitions")]
-    side: Annotated[I8, Column("", "0 the side that sent the flow's first frame, 1 the other")]
-    from_state: Annotated[I8, Column("", "as in Transitions")]
-    to_state: Annotated[I8, Column("", "as in Transitions")]
-    event: Annotated[I8, Column("", "as in Transitions")]
-    inferred: Annotated[I8, Column("", "as in Transitions")]
-    unexpected: Annotated[I8, Column("", "as in Transitions")]
-    used: Annotated[I64, Column("", "one value: how many rows are written")]
+    used: Annotated[I64, Column("", "two values: flows whose endpoints are set up, steps written")]
+    steps: Annotated[I64, Column("", "transitions as tcptrace.tcp.transition_log writes them", per_row=4)]
     next_states: Annotated[I8, Column("", "the state table, as tcptrace.tcp.endpoint.next_states() gives it")]
-    endpoints: EndpointRows
 
 
 class Segments(NamedTuple):

@@ -4,7 +4,7 @@ Endpoint `flow * 2 + side` owns WIDE values of 64 bits and NARROW ones of 32. Po
 unwrapped sequence numbers (see `sequence`), -1 while unknown.
 """
 
-from tcptrace.schema import EndpointRows
+from tcptrace.schema import Endpoints
 from tcptrace.tcp.endpoint import UNKNOWN_STATE
 
 START = 0  # position of the SYN, or one before the first number seen
@@ -33,7 +33,7 @@ SYN_UNSEEN = -2
 NO_TIME = -(2**63)
 
 
-def begin(endpoints: EndpointRows, flows: int) -> None:
+def begin(endpoints: Endpoints, flows: int) -> None:
     """Set up the endpoints of all flows that have none yet."""
     wide, narrow, used = endpoints.wide, endpoints.narrow, endpoints.used
     for e in range(used[0] * 2, flows * 2):

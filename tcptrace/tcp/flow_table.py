@@ -35,7 +35,8 @@ def _guess(rows: I64, guessed: npt.NDArray[np.bool_]) -> I8:
     key_0, key_1 = rows[guessed, f.KEY_0], rows[guessed, f.KEY_1]
     many_0, many_1 = count[np.searchsorted(ends, key_0)], count[np.searchsorted(ends, key_1)]
     lower = (key_0 & PORT_MASK) < (key_1 & PORT_MASK)
-    return np.where(many_0 == many_1, lower, many_0 > many_1).astype(np.int8)
+    side_1: I8 = np.where(many_0 == many_1, lower, many_0 > many_1).astype(np.int8)
+    return side_1
 
 
 def flow_table(tracker: Tracker, client: I8, guessed: npt.NDArray[np.bool_]) -> Flows:

@@ -5,13 +5,18 @@ values in `nodes`: left edge, right edge, next node. Node 0 is no hole; its `nex
 list, and its left edge is how many nodes were ever used.
 """
 
-from tcptrace.schema import EndpointRows, I64
+from tcptrace.schema import I64, Endpoints
 from tcptrace.tcp.endpoint_rows import HOLES, NARROW
 
 LEFT = 0
 RIGHT = 1
 FOLLOWING = 2
 NODE = 3
+
+
+def used(nodes: I64) -> int:
+    """How many nodes there are beside node 0, free ones included."""
+    return int(nodes[LEFT]) if len(nodes) else 0
 
 
 def new_hole(nodes: I64, left: int, right: int) -> int:
@@ -28,7 +33,7 @@ def new_hole(nodes: I64, left: int, right: int) -> int:
     return int(node)
 
 
-def append_hole(endpoints: EndpointRows, e: int, nodes: I64, left: int, right: int) -> None:
+def append_hole(endpoints: Endpoints, e: int, nodes: I64, left: int, right: int) -> None:
     """Note that endpoint `e` skipped a range above all it sent before."""
     node = new_hole(nodes, left, right)
     last = int(endpoints.narrow[e * NARROW + HOLES])
@@ -40,7 +45,7 @@ def append_hole(endpoints: EndpointRows, e: int, nodes: I64, left: int, right: i
     nodes[last * NODE + FOLLOWING] = node
 
 
-def fill_holes(endpoints: EndpointRows, e: int, nodes: I64, left: int, right: int) -> int:
+def fill_holes(endpoints: Endpoints, e: int, nodes: I64, left: int, right: int) -> int:
     """Take a range out of the holes of endpoint `e`; the bytes that lay in holes are new."""
     new_bytes = 0
     before = 0

@@ -5,7 +5,7 @@ inferred. Sequence checks happen here, so that the state table need not know num
 """
 
 from tcptrace.flows import ACK, FIN, RST, SYN
-from tcptrace.schema import Log
+from tcptrace.schema import Endpoints
 from tcptrace.tcp.endpoint import (
     CLOSED,
     CLOSING,
@@ -57,23 +57,25 @@ UNSCALED_WINDOW_MAX = 65535
 ROUND_TRIP_UNKNOWN_NS = 1_000_000_000  # RFC 6298 section 2.1: the timer before any measurement
 
 
-def expire(log: Log, e: int, now_ns: int) -> None:
+def expire(endpoints: Endpoints, e: int, now_ns: int) -> None:
     """End the TIME_WAIT of endpoint `e` if 2MSL have passed by `now_ns`."""
-    since = log.endpoints.wide[e * WIDE + SINCE_NS]
-    if log.endpoints.narrow[e * NARROW + STATE] == TIME_WAIT and since != NO_TIME and now_ns - since >= TIME_WAIT_NS:
-        step(log, e, TIMEOUT_2MSL, 1, 0, since + TIME_WAIT_NS)
+    since = endpoints.wide[e * WIDE + SINCE_NS]
+    if endpoints.narrow[e * NARROW + STATE] == TIME_WAIT and since != NO_TIME and now_ns - since >= TIME_WAIT_NS:
+        step(endpoints, e, TIMEOUT_2MSL, 1, 0, since + TIME_WAIT_NS)
 
 
-def round_trip_ns(log: Log, x: int, y: int) -> int:
+def round_trip_ns(endpoints: Endpoints, x: int, y: int) -> int:
     """A bound for how long segments of before may still arrive: the handshake's round trip."""
-    a = log.endpoints.wide[x * WIDE + HANDSHAKE_NS]
-    b = log.endpoints.wide[y * WIDE + HANDSHAKE_NS]
+    a = endpoints.wide[x * WIDE + HANDSHAKE_NS]
+    b = endpoints.wide[y * WIDE + HANDSHAKE_NS]
     return ROUND_TRIP_UNKNOWN_NS if a == NO_TIME or b == NO_TIME else abs(a - b) * 2
 
 
-def on_reset(log: Log, x: int, y: int, flags: int, position: int, ack: int, frame: int, time_ns: int) -> None:
+def on_reset(
+    endpoints: Endpoints, x: int, y: int, flags: int, position: int, ack: int, frame: int, time_ns: int
+) -> None:
     """A RST, acceptable to Y, to nobody, or only X's own business (RFC 9293 section 3.10.7, RFC 5961)."""
-    wide, narrow = log.endpoints.wide, log.endpoints.narrow
+    wide, narrow = endpoints.wide, endpoints.narrow
     x_state, y_state = narrow[x * NARROW + STATE], narrow[y * NARROW + STATE]
     expected = wide[y * WIDE + ACKED]
     if y_state == SYN_SENT:
@@ -91,117 +93,119 @@ def on_reset(log: Log, x: int, y: int, flags: int, position: int, ack: int, fram
         own = accepted or (y_state == SYN_SENT and position == wide[x * WIDE + NEXT])
     ended = 0
     if own:
-        ended |= reset(log, x, SENT_RST, 0, frame, time_ns)
+        ended |= reset(endpoints, x, SENT_RST, 0, frame, time_ns)
     if accepted:
-        ended |= reset(log, y, RECEIVED_RST, 1, frame, time_ns)
+        ended |= reset(endpoints, y, RECEIVED_RST, 1, frame, time_ns)
     if ended != 0:
         narrow[x * NARROW + NOTES] |= NOTE_RESET
 
 
-def survives_reset(log: Log, x: int, y: int, position: int, end: int, ack: int, time_ns: int) -> bool:
+def survives_reset(endpoints: Endpoints, x: int, y: int, position: int, end: int, ack: int, time_ns: int) -> bool:
     """Whether a segment of X, believed reset, can only come from a live X: it is no straggler."""
-    wide, narrow = log.endpoints.wide, log.endpoints.narrow
+    wide, narrow = endpoints.wide, endpoints.narrow
     since = wide[x * WIDE + SINCE_NS]
     if narrow[x * NARROW + NOTES] & NOTE_RESET and (end > wide[x * WIDE + NEXT] or ack > wide[x * WIDE + ACKED]):
         return True
-    return time_ns != NO_TIME and since != NO_TIME and time_ns - since > round_trip_ns(log, x, y)
+    return time_ns != NO_TIME and since != NO_TIME and time_ns - since > round_trip_ns(endpoints, x, y)
 
 
-def on_syn(log: Log, x: int, y: int, flags: int, ack: int, frame: int, time_ns: int) -> None:
+def on_syn(endpoints: Endpoints, x: int, y: int, flags: int, ack: int, frame: int, time_ns: int) -> None:
     """A SYN or SYN-ACK."""
-    wide, narrow = log.endpoints.wide, log.endpoints.narrow
+    wide, narrow = endpoints.wide, endpoints.narrow
     if flags & ACK == 0:
-        step(log, x, SENT_SYN, 0, frame, time_ns)
+        step(endpoints, x, SENT_SYN, 0, frame, time_ns)
     elif narrow[x * NARROW + NOTES] & NOTE_PAST_SYN == 0 or narrow[x * NARROW + STATE] == CLOSED:
         simultaneous = narrow[x * NARROW + STATE] == SYN_SENT
-        step(log, x, SENT_SYN_ACK, 0, frame, time_ns)
+        step(endpoints, x, SENT_SYN_ACK, 0, frame, time_ns)
         narrow[x * NARROW + BEFORE_RESET] = -1
         if simultaneous and wide[y * WIDE + ACKED] > wide[x * WIDE + START]:
-            step(log, x, RECEIVED_ACK_OF_SYN, 1, frame, time_ns)
+            step(endpoints, x, RECEIVED_ACK_OF_SYN, 1, frame, time_ns)
         if narrow[y * NARROW + STATE] == SYN_RCVD and ack > wide[y * WIDE + START]:
-            step(log, y, RECEIVED_ACK_OF_SYN, 1, frame, time_ns)
+            step(endpoints, y, RECEIVED_ACK_OF_SYN, 1, frame, time_ns)
 
 
-def infer_unseen_fin(log: Log, x: int, y: int, flags: int, length: int, ack: int, frame: int, time_ns: int) -> None:
+def infer_unseen_fin(
+    endpoints: Endpoints, x: int, y: int, flags: int, length: int, ack: int, frame: int, time_ns: int
+) -> None:
     """Where Y's segments are not in the capture: X, closing, acknowledges exactly one more, Y's FIN."""
-    wide = log.endpoints.wide
+    wide = endpoints.wide
     closing = flags & FIN != 0 or wide[x * WIDE + FIN_END] >= 0
     if wide[y * WIDE + NEXT] < 0 and wide[y * WIDE + FIN_END] < 0 and length == 0 and closing:
         acked = wide[x * WIDE + ACKED]
         if acked >= 0 and ack == acked + 1:
-            after_fin = log.endpoints.narrow[x * NARROW + STATE] == FIN_WAIT_1
+            after_fin = endpoints.narrow[x * NARROW + STATE] == FIN_WAIT_1
             wide[y * WIDE + FIN_END] = ack
-            step(log, y, SENT_FIN_AFTER_FIN if after_fin else SENT_FIN, 1, frame, time_ns)
+            step(endpoints, y, SENT_FIN_AFTER_FIN if after_fin else SENT_FIN, 1, frame, time_ns)
             if after_fin:
-                step(log, x, RECEIVED_FIN_AND_ACK, 1, frame, time_ns)
+                step(endpoints, x, RECEIVED_FIN_AND_ACK, 1, frame, time_ns)
             else:
-                log.endpoints.narrow[y * NARROW + NOTES] |= NOTE_CLOSED_FIRST
+                endpoints.narrow[y * NARROW + NOTES] |= NOTE_CLOSED_FIRST
 
 
-def on_segment(log: Log, x: int, y: int, flags: int, end: int, ack: int, frame: int, time_ns: int) -> None:
+def on_segment(endpoints: Endpoints, x: int, y: int, flags: int, end: int, ack: int, frame: int, time_ns: int) -> None:
     """A segment that is neither SYN nor RST; `end` is one past its payload and FIN, `ack` -1 without ACK."""
-    wide, narrow = log.endpoints.wide, log.endpoints.narrow
+    wide, narrow = endpoints.wide, endpoints.narrow
     if ack >= 0:
         x_state = narrow[x * NARROW + STATE]
         opened = ack > wide[y * WIDE + START] if x_state == SYN_SENT else x_state != UNKNOWN_STATE or flags & FIN == 0
         if opened:
-            step(log, x, SENT_PAST_SYN, 1 if x_state == UNKNOWN_STATE else 0, frame, time_ns)
+            step(endpoints, x, SENT_PAST_SYN, 1 if x_state == UNKNOWN_STATE else 0, frame, time_ns)
         y_state = narrow[y * NARROW + STATE]
         if LISTEN <= y_state <= SYN_RCVD and ack > wide[y * WIDE + START]:
-            step(log, y, RECEIVED_ACK_OF_SYN, 1, frame, time_ns)
+            step(endpoints, y, RECEIVED_ACK_OF_SYN, 1, frame, time_ns)
         elif y_state == UNKNOWN_STATE and flags & FIN == 0:
-            step(log, y, RECEIVED_SEGMENT, 1, frame, time_ns)
+            step(endpoints, y, RECEIVED_SEGMENT, 1, frame, time_ns)
     acks_fin = 0 <= wide[y * WIDE + FIN_END] <= ack
     if flags & FIN:
         if wide[x * WIDE + FIN_END] < 0 and not acks_fin:
             narrow[x * NARROW + NOTES] |= NOTE_CLOSED_FIRST
         wide[x * WIDE + FIN_END] = end
-        step(log, x, SENT_FIN_AFTER_FIN if acks_fin else SENT_FIN, 0, frame, time_ns)
+        step(endpoints, x, SENT_FIN_AFTER_FIN if acks_fin else SENT_FIN, 0, frame, time_ns)
     elif acks_fin and wide[x * WIDE + ACKED] < wide[y * WIDE + FIN_END]:
-        step(log, x, SENT_ACK_OF_FIN, 0, frame, time_ns)
+        step(endpoints, x, SENT_ACK_OF_FIN, 0, frame, time_ns)
     y_state = narrow[y * NARROW + STATE]
     fin_acked = acks_fin and (y_state == FIN_WAIT_1 or y_state == CLOSING or y_state == LAST_ACK)
     if fin_acked and flags & FIN:
-        step(log, y, RECEIVED_FIN_AND_ACK, 1, frame, time_ns)
+        step(endpoints, y, RECEIVED_FIN_AND_ACK, 1, frame, time_ns)
     elif fin_acked:
         if y_state == FIN_WAIT_1 and 0 <= wide[x * WIDE + FIN_END] <= end:
-            step(log, y, RECEIVED_FIN, 1, frame, time_ns)  # X's FIN, sent before, came before this
-        step(log, y, RECEIVED_ACK_OF_FIN, 1, frame, time_ns)
+            step(endpoints, y, RECEIVED_FIN, 1, frame, time_ns)  # X's FIN, sent before, came before this
+        step(endpoints, y, RECEIVED_ACK_OF_FIN, 1, frame, time_ns)
     elif flags & FIN:
-        step(log, y, RECEIVED_FIN, 1, frame, time_ns)
+        step(endpoints, y, RECEIVED_FIN, 1, frame, time_ns)
 
 
 def tell(
-    log: Log, x: int, y: int, flags: int, position: int, length: int, ack: int, frame: int, time_ns: int
+    endpoints: Endpoints, x: int, y: int, flags: int, position: int, length: int, ack: int, frame: int, time_ns: int
 ) -> None:
     """All that one segment tells: timers that ran out before it, then X's sending, then Y's receipt."""
-    wide, narrow = log.endpoints.wide, log.endpoints.narrow
+    wide, narrow = endpoints.wide, endpoints.narrow
     if time_ns != NO_TIME:
-        expire(log, x, time_ns)
-        expire(log, y, time_ns)
+        expire(endpoints, x, time_ns)
+        expire(endpoints, y, time_ns)
     if flags & RST:
-        on_reset(log, x, y, flags, position, ack, frame, time_ns)
+        on_reset(endpoints, x, y, flags, position, ack, frame, time_ns)
         return
     if flags & SYN:
-        on_syn(log, x, y, flags, ack, frame, time_ns)
+        on_syn(endpoints, x, y, flags, ack, frame, time_ns)
         return
     end = position + length + (1 if flags & FIN else 0)
     if narrow[x * NARROW + STATE] == CLOSED and narrow[x * NARROW + BEFORE_RESET] >= 0:
-        if not survives_reset(log, x, y, position, end, ack, time_ns):
+        if not survives_reset(endpoints, x, y, position, end, ack, time_ns):
             return
         narrow[x * NARROW + NOTES] &= ~NOTE_RESET
         narrow[y * NARROW + NOTES] &= ~NOTE_RESET
-        restore(log, x, frame, time_ns)
+        restore(endpoints, x, frame, time_ns)
     if ack >= 0:
-        infer_unseen_fin(log, x, y, flags, length, ack, frame, time_ns)
-    on_segment(log, x, y, flags, end, ack, frame, time_ns)
+        infer_unseen_fin(endpoints, x, y, flags, length, ack, frame, time_ns)
+    on_segment(endpoints, x, y, flags, end, ack, frame, time_ns)
     narrow[x * NARROW + NOTES] |= NOTE_PAST_SYN
     if narrow[x * NARROW + STATE] == TIME_WAIT:
         wide[x * WIDE + SINCE_NS] = time_ns
 
 
-def is_plain(log: Log, x: int, y: int, flags: int) -> bool:
+def is_plain(endpoints: Endpoints, x: int, y: int, flags: int) -> bool:
     """Whether a segment can tell nothing new: no SYN, FIN or RST, and both ends known to be established."""
-    narrow = log.endpoints.narrow
+    narrow = endpoints.narrow
     established = narrow[x * NARROW + STATE] == ESTABLISHED and narrow[y * NARROW + STATE] == ESTABLISHED
     return established and flags & (SYN | FIN | RST) == 0 and narrow[x * NARROW + NOTES] & NOTE_PAST_SYN != 0

@@ -2,7 +2,7 @@
 
 from tcptrace.flows import ACK, FIN, HANDSHAKE_ACK_NS, KEY_0, PREVIOUS, RST, SYN
 from tcptrace.flows import WIDTH as FLOW_WIDTH
-from tcptrace.schema import EndpointRows, FlowRows, I64, Log, Packets, Segments
+from tcptrace.schema import I64, Endpoints, FlowRows, Packets, Segments
 from tcptrace.tcp.endpoint import CLOSED, LISTEN, TIME_WAIT, TUPLE_REUSED
 from tcptrace.tcp.endpoint_rows import (
     ACKED,
@@ -33,7 +33,7 @@ WINDOW_SCALE_MAX = 14  # RFC 7323 section 2.3
 WINDOW_CAP = 0x7FFFFFFF
 
 
-def position_in(endpoints: EndpointRows, x: int, y: int, number: int) -> int:
+def position_in(endpoints: Endpoints, x: int, y: int, number: int) -> int:
     """The position of a raw number in X's stream; an unprinted one (-1) is taken for X's next."""
     near = endpoints.wide[x * WIDE + NEXT]
     if near < 0:
@@ -43,7 +43,7 @@ def position_in(endpoints: EndpointRows, x: int, y: int, number: int) -> int:
     return int(max(near, CYCLE))
 
 
-def note_syn(endpoints: EndpointRows, x: int, y: int, position: int, scale: int) -> None:
+def note_syn(endpoints: Endpoints, x: int, y: int, position: int, scale: int) -> None:
     """Keep what a SYN tells of its sender; another ISN begins its stream anew."""
     wide, narrow = endpoints.wide, endpoints.narrow
     narrow[x * NARROW + SCALE] = NO_SCALE if scale < 0 else min(scale, WINDOW_SCALE_MAX)
@@ -55,7 +55,7 @@ def note_syn(endpoints: EndpointRows, x: int, y: int, position: int, scale: int)
         narrow[x * NARROW + NOTES] &= ~NOTE_PAST_SYN
 
 
-def first_states(endpoints: EndpointRows, x: int, y: int, flags: int) -> None:
+def first_states(endpoints: Endpoints, x: int, y: int, flags: int) -> None:
     """What both ends were before the first segment of a flow: known only where it is a SYN."""
     if flags & SYN and flags & RST == 0:
         endpoints.narrow[x * NARROW + STATE] = LISTEN if flags & ACK else CLOSED
@@ -63,7 +63,7 @@ def first_states(endpoints: EndpointRows, x: int, y: int, flags: int) -> None:
             endpoints.narrow[y * NARROW + STATE] = LISTEN
 
 
-def window_of(endpoints: EndpointRows, x: int, y: int, flags: int, raw: int) -> int:
+def window_of(endpoints: Endpoints, x: int, y: int, flags: int, raw: int) -> int:
     """The window in bytes, -1 where the scale is unknown (RFC 7323 section 2.2: both offer it or none scales)."""
     scale, other = endpoints.narrow[x * NARROW + SCALE], endpoints.narrow[y * NARROW + SCALE]
     if raw < 0 or flags & SYN or scale == NO_SCALE or other == NO_SCALE:
@@ -73,7 +73,7 @@ def window_of(endpoints: EndpointRows, x: int, y: int, flags: int, raw: int) -> 
     return raw << scale
 
 
-def note_sent(endpoints: EndpointRows, x: int, nodes: I64, flags: int, position: int, length: int) -> None:
+def note_sent(endpoints: Endpoints, x: int, nodes: I64, flags: int, position: int, length: int) -> None:
     """Advance what X has sent, and count the payload bytes that are new."""
     wide = endpoints.wide
     following = wide[x * WIDE + NEXT]
@@ -92,16 +92,16 @@ def note_sent(endpoints: EndpointRows, x: int, nodes: I64, flags: int, position:
     wide[x * WIDE + NEXT] = max(following, end)
 
 
-def end_previous(flows: FlowRows, log: Log, flow: int, src_key: int, frame: int, time_ns: int) -> None:
+def end_previous(flows: FlowRows, endpoints: Endpoints, flow: int, src_key: int, frame: int, time_ns: int) -> None:
     """A SYN or SYN-ACK on a reused tuple: its sender's wait in the lifetime before is over."""
     row = flows.rows[flow * FLOW_WIDTH + PREVIOUS]
     if row >= 0:
         side = 0 if flows.rows[row * FLOW_WIDTH + KEY_0] == src_key else 1
-        if log.endpoints.narrow[(row * 2 + side) * NARROW + STATE] == TIME_WAIT:
-            step(log, int(row) * 2 + side, TUPLE_REUSED, 0, frame, time_ns)
+        if endpoints.narrow[(row * 2 + side) * NARROW + STATE] == TIME_WAIT:
+            step(endpoints, int(row) * 2 + side, TUPLE_REUSED, 0, frame, time_ns)
 
 
-def note_handshake(flows: FlowRows, endpoints: EndpointRows, x: int, y: int, flags: int, ack: int, time_ns: int) -> None:
+def note_handshake(flows: FlowRows, endpoints: Endpoints, x: int, y: int, flags: int, ack: int, time_ns: int) -> None:
     """Keep the times of the handshake's last SYN, SYN-ACK and first ACK (the terms of Wireshark's iRTT)."""
     wide = endpoints.wide
     row = (x >> 1) * FLOW_WIDTH
@@ -113,12 +113,13 @@ def note_handshake(flows: FlowRows, endpoints: EndpointRows, x: int, y: int, fla
         flows.rows[row + HANDSHAKE_ACK_NS] = time_ns
 
 
-def advance(packets: Packets, count: int, segments: Segments, flows: FlowRows, nodes: I64, log: Log) -> None:
+def advance(
+    packets: Packets, count: int, segments: Segments, flows: FlowRows, nodes: I64, endpoints: Endpoints
+) -> None:
     """Take `count` rows, already assigned to flows, through both endpoints' states.
 
-    The caller has room in `log` for LOG_ROWS_PER_SEGMENT rows and in `nodes` for two nodes a row.
+    The caller has room in `steps` for STEPS_PER_SEGMENT rows and in `nodes` for two nodes a row.
     """
-    endpoints = log.endpoints
     wide = endpoints.wide
     flow_of, side_of = segments.flow, segments.side
     flags_of, seq_of, ack_of, len_of = packets.flags, packets.seq, packets.ack, packets.len
@@ -140,14 +141,16 @@ def advance(packets: Packets, count: int, segments: Segments, flows: FlowRows, n
         ack = position_in(endpoints, y, x, raw_ack) if flags & ACK and raw_ack >= 0 else -1
         if flags & SYN and flags & RST == 0:
             note_syn(endpoints, x, y, position, scale_of[i])
-            end_previous(flows, log, int(flow), flows.rows[flow * FLOW_WIDTH + KEY_0 + side_of[i]], frame_of[i], time_ns)
+            end_previous(
+                flows, endpoints, int(flow), flows.rows[flow * FLOW_WIDTH + KEY_0 + side_of[i]], frame_of[i], time_ns
+            )
         if wide[x * WIDE + START] < 0:
             wide[x * WIDE + START] = position - 1
         if wide[y * WIDE + START] < 0 and ack >= 0:
             wide[y * WIDE + START] = ack - 1
         note_handshake(flows, endpoints, x, y, flags, ack, time_ns)
-        if not is_plain(log, x, y, flags):
-            tell(log, x, y, flags, position, length, ack, frame_of[i], time_ns)
+        if not is_plain(endpoints, x, y, flags):
+            tell(endpoints, x, y, flags, position, length, ack, frame_of[i], time_ns)
         size = window_of(endpoints, x, y, flags, window[i])
         if flags & RST == 0:
             note_sent(endpoints, x, nodes, flags, position, length)
@@ -158,10 +161,9 @@ def advance(packets: Packets, count: int, segments: Segments, flows: FlowRows, n
         segments.ack_relative[i] = (raw_ack - wide[y * WIDE + START]) & (CYCLE - 1) if ack >= 0 else -1
 
 
-def finish(flows: FlowRows, log: Log, first: int, last: int, end_ns: int) -> None:
+def finish(endpoints: Endpoints, first: int, last: int, end_ns: int) -> None:
     """End every TIME_WAIT of flows first..last-1 that was over when the capture ended."""
-    begin(log.endpoints, int(flows.used[0]))
     if end_ns == NO_TIME:
         return
     for e in range(first * 2, last * 2):
-        expire(log, e, end_ns)
+        expire(endpoints, e, end_ns)

@@ -1,57 +1,73 @@
-"""One step of an endpoint through the state table, kept as a row of Transitions (a kernel module)."""
+"""One step of an endpoint through the state table, written down (a kernel module).
 
-from tcptrace.schema import Log
+A written step is four values: endpoint, frame, time, and the rest packed into one (see `pack`),
+so that the compiled code of `step`, which is inlined wherever an event is told, stays small.
+"""
+
+from tcptrace.schema import Endpoints
 from tcptrace.tcp.endpoint import CLOSED, CLOSING, RESTORED, SYN_SENT, UNEXPECTED, UNKNOWN_STATE
 from tcptrace.tcp.endpoint_rows import BEFORE_RESET, NARROW, NOTES, SINCE_NS, STATE, WIDE
 
 STATES = 12
 
+ENDPOINT = 0
+FRAME = 1
+TIME_NS = 2
+PACKED = 3
+STEP = 4
 
-def record(log: Log, e: int, before: int, after: int, event: int, inferred: int, frame: int, time_ns: int) -> None:
-    """Append one row; before == after stands for an unexpected event."""
-    i = log.used[0]
-    log.flow[i] = e >> 1
-    log.side[i] = e & 1
-    log.frame[i] = frame
-    log.time_ns[i] = time_ns
-    log.from_state[i] = before
-    log.to_state[i] = after
-    log.event[i] = event
-    log.inferred[i] = inferred
-    log.unexpected[i] = 1 if before == after else 0
-    log.used[0] = i + 1
+EVENT_SHIFT = 16
+FROM_SHIFT = 8
+INFERRED_SHIFT = 24
+BYTE = 0xFF
 
 
-def step(log: Log, e: int, event: int, inferred: int, frame: int, time_ns: int) -> None:
+def record(
+    endpoints: Endpoints, e: int, before: int, after: int, event: int, inferred: int, frame: int, time_ns: int
+) -> None:
+    """Append one step; before == after stands for an unexpected event."""
+    steps, used = endpoints.steps, endpoints.used
+    row = used[1] * STEP
+    steps[row + ENDPOINT] = e
+    steps[row + FRAME] = frame
+    steps[row + TIME_NS] = time_ns
+    steps[row + PACKED] = inferred << INFERRED_SHIFT | event << EVENT_SHIFT | before << FROM_SHIFT | after
+    used[1] += 1
+
+
+def step(endpoints: Endpoints, e: int, event: int, inferred: int, frame: int, time_ns: int) -> None:
     """Apply an event to endpoint `e`; an unexpected one is recorded once."""
-    narrow = log.endpoints.narrow
+    narrow = endpoints.narrow
     before = int(narrow[e * NARROW + STATE])
-    after = int(log.next_states[event * STATES + before])
-    if after == UNEXPECTED:
-        if narrow[e * NARROW + NOTES] & (1 << event) == 0:
-            narrow[e * NARROW + NOTES] |= 1 << event
-            record(log, e, before, before, event, inferred, frame, time_ns)
-    elif after != before:
+    after = int(endpoints.next_states[event * STATES + before])
+    if after == before:
+        return
+    if after != UNEXPECTED:
         narrow[e * NARROW + STATE] = after
-        log.endpoints.wide[e * WIDE + SINCE_NS] = time_ns
-        record(log, e, before, after, event, inferred, frame, time_ns)
+        endpoints.wide[e * WIDE + SINCE_NS] = time_ns
+    elif narrow[e * NARROW + NOTES] & (1 << event):
+        return
+    else:
+        narrow[e * NARROW + NOTES] |= 1 << event
+        after = before
+    record(endpoints, e, before, after, event, inferred, frame, time_ns)
 
 
-def restore(log: Log, e: int, frame: int, time_ns: int) -> None:
+def restore(endpoints: Endpoints, e: int, frame: int, time_ns: int) -> None:
     """Give an endpoint believed reset its state of before back: it goes on sending."""
-    narrow = log.endpoints.narrow
+    narrow = endpoints.narrow
     after = int(narrow[e * NARROW + BEFORE_RESET])
     narrow[e * NARROW + STATE] = after
     narrow[e * NARROW + BEFORE_RESET] = -1
-    log.endpoints.wide[e * WIDE + SINCE_NS] = time_ns
-    record(log, e, CLOSED, after, RESTORED, 0, frame, time_ns)
+    endpoints.wide[e * WIDE + SINCE_NS] = time_ns
+    record(endpoints, e, CLOSED, after, RESTORED, 0, frame, time_ns)
 
 
-def reset(log: Log, e: int, event: int, inferred: int, frame: int, time_ns: int) -> int:
+def reset(endpoints: Endpoints, e: int, event: int, inferred: int, frame: int, time_ns: int) -> int:
     """Apply a RST to endpoint `e`, keeping its state for `restore`; 1 if that ended an open connection."""
-    narrow = log.endpoints.narrow
+    narrow = endpoints.narrow
     before = int(narrow[e * NARROW + STATE])
-    step(log, e, event, inferred, frame, time_ns)
+    step(endpoints, e, event, inferred, frame, time_ns)
     if before != CLOSED and narrow[e * NARROW + STATE] == CLOSED:
         narrow[e * NARROW + BEFORE_RESET] = before
         return 1 if before == UNKNOWN_STATE or SYN_SENT <= before <= CLOSING else 0

@@ -1,0 +1,168 @@
+"""The pipelines: a capture in, tables out. Each is a dozen lines; the rooms below do the work."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tcptrace import analysis_json
+from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.reader import CaptureReader, open_capture
+from tcptrace.capture.summary import CaptureSummary
+from tcptrace.errors import UsageError
+from tcptrace.kernels import Kernels, Notice, plain
+from tcptrace.rows import chosen, joined
+from tcptrace.schema import NO_TIME, Flows, Packets, Segments, Transitions
+from tcptrace.selection import EVERYTHING, Selection
+from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
+from tcptrace.tcp.tracker import Tracker
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def _silent(text: str) -> None:
+    """Take a notice and tell nobody."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What came of one or more captures. The tables are numpy columns; pandas is a property away."""
+
+    summaries: tuple[CaptureSummary, ...]
+    """One for each capture, in the order given."""
+    books: tuple[AddressBook, ...]
+    """The addresses of each capture, by the numbers the tables use."""
+    flow_table: Flows
+    transition_table: Transitions
+
+    @property
+    def captures(self) -> "pd.DataFrame":
+        """One row a capture: path, format, frames, tcp_frames, start, end, problems, ..."""
+        from tcptrace import dataframes
+
+        return dataframes.captures(self.summaries)
+
+    @property
+    def flows(self) -> "pd.DataFrame":
+        """One row a flow: endpoints and states as text, start and end as timestamps (UTC)."""
+        from tcptrace import dataframes
+
+        return dataframes.flows(self.books, self.flow_table)
+
+    @property
+    def transitions(self) -> "pd.DataFrame":
+        """One row a change of an endpoint's state, in order of capture, flow and time."""
+        from tcptrace import dataframes
+
+        return dataframes.transitions(self.transition_table)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document `tcptrace.analysis/1` as plain dicts, lists, ints and strings."""
+        return analysis_json.document(self.summaries, self.books, self.flow_table, self.transition_table)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One flow of a capture: every segment, and both endpoints' states."""
+
+    summary: CaptureSummary
+    book: AddressBook
+    analysis: Analysis
+    """Of the one flow."""
+    packets: Packets
+    segments: Segments
+    """Row for row beside `packets`."""
+
+
+def analyze(*paths: str | Path, selection: Selection = EVERYTHING, notice: Notice = _silent) -> Analysis:
+    """Read captures and rebuild the state of both endpoints of every flow.
+
+    A path is a capture file, compressed or not, text printed by tcpdump, or `-` for standard
+    input. `notice` is told in one line when something takes time. Raises CaptureError when a
+    capture cannot be read at all; one that is cut short is read up to the cut, and its summary
+    says so.
+    """
+    if not paths:
+        raise UsageError("no capture given")
+    parts = [_analyze_one(path, selection, notice) for path in paths]
+    return Analysis(
+        tuple(part.summaries[0] for part in parts),
+        tuple(part.books[0] for part in parts),
+        joined([_numbered(part.flow_table, i) for i, part in enumerate(parts)]),
+        joined([_numbered(part.transition_table, i) for i, part in enumerate(parts)]),
+    )
+
+
+def timeline(path: str | Path, flow: int, *, notice: Notice = _silent) -> Timeline:
+    """Every segment of one flow beside both endpoints' states.
+
+    Raises CaptureError, and UsageError when the capture has no flow of that number.
+    """
+    tracker = Tracker()
+    kept: list[tuple[Packets, Segments]] = []
+    with open_capture(path, notice) as reader:
+        for packets, segments in _track(reader, tracker):
+            rows = np.flatnonzero((segments.flow == flow) & (packets.quoted == 0))
+            if len(rows):
+                kept.append((chosen(packets, rows), chosen(segments, rows)))
+    analysis = _results(reader, tracker, Selection(flow=flow))
+    if not kept:
+        raise UsageError(f"{reader.summary.path}: no flow {flow}\n  {_flows_there(tracker)}")
+    packets, segments = joined([rows[0] for rows in kept]), joined([rows[1] for rows in kept])
+    return Timeline(reader.summary, reader.addresses, analysis, packets, segments)
+
+
+def packets(
+    path: str | Path, selection: Selection = EVERYTHING, *, notice: Notice = _silent
+) -> Iterator[tuple[Packets, Segments, AddressBook]]:
+    """Every TCP frame of a capture, chunk by chunk; the arrays are valid until the next chunk.
+
+    Raises CaptureError.
+    """
+    tracker = Tracker()
+    with open_capture(path, notice) as reader:
+        for rows, segments in _track(reader, tracker):
+            index = selection.packet_rows(rows, segments, reader.addresses, reader.summary.start_ns)
+            yield chosen(rows, index), chosen(segments, index), reader.addresses
+
+
+def _analyze_one(path: str | Path, selection: Selection, notice: Notice) -> Analysis:
+    tracker = Tracker()
+    with open_capture(path, notice) as reader:
+        for _ in _track(reader, tracker):
+            pass
+    return _results(reader, tracker, selection)
+
+
+def _track(reader: CaptureReader, tracker: Tracker) -> Iterator[tuple[Packets, Segments]]:
+    """Take a capture through the tracker; yields every chunk with what became of it."""
+    kernels: Kernels = plain()
+    for chunk in reader.chunks():
+        kernels = chunk.kernels
+        yield chunk.packets, tracker.take(chunk.packets, kernels)
+    end_ns = reader.summary.end_ns
+    tracker.finish(NO_TIME if end_ns is None else end_ns, kernels)
+
+
+def _results(reader: CaptureReader, tracker: Tracker, selection: Selection) -> Analysis:
+    client, guessed = client_sides(tracker)
+    flows = flow_table(tracker, client, guessed)
+    transitions = transition_table(tracker, client)
+    if selection != EVERYTHING:
+        flows = chosen(flows, selection.flow_rows(flows, reader.addresses, reader.summary.start_ns))
+        transitions = chosen(transitions, np.flatnonzero(np.isin(transitions.flow, flows.flow)))
+    return Analysis((reader.summary,), (reader.addresses,), flows, transitions)
+
+
+def _numbered(table: Any, capture: int) -> Any:
+    """The table of one capture, as that of the capture of that index."""
+    table.capture[:] = capture
+    return table
+
+
+def _flows_there(tracker: Tracker) -> str:
+    count = tracker.flow_count
+    return f"its flows are 0 to {count - 1}" if count else "it holds no TCP"

@@ -1,0 +1,61 @@
+"""The tables as pandas DataFrames: addresses and states as text, points in time as timestamps.
+
+Columns keep the names of `schema`; spans of time stay integers in the unit their name says, with
+<NA> where nothing is known.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.summary import CaptureSummary
+from tcptrace.schema import CLOSED_BY, CLOSES, SIDES, STATES, UNKNOWN, Flows, Transitions
+from tcptrace.tcp.endpoint import EVENTS
+
+
+def captures(summaries: Sequence[CaptureSummary]) -> pd.DataFrame:
+    """One row a capture."""
+    frame = pd.DataFrame([asdict(summary) for summary in summaries])
+    return _with_times(frame, {"start_ns": "start", "end_ns": "end"})
+
+
+def flows(books: Sequence[AddressBook], table: Flows) -> pd.DataFrame:
+    """One row a flow; `client` and `server` are text such as `10.0.0.1:80`."""
+    frame = pd.DataFrame(table._asdict())
+    for side in SIDES:
+        ends = zip(frame["capture"], frame[side], frame.pop(f"{side}_port"), strict=True)
+        frame[side] = [books[capture].endpoint(number, port) for capture, number, port in ends]
+        frame[f"{side}_state"] = _named(frame[f"{side}_state"], STATES)
+    for name in ("handshake_total_ns", "syn_to_synack_ns", "synack_to_ack_ns"):
+        frame[name] = frame[name].astype("Int64").mask(frame[name] == UNKNOWN)
+    frame["midstream"] = frame["midstream"] == 1
+    frame["closed_by"] = _named(frame["closed_by"], CLOSED_BY)
+    frame["close"] = _named(frame["close"], CLOSES)
+    return _with_times(frame, {"start_ns": "start", "end_ns": "end"})
+
+
+def transitions(table: Transitions) -> pd.DataFrame:
+    """One row a change of state; `frame` is 0 where a timer made it."""
+    frame = pd.DataFrame(table._asdict())
+    for name, words in (("side", SIDES), ("from_state", STATES), ("to_state", STATES), ("event", EVENTS)):
+        frame[name] = _named(frame[name], words)
+    for name in ("inferred", "unexpected"):
+        frame[name] = frame[name] == 1
+    return _with_times(frame, {"time_ns": "time"})
+
+
+def _named(codes: "pd.Series[Any]", words: Sequence[str]) -> Any:
+    return pd.Categorical.from_codes(codes.to_numpy(np.int8), categories=pd.Index(words))
+
+
+def _with_times(frame: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+    """Nanosecond columns as UTC timestamps under new names; NO_TIME is NaT to both libraries."""
+    for old, new in names.items():
+        values = frame[old].astype("Int64").fillna(np.iinfo(np.int64).min).to_numpy(np.int64)
+        frame[old] = pd.to_datetime(values, utc=True)
+        frame = frame.rename(columns={old: new})
+    return frame
