@@ -98,23 +98,27 @@ def _timelines(flows: Flows, transitions: Transitions) -> Iterator[list[Json]]:
     """The timeline of each flow; both tables are ordered by capture, then flow."""
     for capture in np.unique(flows.capture).tolist():
         numbers, here = of_capture(flows, capture).flow, of_capture(transitions, capture)
-        first, last = (np.searchsorted(here.flow, numbers, side).tolist() for side in ("left", "right"))
-        for start, stop in zip(first, last, strict=True):
-            yield timeline(part(here, start, stop))
+        first, stop = (np.searchsorted(here.flow, numbers, side) for side in ("left", "right"))
+        told = timeline(part(here, int(first[0]), int(stop[-1])))
+        for start, end in zip((first - first[0]).tolist(), (stop - first[0]).tolist(), strict=True):
+            yield told[start:end]
 
 
 def timeline(transitions: Transitions) -> list[Json]:
-    """The transitions of one flow."""
+    """Transitions as entries of a flow's `timeline`."""
+    columns = transitions[Transitions._fields.index("frame") :]
     return [
         {
-            "frame": row.frame or None,
-            "time_ns": known_time(row.time_ns),
-            "side": SIDES[row.side],
-            "from": STATES[row.from_state],
-            "to": STATES[row.to_state],
-            "event": EVENTS[row.event],
-            "inferred": row.inferred == 1,
-            "unexpected": row.unexpected == 1,
+            "frame": frame or None,
+            "time_ns": known_time(time_ns),
+            "side": SIDES[side],
+            "from": STATES[before],
+            "to": STATES[after],
+            "event": EVENTS[event],
+            "inferred": inferred == 1,
+            "unexpected": unexpected == 1,
         }
-        for row in records(transitions)
+        for frame, time_ns, side, before, after, event, inferred, unexpected in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
     ]

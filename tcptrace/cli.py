@@ -33,11 +33,13 @@ CAPTURE = "A pcap or pcapng file, plain or compressed (gzip, zstd, lz4, xz), tex
 TIME = "2024-05-01T14:03:11, seconds since the epoch, or 14:03:11 on the day the capture begins."
 
 Capture = Annotated[str, typer.Argument(metavar="CAPTURE", help=CAPTURE, show_default=False)]
-Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE...", help=CAPTURE, show_default=False)]
+Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE", help=CAPTURE, show_default=False)]
 FormatOption = Annotated[Format, typer.Option("--format", help="How the result is written.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, all or nothing.")]
 Flow = Annotated[int | None, typer.Option(min=0, metavar="N", help="Only the flow of this number.")]
-OneFlow = Annotated[int, typer.Option("--flow", min=0, metavar="N", help="The flow's number.", show_default=False)]
+OneFlow = Annotated[
+    int, typer.Option("--flow", min=0, metavar="N", help="The flow's number, as analyze shows it.", show_default=False)
+]
 Host = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only flows of this address, at either end.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, metavar="PORT", help="Only flows of this port.")]
 Since = Annotated[str | None, typer.Option(metavar="TIME", help=f"Nothing before TIME: {TIME}")]

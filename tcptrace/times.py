@@ -12,6 +12,7 @@ from tcptrace.errors import UsageError
 
 SECOND_NS = 1_000_000_000
 
+_YEAR_NS = 365 * 86_400 * SECOND_NS
 _EPOCH = re.compile(r"(-?\d+)(?:\.(\d{1,9}))?$")
 _TIME_OF_DAY = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?$")
 _FRACTION = re.compile(r"(:\d\d)\.(\d{1,9})")
@@ -26,12 +27,13 @@ class TimeOfDay:
 
     def on_day_of(self, first_ns: int) -> int:
         """Nanoseconds since the epoch, on the day of a capture's first frame."""
-        day = datetime.fromtimestamp(first_ns // SECOND_NS, _zone(self.utc))
+        zone = _zone(self.utc or is_undated(first_ns))
+        day = datetime.fromtimestamp(first_ns // SECOND_NS, zone)
         moment = day.replace(
             hour=self.ns // (3600 * SECOND_NS),
             minute=self.ns // (60 * SECOND_NS) % 60,
             second=self.ns // SECOND_NS % 60,
-            tzinfo=_zone(self.utc),
+            tzinfo=zone,
             fold=0,
         )
         return int(moment.timestamp()) * SECOND_NS + self.ns % SECOND_NS
@@ -55,6 +57,11 @@ def parse_time(text: str, *, utc: bool = False) -> Moment:
         if hours < 24 and minutes < 60 and seconds < 60:
             return TimeOfDay((hours * 3600 + minutes * 60 + seconds) * SECOND_NS + _nanoseconds(match[4]), utc)
     return _parse_date(text, utc)
+
+
+def is_undated(time_ns: int) -> bool:
+    """Whether a time is that of text without a date: a clock's reading, counted from 1970-01-01 and in no zone."""
+    return 0 <= time_ns < _YEAR_NS
 
 
 def resolve(moment: Moment | None, first_ns: int) -> int | None:

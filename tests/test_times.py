@@ -49,8 +49,9 @@ def test_a_time_of_day_is_of_the_day_the_capture_begins(text: str, utc: bool) ->
     assert resolve(moment, START_NS + 3_600_000_000_000) == START_NS
 
 
-def test_a_time_of_day_of_a_capture_without_date_counts_from_midnight() -> None:
-    assert resolve(parse_time("00:00:02", utc=True), 0) == 2_000_000_000
+def test_a_time_of_day_of_a_capture_without_date_is_what_the_text_says() -> None:
+    for utc in (False, True):
+        assert resolve(parse_time("00:00:02", utc=utc), 0) == 2_000_000_000
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "25:00", "2024-13-01", "12:61", "9999999-01-01"])

@@ -9,7 +9,6 @@ from tcptrace.report.segment_words import segments, told
 from tcptrace.report.terminal import GAP, Piece, Screen, widest
 from tcptrace.report.units import day, time_of_day
 from tcptrace.report.view import View
-from tcptrace.schema import NO_TIME
 
 MEASURED = 1000
 """Lines looked at to find the widths; later ones may be wider."""
@@ -81,5 +80,5 @@ def _lines(chunks: Iterable[Chunk], view: View) -> Iterator[Line]:
                     flow=Piece(str(flow)),
                     ends=Piece(f"{book.endpoint(src, sport)} → {book.endpoint(dst, dport)}"),
                     segment=told(segment),
-                    day=day(time_ns, utc=view.utc) if time_ns != NO_TIME else "",
+                    day=day(time_ns, utc=view.utc),
                 )

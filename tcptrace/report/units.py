@@ -4,6 +4,7 @@ import time
 from functools import lru_cache
 
 from tcptrace.schema import NO_TIME
+from tcptrace.times import is_undated
 
 _SECOND = 1_000_000_000
 _SHORT = ((999_500, 1_000, "µs"), (999_500_000, 1_000_000, "ms"))
@@ -60,15 +61,15 @@ def moment(ns: int, *, utc: bool) -> str:
 
 
 def time_of_day(ns: int, *, utc: bool) -> str:
-    """`14:03:11.250123`; empty for NO_TIME."""
+    """`14:03:11.250123`, as the text says it where that has no date; empty for NO_TIME."""
     if ns == NO_TIME:
         return ""
-    return f"{_calendar(ns // _SECOND, utc)[1]}.{ns % _SECOND // 1000:06d}"
+    return f"{_calendar(ns // _SECOND, utc or is_undated(ns))[1]}.{ns % _SECOND // 1000:06d}"
 
 
 def day(ns: int, *, utc: bool) -> str:
-    """`2024-05-01`."""
-    return _calendar(ns // _SECOND, utc)[0]
+    """`2024-05-01`; empty where there is no date."""
+    return "" if ns == NO_TIME or is_undated(ns) else _calendar(ns // _SECOND, utc)[0]
 
 
 @lru_cache(maxsize=4096)
