@@ -13,14 +13,14 @@ from tcptrace.schema import UNKNOWN
 
 HEAD = re.compile(
     r"(?P<indent>[ \t]*)(?:(?P<number>\d{1,10})[ \t]+)?(?:caplen \d+ len \d+ )?"
-    rf"(?:(?:{STAMP})[ \t]+(?:\(invalid [un]s\)[ \t]+)?)?"
+    rf"(?:(?:{STAMP})[ \t]+(?:\(invalid [un]s\)[ \t]+)?)?(?:\[(?:Error converting time|timestamp overflow)\][ \t]+)?"
     r"(?:(?:(?P<interface>[\w@.:?-]{1,16})[ \t]+)?(?P<direction>In|Out|B|M|P)[ \t]+)?"
 )
 """What stands before the protocol; matches every line, with all groups empty where nothing does."""
 
 _MAC = r"(?:[0-9a-f]{1,2}:){5}[0-9a-f]{1,2}"
 _PROTOCOL = re.compile(
-    r"IP6? {1,2}(?:\(|\[|\S+ > \S)|IP6?,|ARP, |arp (?:who-has|reply)|RARP|"
+    r"IP6? {1,2}(?:\(|\[|truncated-ip6? |bad-\w+ |\S+ > \S)|IP6?,|ip6?: \S+ > |AF IPv|ARP, |arp (?:who-has|reply)|RARP|"
     rf"{_MAC} (?:\(oui [^)]*\) )?(?:>|ethertype |Unknown )|ifindex \d+ {_MAC} |ethertype [A-Z]|"
     r"AoE |BRCM tag|CDPv\d, |CFMv\d |CLNP, |DSA |DTPv\d, |EAP packet|EAPOL |EDSA 0x|ES-IS, |FRF\.1[56] |GeoNet |"
     r"IEEE 802|IPOIB, |IPX |IS-IS, |LACPv\d, |LLC, |LLDP, |Loopback, |LOOPBACK|MLPPP, |MPLS \(label|MS NLB |NSH, |"
@@ -29,7 +29,8 @@ _PROTOCOL = re.compile(
 _PROTOCOL_WITH_TIME = re.compile(
     r"\S{1,280}\.[\w-]+ > \S{1,280}\.[\w-]+:? |\d+ > \d+, family |version 0, resource ID|DLT [A-Z]|\d+us tsft |"
     r"\d+\.\d Mb/s |Q\.9[23]\d, |UI [0-9a-f]{2}! |(?:IPCP|LCP|CCP|PAP|CHAP), |unknown (?:PPP|CHDLC) |\w+ +\[\||"
-    r"\[|UNSUPPORTED$|.{0,200}[ ,:]IP6? (?:\((?:tos|class|flowlabel|hlim) |\S+ > \S+: )"
+    r"\[|UNSUPPORTED$|.{0,200}[ ,:]IP6? (?:\((?:tos|class|flowlabel|hlim) |\S+ > \S+: )|"
+    r".{0,300} > \S+: Flags \["
 )
 """No sure sign without a time: before version 3.8 IP was not named, some link layers begin with numbers."""
 _INSIDE = re.compile(rf"(?<![\w.:-])(?:{STAMP})[ \t]+(?=IP6? \S+ > \S|IP \(tos |ARP, )")

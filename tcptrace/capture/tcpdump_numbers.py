@@ -26,13 +26,14 @@ Blocks = tuple[tuple[int, int], ...]
 class FlowNumbers:
     """What is known of the numbers between two endpoints; sides are 0 and 1."""
 
-    __slots__ = ("_base", "_guessed", "_next", "_relative")
+    __slots__ = ("_base", "_guessed", "_next", "_relative", "_settled")
 
     def __init__(self) -> None:
         self._base: list[int | None] | None = None
         self._guessed = UNKNOWN
         self._next: list[int | None] = [None, None]
         self._relative: bool | None = None
+        self._settled = False
 
     def raw(self, side: int, flags: int, length: int, seq: int, ack: int) -> tuple[int, int, int]:
         """Raw sequence number, raw acknowledgement, and 1 if the former is inferred.
@@ -59,7 +60,10 @@ class FlowNumbers:
         else:
             self._advance(side, flags, seq, length)
         if flags & ACK and ack >= 0:
-            self._move(other, ack)
+            if flags & SYN:
+                self._next[other] = ack  # also where made-up packets do not count the SYN
+            else:
+                self._move(other, ack)
         return seq, ack, int(inferred)
 
     def raw_blocks(self, side: int, ack: int, blocks: Blocks) -> Blocks:
@@ -92,8 +96,8 @@ class FlowNumbers:
 
     def _is_relative(self, numbers: tuple[tuple[int, int], ...]) -> bool:
         """Judge the flow's form by how near each reading comes to where that side stood."""
-        if self._relative is not None:
-            return self._relative
+        if self._settled:
+            return self._relative or False
         assert self._base is not None
         if_raw = if_relative = 0
         for printed, side in numbers:
@@ -101,10 +105,10 @@ class FlowNumbers:
             if printed >= 0 and base is not None and stood is not None:
                 if_raw += _distance(printed, stood)
                 if_relative += _distance(printed + base, stood)
-        relative = if_relative < if_raw
-        if min(if_raw, if_relative) * _CLEARLY < max(if_raw, if_relative):
-            self._relative = relative
-        return relative
+        self._settled = min(if_raw, if_relative) * _CLEARLY < max(if_raw, if_relative)
+        if self._settled or self._relative is None:
+            self._relative = None if if_relative == if_raw else if_relative < if_raw
+        return self._relative or False
 
     def _advance(self, side: int, flags: int, seq: int, length: int) -> None:
         """Note what a segment's sender has sent."""

@@ -24,6 +24,7 @@ _FIELDS = re.compile(
     r"(?:, ack (\d{1,10})|, \[ack (\d{1,10}) != 0 while ACK flag not set\])?"
     r"(?:, win (\d{1,5})(?!\d))?(?:, urg \d+|, \[urg [^\]]*\])?"
 )
+_MISSING = re.compile(r"truncated-ip6? - (\d{1,9}) bytes missing!")
 _LENGTH = re.compile(r", length (\d{1,10})")
 _OPTIONS = ", options ["
 _OPTIONS_END = "], length "
@@ -73,12 +74,18 @@ def find_segment(text: str) -> Segment | None:
     options, place = _read_bracket(text, fields.end())
     length = _LENGTH.match(text, place)
     if length:
-        len_bytes = int(length[1])
+        len_bytes = max(int(length[1]) - _missing(text[:mark]), 0)
     elif end_text:
         len_bytes = (_number(end_text) - seq) & 0xFFFFFFFF
     else:
         len_bytes = UNKNOWN if window is None else 0
     return Segment(*ends, flags, seq, _number(ack or ack_without_flag), _window(window), len_bytes, options)
+
+
+def _missing(before: str) -> int:
+    """Bytes that the IP header promises but the frame did not have on the wire, which count as payload."""
+    missing = _MISSING.search(before) if "missing!" in before else None
+    return int(missing[1]) if missing else 0
 
 
 def _read_bracket(text: str, place: int) -> tuple[Options, int]:
@@ -118,6 +125,7 @@ def _endpoints(text: str) -> tuple[str, str, str] | None:
     """
     left, arrow, target = text.rpartition(" > ")
     before, _, source = left.rpartition(" ")
+    source = source.rpartition("!")[2]  # some versions: "452 bytes missing!fe80::1.80 > "
     if not (arrow and source and target):
         return None
     if "." not in source and "." not in target:
