@@ -4,8 +4,8 @@ A flow is one lifetime of one 4-tuple. `slots` is an open-addressing hash table 
 its newest flow; a flow row holds WIDTH values, named below. Side 0 is the sender of the flow's
 first frame, side 1 the other; who is client is decided when the whole flow is known.
 
-A SYN begins a new lifetime when its sequence number is not the one this side started with, or
-when the old lifetime saw a FIN or RST (Wireshark 4.0, packet-tcp.c, dissect_tcp).
+A bare SYN begins a new lifetime when its sequence number is not the one this side started with
+(Wireshark 4.0, packet-tcp.c, dissect_tcp).
 """
 
 from tcptrace.schema import I8, I64, FlowRows, Packets
@@ -90,15 +90,6 @@ def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, time_ns: 
     return flow
 
 
-def starts_lifetime(flows: FlowRows, flow: int, side: int, seq: int) -> bool:
-    """Whether a bare SYN of `side` belongs to a new lifetime of the flow's tuple."""
-    rows = flows.rows
-    base = rows[flow * WIDTH + BASE_0 + side]
-    seen = rows[flow * WIDTH + SEEN]
-    ended = (seen | seen >> SIDE_SHIFT) & (SEEN_FIN | SEEN_RST)
-    return base >= 0 and (base != seq or ended != 0)
-
-
 def note_segment(flows: FlowRows, flow: int, side: int, flags: int, seq: int, ack: int, time_ns: int) -> None:
     """Keep what a flow row keeps of one segment."""
     rows = flows.rows
@@ -145,7 +136,8 @@ def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of:
         if flow < 0:
             flow = begin_flow(flows, slot, src_key, dst_key, time_of[i])
         side = 0 if rows[flow * WIDTH + KEY_0] == src_key else 1
-        if flags & (SYN | ACK) == SYN and flags > 0 and quoted[i] == 0 and starts_lifetime(flows, flow, side, seq):
+        base = rows[flow * WIDTH + BASE_0 + side]
+        if flags > 0 and flags & (SYN | ACK | FIN | RST) == SYN and base >= 0 and base != seq and quoted[i] == 0:
             flow = begin_flow(flows, slot, src_key, dst_key, time_of[i])
             side = 0
         if quoted[i] == 0:
