@@ -34,60 +34,62 @@ SLL = 6
 SLL2 = 7
 RAW_IP = 8
 NULL = 9
-MPLS = 10
+PPP = 10
 PPPOE = 11
-PPP = 12
-LLC = 13
-VNTAG = 14
-ETAG = 15
-FABRIC_PATH = 16
-PROVIDER_BACKBONE = 17
-PSEUDOWIRE = 18
-NSH = 19
-FRAGMENT_HEADER = 20
-EXTENSION_HEADER = 21
-AUTHENTICATION_HEADER = 22
-ICMP = 23
-ICMPV6 = 24
-UDP = 25
-GRE = 26
-ERSPAN_II = 27
-ERSPAN_III = 28
-VXLAN = 29
-VXLAN_GPE = 30
-GENEVE = 31
-GTP = 32
-L2TP = 33
-L2TPV3 = 34
-TEREDO = 35
-ETHER_IP = 36
-TZSP = 37
+MPLS = 12
+EXTENSION_HEADER = 13
+FRAGMENT_HEADER = 14
+AUTHENTICATION_HEADER = 15
+ICMP = 16
+ICMPV6 = 17
+UDP = 18
+GRE = 19
+ERSPAN_II = 20
+VXLAN = 21
+GENEVE = 22
+GTP = 23
+VNTAG = 24
+ETAG = 25
 
 LONG_TAIL = 64
 """Kinds from here on are dissected in Python."""
-WLAN = 65
-CISCO_HDLC = 66
-FRAME_RELAY = 67
-CAPWAP = 68
+LLC = 64
+PSEUDOWIRE = 65
+NSH = 66
+PROVIDER_BACKBONE = 67
+FABRIC_PATH = 68
+ERSPAN_III = 69
+VXLAN_GPE = 70
+L2TP = 71
+L2TPV3 = 72
+TEREDO = 73
+AYIYA = 74
+TZSP = 75
+ETHER_IP = 76
+CAPWAP = 77
+WLAN = 78
+CISCO_HDLC = 79
+FRAME_RELAY = 80
+WCCP = 81
 OTHER_LINK = 1000
 """Plus the LINKTYPE_ number: a link type that no kernel knows."""
 
-ROOM = -1
+NEXT_FRAME = -1
+"""As a kind: no frame is begun."""
+NO_ROOM = -2
 """In place of a kind: the addresses need more room before this frame."""
 
-VERDICT_SPACE = 0x10000
-"""A verdict is the name space of a number, times this, plus the number."""
-FATE = 0
-ETHERTYPE = 1
-IP_PROTOCOL = 2
-LINK_TYPE = 3
-PPP_PROTOCOL = 4
-LLC_SAP = 5
-NULL_FAMILY = 6
-SLL_PROTOCOL = 7
-SNAP = 8
-NLPID = 9
-
+# Verdicts: what a frame is, as far as it could be followed. A number of one of these spaces, added to it ...
+ETHERTYPE = 0x10000
+IP_PROTOCOL = 0x20000
+LINK_TYPE = 0x30000
+PPP_PROTOCOL = 0x40000
+LLC_SAP = 0x50000
+NULL_FAMILY = 0x60000
+SLL_PROTOCOL = 0x70000
+SNAP = 0x80000
+NLPID = 0x90000
+# ... or one of these.
 IS_TCP = 0
 CUT_SHORT = 1
 MALFORMED = 2
@@ -100,19 +102,11 @@ ENCRYPTED = 7
 NO_DATA_WLAN = 8
 
 
-def stop(cursor: I64, space: int, number: int) -> int:
-    """End the walk: `number` of the name space is what the frame is; what quotes another frame stays itself."""
+def stop(cursor: I64, verdict: int) -> int:
+    """End the walk with a verdict on the frame; what quotes another frame keeps its own."""
     if cursor[QUOTED] == 0:
-        cursor[VERDICT] = space * VERDICT_SPACE + number
+        cursor[VERDICT] = verdict
     return STOP
-
-
-def quoted(cursor: I64, length: int, protocol: int) -> int:
-    """An ICMP error of `length` bytes in front of what it quotes: the frame's verdict is said; 0."""
-    stop(cursor, IP_PROTOCOL, protocol)
-    cursor[QUOTED] = 1
-    cursor[AT] += length
-    return 0
 
 
 def shorten(cursor: I64, end: int) -> int:
@@ -128,6 +122,6 @@ def skip(cursor: I64, length: int, kind: int) -> int:
     """A header of `length` bytes in front of what is always a `kind`."""
     after = cursor[AT] + length
     if after > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
+        return stop(cursor, CUT_SHORT)
     cursor[AT] = after
     return kind

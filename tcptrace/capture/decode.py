@@ -1,23 +1,48 @@
 """From the records of a chunk to rows of Packets (a kernel module).
 
-Ethernet with IPv4 and TCP is read where it stands; every other stack is walked header by header.
+Ethernet with IPv4 and TCP is found where it stands; every other stack is walked header by header.
 """
 
 from tcptrace.capture.addresses import WIDTH, intern
-from tcptrace.capture.cursor import IS_TCP, KIND, LONG_TAIL, ROOM, VERDICT
+from tcptrace.capture.cursor import (
+    AT,
+    CUT_SHORT,
+    DIRECTION,
+    END,
+    FRAGMENT,
+    IF_INDEX,
+    IP_AT,
+    IS_TCP,
+    KIND,
+    LIMIT,
+    LONG_TAIL,
+    NEXT_FRAME,
+    NO_ROOM,
+    QUOTED,
+    TCP,
+    VERDICT,
+    stop,
+)
 from tcptrace.capture.link_layer import of_link_type
-from tcptrace.capture.tcp_header import options, write
-from tcptrace.capture.walk import begin, finish, walk
+from tcptrace.capture.tcp_options import intern_ipv6, options
+from tcptrace.capture.walk import begin, walk
+from tcptrace.capture.words import BIG, u32
 from tcptrace.schema import I32, I64, U8, Addresses, Packets, Records
 
 ADDRESSES_MAX = 3
 """Addresses that one row can add: sender, receiver and the client of a TOA option."""
 
 SHORTEST = 58
-"""Ethernet, a VLAN tag, IPv4 and TCP without options: bytes that the fast path reads unasked."""
+"""Ethernet, a VLAN tag, IPv4 and TCP without options: bytes in which the common stack is looked for."""
+
+PORTS_LEN = 4
+"""So much of a TCP header makes a row."""
+
+FIXED_LEN = 16
+"""Below so much of a TCP header only the ports are told, as in Wireshark."""
 
 
-def decode(
+def decode(  # noqa: C901  one loop, so that rows are written in one place and without calls
     buffer: U8,
     records: Records,
     first: int,
@@ -31,25 +56,32 @@ def decode(
 ) -> tuple[int, int]:
     """Decode records `first` to `last` into rows from `row` on; the record and the row where it stopped.
 
-    It stops before `last` where cursor[KIND] says why: the kind of a header that only the long tail
-    knows (the cursor stands there), or ROOM.
+    A row's columns hold "absent" before. Where it stops before `last`, cursor[KIND] says why: NO_ROOM
+    for addresses, or the kind of a header of the long tail, at which the cursor stands. Called again with
+    that record, it goes on with the kind that it then finds there, or with NEXT_FRAME from the frame's start.
     """
     offsets, captured_lens, original_lens = records.offset, records.captured_len, records.original_len
     link_types = records.link_type
     frames, srcs, dsts, ttls, ip_ids = packets.frame, packets.src, packets.dst, packets.ttl, packets.ip_id
+    sports, dports, seqs, acks, all_flags = packets.sport, packets.dport, packets.seq, packets.ack, packets.flags
+    windows, lens, option_kinds = packets.window, packets.len, packets.option_kinds
+    tsvals, tsecrs = packets.tsval, packets.tsecr
     room = len(addresses.words) // WIDTH - ADDRESSES_MAX
     used = addresses.used
     known_src, known_dst, src, dst = -1, -1, 0, 0
+    kind = cursor[KIND]
+    cursor[KIND] = NEXT_FRAME
     for record in range(first, last):
         if used[0] > room:
-            cursor[KIND] = ROOM
+            cursor[KIND] = NO_ROOM
             return record, row
-        at = offsets[record]
-        captured_len = captured_lens[record]
-        original_len = original_lens[record]
-        link_type = link_types[record]
-        if link_type == 1 and captured_len >= SHORTEST:
-            ip = at + 18 if buffer[at + 12] == 0x81 and buffer[at + 13] == 0 else at + 14
+        at, captured_len, original_len = offsets[record], captured_lens[record], original_lens[record]
+        found = False
+        ip = at + 14
+        end = ip
+        if captured_len >= SHORTEST and link_types[record] == 1:
+            if buffer[at + 12] == 0x81 and buffer[at + 13] == 0:
+                ip += 4
             if (
                 buffer[ip + 9] == 6
                 and buffer[ip] == 0x45
@@ -58,35 +90,83 @@ def decode(
                 and buffer[ip + 6] & 0x3F == 0
                 and buffer[ip + 7] == 0
             ):
-                total_len = buffer[ip + 2] << 8 | buffer[ip + 3]
-                end = ip + total_len
-                if total_len >= 40 and end <= at + original_len:
-                    limit = min(end, at + captured_len)
-                    options_end = write(buffer, ip + 20, limit, end, packets, row)
-                    if options_end:
-                        options(buffer, ip + 40, options_end, packets, row, addresses)
-                    word = buffer[ip + 12] << 24 | buffer[ip + 13] << 16 | buffer[ip + 14] << 8 | buffer[ip + 15]
-                    dst_word = buffer[ip + 16] << 24 | buffer[ip + 17] << 16 | buffer[ip + 18] << 8 | buffer[ip + 19]
-                    if word == known_dst and dst_word == known_src:
-                        src, dst = dst, src
-                    elif word != known_src or dst_word != known_dst:
-                        src = intern(addresses, 4, 0, 0, 0, word)
-                        dst = intern(addresses, 4, 0, 0, 0, dst_word)
-                    known_src, known_dst = word, dst_word
-                    srcs[row] = src
-                    dsts[row] = dst
-                    ttls[row] = buffer[ip + 8]
-                    ip_ids[row] = buffer[ip + 4] << 8 | buffer[ip + 5]
-                    frames[row] = first_frame + record
-                    verdicts[record] = IS_TCP
-                    row += 1
-                    continue
-        begin(cursor, at, captured_len, original_len)
-        kind = walk(buffer, cursor, of_link_type(link_type))
-        if kind >= LONG_TAIL:
-            cursor[KIND] = kind
-            return record, row
+                end = ip + (buffer[ip + 2] << 8 | buffer[ip + 3])
+                found = ip + 40 <= end <= at + original_len
+        if found:
+            tcp = ip + 20
+            limit = min(end, at + captured_len)
+        else:
+            if kind == NEXT_FRAME:
+                begin(cursor, at, captured_len, original_len)
+                kind = of_link_type(link_types[record])
+            kind = walk(buffer, cursor, kind)
+            if kind >= LONG_TAIL:
+                cursor[KIND] = kind
+                return record, row
+            tcp, limit, end, ip = cursor[AT], cursor[LIMIT], cursor[END], cursor[IP_AT]
+            if kind == TCP:
+                stop(cursor, IS_TCP if tcp + PORTS_LEN <= limit else CUT_SHORT)
+            verdicts[record] = cursor[VERDICT]
+            is_row = kind == TCP and tcp + PORTS_LEN <= limit
+            kind = NEXT_FRAME
+            if not is_row:
+                continue
+            packets.if_index[row] = cursor[IF_INDEX]
+            packets.direction[row] = cursor[DIRECTION]
+            if cursor[FRAGMENT] == 1:
+                end = -1
+            if cursor[QUOTED] == 1:
+                packets.quoted[row] = 1
+                if tcp + 8 <= limit:
+                    seqs[row] = u32(buffer, tcp + 4, BIG)
+
         frames[row] = first_frame + record
-        row += finish(buffer, cursor, kind, packets, row, addresses)
-        verdicts[record] = cursor[VERDICT]
+        if buffer[ip] >> 4 == 4:
+            ttls[row] = buffer[ip + 8]
+            ip_ids[row] = buffer[ip + 4] << 8 | buffer[ip + 5]
+            src_word = buffer[ip + 12] << 24 | buffer[ip + 13] << 16 | buffer[ip + 14] << 8 | buffer[ip + 15]
+            dst_word = buffer[ip + 16] << 24 | buffer[ip + 17] << 16 | buffer[ip + 18] << 8 | buffer[ip + 19]
+            if src_word == known_dst and dst_word == known_src:
+                src, dst = dst, src
+            elif src_word != known_src or dst_word != known_dst:
+                src = intern(addresses, 4, 0, 0, 0, src_word)
+                dst = intern(addresses, 4, 0, 0, 0, dst_word)
+            known_src, known_dst = src_word, dst_word
+            srcs[row] = src
+            dsts[row] = dst
+        else:
+            ttls[row] = buffer[ip + 7]
+            srcs[row] = intern_ipv6(buffer, ip + 8, addresses)
+            dsts[row] = intern_ipv6(buffer, ip + 24, addresses)
+        sports[row] = buffer[tcp] << 8 | buffer[tcp + 1]
+        dports[row] = buffer[tcp + 2] << 8 | buffer[tcp + 3]
+        if tcp + FIXED_LEN <= limit:
+            seqs[row] = buffer[tcp + 4] << 24 | buffer[tcp + 5] << 16 | buffer[tcp + 6] << 8 | buffer[tcp + 7]
+            windows[row] = buffer[tcp + 14] << 8 | buffer[tcp + 15]
+            header_len = buffer[tcp + 12] >> 4 << 2
+            payload = tcp + header_len
+            if payload <= end:
+                lens[row] = end - payload
+            if header_len >= 20:
+                acks[row] = buffer[tcp + 8] << 24 | buffer[tcp + 9] << 16 | buffer[tcp + 10] << 8 | buffer[tcp + 11]
+                all_flags[row] = (buffer[tcp + 12] & 15) << 8 | buffer[tcp + 13]
+                at = tcp + 20
+                if (
+                    header_len == 32
+                    and payload <= limit
+                    and buffer[at + 3] == 10
+                    and buffer[at + 2] == 8
+                    and buffer[at + 1] == 1
+                    and buffer[at] == 1
+                ):
+                    option_kinds[row] = 8
+                    tsvals[row] = buffer[at + 4] << 24 | buffer[at + 5] << 16 | buffer[at + 6] << 8 | buffer[at + 7]
+                    tsecrs[row] = buffer[at + 8] << 24 | buffer[at + 9] << 16 | buffer[at + 10] << 8 | buffer[at + 11]
+                elif header_len > 20:
+                    if payload > limit:
+                        packets.options_cut[row] = 1
+                    options(buffer, at, min(payload, limit), packets, row, addresses)
+        if found:
+            verdicts[record] = IS_TCP
+        row += 1
     return last, row

@@ -7,7 +7,7 @@ import numpy as np
 
 from tcptrace.capture import cursor as c
 from tcptrace.capture.address_book import AddressBook
-from tcptrace.capture.dissect import follow
+from tcptrace.capture.dissect import step
 from tcptrace.capture.frame_names import frame_name
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.kernels import Kernels
@@ -57,28 +57,25 @@ class Decoder:
         decode = kernels["capture.decode"].decode
         data, cursor, verdicts = kernels.view_bytes(buffer), kernels.view(self._cursor), kernels.view(self._verdicts)
         chunk, table = kernels.view(records), kernels.view(self._table)
+        self._cursor[c.KIND] = c.NEXT_FRAME
         record = row = 0
         while True:
             addresses = kernels.view(self.book.table)
             record, row = decode(data, chunk, record, n, first_frame, table, row, addresses, verdicts, cursor)
             if record == n:
                 return int(row)
-            kind = int(self._cursor[c.KIND])
-            if kind == c.ROOM:
+            if self._cursor[c.KIND] == c.NO_ROOM:
                 self.book.reserve(ROOM_STEP, kernels)
-                continue
-            kind = self._long_tail(buffer, kind, data, cursor, kernels)
-            self._table.frame[row] = first_frame + record
-            row += kernels["capture.walk"].finish(data, cursor, kind, table, row, addresses)
-            self._verdicts[record] = self._cursor[c.VERDICT]
-            record += 1
+                self._cursor[c.KIND] = c.NEXT_FRAME
+            else:
+                self._dissect(buffer)
 
-    def _long_tail(self, buffer: bytearray, kind: int, data: Any, cursor: Any, kernels: Kernels) -> int:
-        """Go on with the frame at whose exotic header the kernel stopped."""
-        walk = kernels["capture.walk"].walk
-        place: Any = self._cursor  # mypy knows no buffer protocol of arrays
-        with memoryview(buffer) as view:
-            return follow(view, memoryview(place), kind, lambda known: int(walk(data, cursor, known)))
+    def _dissect(self, buffer: bytearray) -> None:
+        """Strip the headers of the long tail at which the kernel stopped."""
+        array: Any = self._cursor  # mypy knows no buffer protocol of arrays
+        with memoryview(buffer) as view, memoryview(array) as cursor:
+            while cursor[c.KIND] >= c.LONG_TAIL:
+                cursor[c.KIND] = step(view, cursor, cursor[c.KIND])
 
     def _count(self, n: int) -> None:
         """Count frames by what they were."""

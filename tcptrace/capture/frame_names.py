@@ -83,8 +83,9 @@ _SPACES = {
 
 def frame_name(verdict: int) -> str:
     """`UDP`, `ARP`, `later fragment`, `ethertype 0x8915 (unknown)`, `link type 281 (unknown)`."""
-    space, number = divmod(verdict, c.VERDICT_SPACE)
-    if space == c.FATE:
+    number = verdict & 0xFFFF
+    space = verdict - number
+    if space == 0:
         return _FATES[number]
     if space == c.LINK_TYPE:
         known = LINK_TYPE_NAMES.get(number)

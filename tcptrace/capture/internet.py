@@ -7,7 +7,6 @@ from tcptrace.capture.cursor import (
     ETHER_IP,
     ETHERNET,
     EXTENSION_HEADER,
-    FATE,
     FRAGMENT,
     FRAGMENT_HEADER,
     GRE,
@@ -22,13 +21,17 @@ from tcptrace.capture.cursor import (
     LIMIT,
     MALFORMED,
     MPLS,
+    QUOTED,
     TCP,
     UDP,
-    quoted,
     shorten,
     stop,
 )
+from tcptrace.capture.words import BIG, u16, u32
 from tcptrace.schema import I64, U8
+
+ICMP_PROTOCOL = 1
+ICMPV6_PROTOCOL = 58
 
 # A protocol number and the kind that it announces, in turn, the commonest first.
 # fmt: off
@@ -45,50 +48,50 @@ def by_protocol(cursor: I64, number: int) -> int:
     for place in range(0, len(_PROTOCOLS), 2):
         if _PROTOCOLS[place] == number:
             return _PROTOCOLS[place + 1]
-    return stop(cursor, IP_PROTOCOL, number)
+    return stop(cursor, IP_PROTOCOL + number)
 
 
 def ipv4(buffer: U8, cursor: I64) -> int:
     """RFC 791. Total length 0 is segmentation offload: the data reach to the end of the frame."""
-    at = cursor[AT]
-    if at >= cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
-    if buffer[at] >> 4 == 6:
+    at, limit = cursor[AT], cursor[LIMIT]
+    if at >= limit:
+        return stop(cursor, CUT_SHORT)
+    version = buffer[at] >> 4
+    if version == 6:
         return IPV6
-    if buffer[at] >> 4 != 4:
-        return stop(cursor, FATE, MALFORMED)
-    if at + 20 > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
+    if version != 4:
+        return stop(cursor, MALFORMED)
+    if at + 20 > limit:
+        return stop(cursor, CUT_SHORT)
     header_len = (buffer[at] & 15) * 4
-    total_len = buffer[at + 2] << 8 | buffer[at + 3]
-    if header_len < 20 or (total_len < header_len and total_len != 0):
-        return stop(cursor, FATE, MALFORMED)
+    total_len = u16(buffer, at + 2, BIG)
+    if header_len < 20 or 0 < total_len < header_len:
+        return stop(cursor, MALFORMED)
     if total_len != 0:
         shorten(cursor, at + total_len)
     cursor[IP_AT] = at
     cursor[AT] = at + header_len
-    fragment = buffer[at + 6] << 8 | buffer[at + 7]
+    fragment = u16(buffer, at + 6, BIG)
     if fragment & 0x1FFF:
-        return stop(cursor, FATE, LATER_FRAGMENT)
+        return stop(cursor, LATER_FRAGMENT)
     cursor[FRAGMENT] = fragment >> 13 & 1
     return by_protocol(cursor, buffer[at + 9])
 
 
 def ipv6(buffer: U8, cursor: I64) -> int:
     """RFC 8200, jumbograms by RFC 2675. Payload length 0 without one is segmentation offload."""
-    at = cursor[AT]
-    if at >= cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
+    at, limit = cursor[AT], cursor[LIMIT]
+    if at >= limit:
+        return stop(cursor, CUT_SHORT)
     if buffer[at] >> 4 != 6:
-        return stop(cursor, FATE, MALFORMED)
-    if at + 40 > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
-    payload_len = buffer[at + 4] << 8 | buffer[at + 5]
+        return stop(cursor, MALFORMED)
+    if at + 40 > limit:
+        return stop(cursor, CUT_SHORT)
+    payload_len = u16(buffer, at + 4, BIG)
     following = buffer[at + 6]
     if payload_len == 0 and following == 0:
-        payload_len = _jumbo_len(buffer, at + 40, cursor[LIMIT])
-        shorten(cursor, at + 40 + payload_len)
-    elif payload_len != 0:
+        payload_len = _jumbo_len(buffer, at + 40, limit)
+    if payload_len != 0:
         shorten(cursor, at + 40 + payload_len)
     cursor[IP_AT] = at
     cursor[AT] = at + 40
@@ -103,60 +106,44 @@ def _jumbo_len(buffer: U8, at: int, limit: int) -> int:
     at += 2
     while at + 6 <= end:
         if buffer[at] == 0xC2:
-            return int(buffer[at + 2] << 24 | buffer[at + 3] << 16 | buffer[at + 4] << 8 | buffer[at + 5])
+            return u32(buffer, at + 2, BIG)
         at += 1 if buffer[at] == 0 else 2 + buffer[at + 1]
     return 0
 
 
-def extension_header(buffer: U8, cursor: I64) -> int:
-    """Hop-by-hop, routing, destination options, mobility, shim6: all say their length in 8 bytes."""
+def extension_header(buffer: U8, cursor: I64, kind: int) -> int:
+    """What stands between IPv6 and its payload, and may after IPv4: all begin with what follows.
+
+    Hop-by-hop, routing, destination options, mobility and shim6 say their length in 8 bytes, the
+    authentication header (RFC 4302) in 4. An atomic fragment (RFC 6946) is whole.
+    """
     at = cursor[AT]
     if at + 8 > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
-    cursor[AT] = at + 8 + buffer[at + 1] * 8
+        return stop(cursor, CUT_SHORT)
+    length = 8 + buffer[at + 1] * 8
+    if kind == AUTHENTICATION_HEADER:
+        length = 8 + buffer[at + 1] * 4
+    elif kind == FRAGMENT_HEADER:
+        length = 8
+        fragment = u16(buffer, at + 2, BIG)
+        if fragment & 0xFFF8:
+            return stop(cursor, LATER_FRAGMENT)
+        if fragment & 1:
+            cursor[FRAGMENT] = 1
+    cursor[AT] = at + length
     return by_protocol(cursor, buffer[at])
 
 
-def fragment_header(buffer: U8, cursor: I64) -> int:
-    """RFC 8200 section 4.5; an atomic fragment (RFC 6946) is whole."""
+def icmp(buffer: U8, cursor: I64, protocol: int) -> int:
+    """An error (RFC 792, RFC 4443) quotes the packet that caused it; the frame stays ICMP."""
     at = cursor[AT]
+    stop(cursor, IP_PROTOCOL + protocol)
     if at + 8 > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
-    fragment = buffer[at + 2] << 8 | buffer[at + 3]
-    if fragment & 0xFFF8:
-        return stop(cursor, FATE, LATER_FRAGMENT)
-    if fragment & 1:
-        cursor[FRAGMENT] = 1
+        return stop(cursor, IP_PROTOCOL + protocol)
+    message = buffer[at]
+    is_error = message in (3, 4, 5, 11, 12) if protocol == ICMP_PROTOCOL else 1 <= message <= 4
+    if not is_error:
+        return stop(cursor, IP_PROTOCOL + protocol)
+    cursor[QUOTED] = 1
     cursor[AT] = at + 8
-    return by_protocol(cursor, buffer[at])
-
-
-def authentication_header(buffer: U8, cursor: I64) -> int:
-    """RFC 4302."""
-    at = cursor[AT]
-    if at + 12 > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
-    cursor[AT] = at + (buffer[at + 1] + 2) * 4
-    return by_protocol(cursor, buffer[at])
-
-
-def icmp(buffer: U8, cursor: I64) -> int:
-    """An ICMP error quotes the datagram that caused it (RFC 792)."""
-    at = cursor[AT]
-    if at + 8 > cursor[LIMIT]:
-        return stop(cursor, IP_PROTOCOL, 1)
-    if buffer[at] in (3, 4, 5, 11, 12):
-        quoted(cursor, 8, 1)
-        return IPV4
-    return stop(cursor, IP_PROTOCOL, 1)
-
-
-def icmpv6(buffer: U8, cursor: I64) -> int:
-    """An ICMPv6 error quotes the packet that caused it (RFC 4443)."""
-    at = cursor[AT]
-    if at + 8 > cursor[LIMIT]:
-        return stop(cursor, IP_PROTOCOL, 58)
-    if 1 <= buffer[at] <= 4:
-        quoted(cursor, 8, 58)
-        return IPV6
-    return stop(cursor, IP_PROTOCOL, 58)
+    return IPV4

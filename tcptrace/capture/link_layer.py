@@ -14,14 +14,12 @@ from tcptrace.capture.cursor import (
     ETHERNET,
     ETHERTYPE,
     FABRIC_PATH,
-    FATE,
     FRAME_RELAY,
     IF_INDEX,
     IPV4,
     IPV6,
     LIMIT,
     LLC,
-    LLC_SAP,
     MALFORMED,
     MPLS,
     NSH,
@@ -36,12 +34,12 @@ from tcptrace.capture.cursor import (
     SLL,
     SLL2,
     SLL_PROTOCOL,
-    SNAP,
     VLAN,
     VNTAG,
     shorten,
     stop,
 )
+from tcptrace.capture.words import BIG, u16, u32
 from tcptrace.schema import I64, U8
 
 LENGTH_MAX = 1500
@@ -80,162 +78,115 @@ def by_ethertype(cursor: I64, number: int) -> int:
     for place in range(0, len(_ETHERTYPES), 2):
         if _ETHERTYPES[place] == number:
             return _ETHERTYPES[place + 1]
-    return stop(cursor, ETHERTYPE, number)
-
-
-def by_ppp_protocol(cursor: I64, number: int) -> int:
-    """What a PPP protocol number announces (IANA PPP numbers)."""
-    for place in range(0, len(_PPP_PROTOCOLS), 2):
-        if _PPP_PROTOCOLS[place] == number:
-            return _PPP_PROTOCOLS[place + 1]
-    return stop(cursor, PPP_PROTOCOL, number)
+    return stop(cursor, ETHERTYPE + number)
 
 
 def typed(buffer: U8, cursor: I64, length: int) -> int:
     """A header of `length` bytes whose last two are an ethertype or an IEEE 802.3 length."""
     after = cursor[AT] + length
     if after > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
+        return stop(cursor, CUT_SHORT)
     cursor[AT] = after
-    number = buffer[after - 2] << 8 | buffer[after - 1]
+    number = u16(buffer, after - 2, BIG)
     if number > LENGTH_MAX:
         return by_ethertype(cursor, number)
     shorten(cursor, after + number)
     return LLC
 
 
-def llc(buffer: U8, cursor: I64) -> int:
-    """IEEE 802.2, and SNAP (RFC 1042) in it; Novell's raw IPX begins with 0xFFFF."""
+def cooked(buffer: U8, cursor: I64, version: int) -> int:
+    """Linux cooked header (LINKTYPE_LINUX_SLL, _SLL2): version 2 also has the interface's index."""
     at = cursor[AT]
-    if at + 3 > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
-    sap = buffer[at]
-    if sap == 0xFF and buffer[at + 1] == 0xFF:
-        return stop(cursor, LLC_SAP, 0xFF)
-    control = 1 if buffer[at + 2] & 3 == 3 else 2
-    after = at + 2 + control
-    if sap == 0x06:
-        cursor[AT] = after
-        return IPV4
-    if sap != 0xAA:
-        return stop(cursor, LLC_SAP, sap)
-    if after + 5 > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
-    organization = buffer[after] << 16 | buffer[after + 1] << 8 | buffer[after + 2]
-    number = buffer[after + 3] << 8 | buffer[after + 4]
-    cursor[AT] = after + 5
-    if organization in (0x000000, 0x0000F8):
-        return by_ethertype(cursor, number)
-    if organization == 0x0080C2 and number in (1, 7):
-        if number == 1:
-            shorten(cursor, cursor[END] - 4)
-        return ETHERNET
-    return stop(cursor, SNAP, number)
-
-
-def sll(buffer: U8, cursor: I64) -> int:
-    """Linux cooked header: packet type, ARPHRD, address, protocol (LINKTYPE_LINUX_SLL)."""
-    at = cursor[AT]
-    if at + 16 > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
-    cursor[AT] = at + 16
-    packet_type = buffer[at] << 8 | buffer[at + 1]
-    hardware = buffer[at + 2] << 8 | buffer[at + 3]
-    return _cooked(cursor, packet_type, hardware, buffer[at + 14] << 8 | buffer[at + 15])
-
-
-def sll2(buffer: U8, cursor: I64) -> int:
-    """Linux cooked header, version 2: also the interface's index (LINKTYPE_LINUX_SLL2)."""
-    at = cursor[AT]
-    if at + 20 > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
-    cursor[AT] = at + 20
-    index = buffer[at + 4] << 24 | buffer[at + 5] << 16 | buffer[at + 6] << 8 | buffer[at + 7]
-    cursor[IF_INDEX] = index & 0x7FFFFFFF
-    hardware = buffer[at + 8] << 8 | buffer[at + 9]
-    return _cooked(cursor, buffer[at + 10], hardware, buffer[at] << 8 | buffer[at + 1])
-
-
-def _cooked(cursor: I64, packet_type: int, hardware: int, number: int) -> int:
-    """What a cooked header's protocol announces, which its hardware type (ARPHRD_) may decide."""
+    length = 16 if version == 1 else 20
+    if at + length > cursor[LIMIT]:
+        return stop(cursor, CUT_SHORT)
+    cursor[AT] = at + length
+    if version == 1:
+        packet_type = u16(buffer, at, BIG)
+        hardware = u16(buffer, at + 2, BIG)
+        number = u16(buffer, at + 14, BIG)
+    else:
+        number = u16(buffer, at, BIG)
+        cursor[IF_INDEX] = u32(buffer, at + 4, BIG) & 0x7FFFFFFF
+        hardware = u16(buffer, at + 8, BIG)
+        packet_type = buffer[at + 10]
     if packet_type <= _PACKET_OUTGOING:
-        cursor[DIRECTION] = 1 if packet_type == _PACKET_OUTGOING else 0
+        cursor[DIRECTION] = packet_type // _PACKET_OUTGOING
     if hardware in (_ARPHRD_NETLINK, _ARPHRD_FRAD, _ARPHRD_RADIOTAP):
-        return stop(cursor, SLL_PROTOCOL, number)
+        return stop(cursor, SLL_PROTOCOL + number)
     if number > LENGTH_MAX:
         return by_ethertype(cursor, number)
-    if number == 3:
-        return ETHERNET
     if number == 4:
         return LLC
-    if number == 7:
-        return PPP
-    return stop(cursor, SLL_PROTOCOL, number)
+    return stop(cursor, SLL_PROTOCOL + number)
 
 
 def raw_ip(buffer: U8, cursor: I64) -> int:
     """No link layer; some Linux PPP drivers leave remains of their header in front."""
     at = cursor[AT]
     if at + 4 > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
-    for skip in range(3):
-        if buffer[at + skip] == 0xFF and buffer[at + skip + 1] == 0x03:
-            cursor[AT] = at + skip
+        return stop(cursor, CUT_SHORT)
+    for skipped in range(3):
+        if u16(buffer, at + skipped, BIG) == 0xFF03:
+            cursor[AT] = at + skipped
             return PPP
     version = buffer[at] >> 4
     if version == 4:
         return IPV4
     if version == 6:
         return IPV6
-    return stop(cursor, FATE, MALFORMED)
+    return stop(cursor, MALFORMED)
 
 
 def null(buffer: U8, cursor: I64) -> int:
-    """BSD loopback: the address family as a 32-bit number in either byte order, or an ethertype."""
+    """BSD loopback: the address family in the byte order of the machine or the network, or an ethertype."""
     at = cursor[AT]
     if at + 4 > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
-    cursor[AT] = at + 4
-    if buffer[at + 2] == 0xFF and buffer[at + 3] == 0x03:
+        return stop(cursor, CUT_SHORT)
+    if u16(buffer, at + 2, BIG) == 0xFF03:
         cursor[AT] = at + 2
         return PPP
-    high, low = buffer[at] << 8 | buffer[at + 1], buffer[at + 2] << 8 | buffer[at + 3]
-    number = low
-    if high != 0:
-        number = high if buffer[at] == 0 and buffer[at + 1] < 6 else buffer[at + 1] << 8 | buffer[at]
-    elif buffer[at + 3] == 0 and buffer[at + 2] < 6:
-        number = buffer[at + 2]
+    cursor[AT] = at + 4
+    number = u32(buffer, at, BIG)
+    if number > 0xFFFF:
+        number = number >> 16 if number < 0x60000 else u16(buffer, at, 0)
+    elif number & 0xFF == 0 and number < 0x600:
+        number >>= 8
     if number > LENGTH_MAX:
         return by_ethertype(cursor, number)
     if number == 2:
         return IPV4
     if number in (10, 24, 28, 30):
         return IPV6
-    return stop(cursor, NULL_FAMILY, number)
+    return stop(cursor, NULL_FAMILY + number)
 
 
 def ppp(buffer: U8, cursor: I64) -> int:
     """PPP, with or without address and control field and with either form of protocol (RFC 1661, 1662)."""
     at, limit = cursor[AT], cursor[LIMIT]
-    if at + 2 <= limit and buffer[at] == 0xFF and buffer[at + 1] == 0x03:
+    if at + 2 <= limit and u16(buffer, at, BIG) == 0xFF03:
         at += 2
     if at + 2 > limit:
-        return stop(cursor, FATE, CUT_SHORT)
-    if buffer[at] & 1:
-        cursor[AT] = at + 1
-        return by_ppp_protocol(cursor, buffer[at])
+        return stop(cursor, CUT_SHORT)
+    number = u16(buffer, at, BIG)
     cursor[AT] = at + 2
-    return by_ppp_protocol(cursor, buffer[at] << 8 | buffer[at + 1])
+    if number & 0x100:
+        number >>= 8
+        cursor[AT] = at + 1
+    for place in range(0, len(_PPP_PROTOCOLS), 2):
+        if _PPP_PROTOCOLS[place] == number:
+            return _PPP_PROTOCOLS[place + 1]
+    return stop(cursor, PPP_PROTOCOL + number)
 
 
 def pppoe(buffer: U8, cursor: I64) -> int:
-    """PPPoE session (RFC 2516); a code other than 0 is no session data."""
+    """PPPoE session (RFC 2516), whose length counts even beyond the frame's; a code is no session data."""
     at = cursor[AT]
     if at + 6 > cursor[LIMIT]:
-        return stop(cursor, FATE, CUT_SHORT)
+        return stop(cursor, CUT_SHORT)
     if buffer[at + 1] != 0:
-        return stop(cursor, FATE, CONTROL)
-    end = at + 6 + (buffer[at + 4] << 8 | buffer[at + 5])
+        return stop(cursor, CONTROL)
+    end = at + 6 + u16(buffer, at + 4, BIG)
     cursor[AT] = at + 6
     cursor[END] = end
     cursor[LIMIT] = min(end, cursor[LIMIT])
