@@ -1,0 +1,58 @@
+# Everything runs in .venv, which is made when missing and brought up to date when pyproject.toml changes.
+# Needs make and Python 3.11 or newer; PYTHON names another interpreter.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types layers format corpus fuzz bench record
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tcptrace needs Python 3.11 or newer; set PYTHON")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: $(READY) ## install, then analyze and show real captures
+	$(BIN)/tcptrace --version
+	$(BIN)/tcptrace analyze captures/close-client-first/client.pcap captures/port-reuse/client.pcap
+	$(BIN)/tcptrace timeline captures/three-segment-close/client.pcap --flow 0
+	$(BIN)/tcptrace packets captures/refused/client.pcap
+
+test: $(READY) ## the tests
+	$(BIN)/pytest -n $(JOBS) -m "not corpus"
+
+check: lint types layers test ## lint, types, layers and tests
+
+lint: $(READY) ## ruff: rules and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+layers: $(READY) ## imports go down only
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## put the code into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+corpus: $(READY) ## the tests over a folder of captures, named by TCPTRACE_CORPUS
+	@test -n "$(TCPTRACE_CORPUS)" || { echo "set TCPTRACE_CORPUS to a folder of captures"; exit 2; }
+	$(BIN)/pytest -m corpus
+
+fuzz: $(READY) ## the property tests with many more examples
+	$(BIN)/pytest -n $(JOBS) -m "not corpus" --hypothesis-profile long
+
+bench: $(READY) ## speed and memory beside other tools, into docs/benchmarks.md (see bench/run.py)
+	$(BIN)/python bench/run.py
+
+record: ## record the cases of captures/ anew (root)
+	$(PYTHON) captures/recorder/record.py

@@ -1,0 +1,70 @@
+"""Wall time and peak memory of commands, run in turn so that all meet the same machine."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Command:
+    """A command to measure, and what its runs took."""
+
+    name: str
+    words: Sequence[str]
+    runs: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    output: Path = Path(os.devnull)
+    seconds: list[float] = field(default_factory=list)
+    peak_bytes: int = 0
+    failure: str = ""
+
+    @property
+    def measured(self) -> bool:
+        """Whether its figures mean anything."""
+        return bool(self.seconds) and not self.failure
+
+    @property
+    def median_s(self) -> float:
+        """The median of the runs' wall times; not a number when it failed or has not run."""
+        return statistics.median(self.seconds) if self.measured else float("nan")
+
+    @property
+    def peak_mb(self) -> float:
+        """The most memory any run had resident, in 10**6 bytes."""
+        return self.peak_bytes / 1e6 if self.measured else float("nan")
+
+    def run(self) -> None:
+        """One run; its standard output goes to `output`."""
+        with self.output.open("wb") as out, Path(os.devnull).open("rb") as empty:
+            start = time.perf_counter()
+            process = subprocess.Popen(
+                self.words, stdin=empty, stdout=out, stderr=subprocess.PIPE, env={**os.environ, **self.environment}
+            )
+            assert process.stderr is not None
+            said = process.stderr.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            self.seconds.append(time.perf_counter() - start)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        self.peak_bytes = max(self.peak_bytes, usage.ru_maxrss * 1024)
+        if process.returncode:
+            last_line = said.decode(errors="replace").strip().rpartition("\n")[2]
+            self.failure = f"exit status {process.returncode}: {last_line}"
+
+
+def in_turn(commands: Collection[Command], file: Path) -> None:
+    """Run all commands once, then all again, ... until each has had its runs: A B C A B C.
+
+    Before each run the capture is read once, so that all find it in the page cache: a kernel that
+    is short of memory, or reclaims ahead of need, may have dropped it meanwhile.
+    """
+    for round_number in range(max((command.runs for command in commands), default=0)):
+        for command in commands:
+            if round_number < command.runs and not command.failure:
+                print(f"{file.name}, round {round_number + 1}: {command.name}", file=sys.stderr, flush=True)
+                subprocess.run(["cat", str(file)], stdout=subprocess.DEVNULL, check=True)
+                command.run()
