@@ -107,9 +107,7 @@ def test_reset_that_does_not_acknowledge_the_syn_changes_nothing():
 
 
 def test_forged_reset_is_withdrawn_when_both_go_on():
-    got = outcome(
-        OPEN + TALK + "C R 101\n 500 C P. 101:201 201\n S . 201 201\n 600 S P. 201:211 201\n C . 201 211"
-    )
+    got = outcome(OPEN + TALK + "C R 101\n 500 C P. 101:201 201\n S . 201 201\n 600 S P. 201:211 201\n C . 201 211")
     assert got.states() == ("ESTABLISHED", "ESTABLISHED")
     assert got.flows.close[0] == 0
 
@@ -179,7 +177,11 @@ def test_the_client_side_alone_tells_both():
 
 
 def test_port_reuse_out_of_time_wait():
-    text = OPEN + TALK + "S F. 201 101\n C F. 101 202\n S . 202 102\n 900 C S 500000\n S S. 700000 500001\n C . 500001 700001"
+    text = (
+        OPEN
+        + TALK
+        + "S F. 201 101\n C F. 101 202\n S . 202 102\n 900 C S 500000\n S S. 700000 500001\n C . 500001 700001"
+    )
     got = outcome(text)
     assert len(got.flows.flow) == 2
     assert got.path("server", 0)[-2:] == ["TIME_WAIT?", "CLOSED"]

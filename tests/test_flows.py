@@ -1,0 +1,108 @@
+"""Flow numbers, against a dictionary of tuples; compiled kernels against plain ones."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tcptrace import kernels
+from tcptrace.schema import UNKNOWN, Packets, allocate
+from tcptrace.tcp.tracker import Tracker
+from tests.conversation import outcome, packets
+
+SYN, ACK = 2, 16
+ROW = st.tuples(
+    st.integers(0, 2),  # source address
+    st.integers(0, 2),
+    st.integers(1, 2),  # source port
+    st.integers(1, 2),
+    st.sampled_from([SYN, SYN | ACK, ACK, ACK | 1, 4, 0]),
+    st.integers(0, 3),  # seq
+    st.booleans(),  # quoted in ICMP
+)
+
+
+def table(rows) -> Packets:
+    made = allocate(Packets, len(rows))
+    for column in made:
+        column[:] = UNKNOWN
+    for i, (src, dst, sport, dport, flags, seq, quoted) in enumerate(rows):
+        made.src[i], made.dst[i], made.sport[i], made.dport[i] = src, dst, sport, dport
+        made.flags[i], made.seq[i], made.ack[i], made.len[i], made.quoted[i] = flags, seq, 7, 0, quoted
+        made.frame[i], made.time_ns[i] = i + 1, i
+    return made
+
+
+def naive_numbers(rows) -> list[int]:
+    """A dictionary from tuple to its newest flow, and the number each side of a flow began with."""
+    newest: dict[frozenset, int] = {}
+    base: list[dict] = []
+    numbers = []
+    for src, dst, sport, dport, flags, seq, quoted in rows:
+        ends = ((src, sport), (dst, dport))
+        key = frozenset(ends)
+        reused = key in newest and flags & (SYN | ACK | 1 | 4) == SYN and not quoted
+        if key not in newest or (reused and base[newest[key]].get(ends[0], seq) != seq):
+            newest[key] = len(base)
+            base.append({})
+        flow = newest[key]
+        if not quoted:
+            base[flow].setdefault(ends[0], seq if flags & SYN else (seq - 1) % 2**32)
+            if flags & ACK and ends[0] != ends[1]:
+                base[flow].setdefault(ends[1], 6)
+        numbers.append(flow)
+    return numbers
+
+
+@given(st.lists(ROW, max_size=60))
+def test_numbers_are_those_of_a_dictionary(rows):
+    assert Tracker().take(table(rows), kernels.plain()).flow.tolist() == naive_numbers(rows)
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    return kernels.compiled()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(ROW, max_size=60), st.integers(0, 60))
+def test_compiled_kernels_agree_with_plain_ones(compiled, rows, cut):
+    outcomes = []
+    for chosen in (kernels.plain(), compiled):
+        tracker = Tracker()
+        seen = [column.tolist() for part in (rows[:cut], rows[cut:]) for column in tracker.take(table(part), chosen)]
+        tracker.finish(10**12, chosen)
+        outcomes.append((seen, [column.tolist() for column in tracker.transitions()]))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_many_flows_and_growth():
+    made = table([(0, 1, 1, 2, SYN, 5, False)] * 5000)
+    made.sport[:] = np.arange(5000)
+    tracker = Tracker()
+    numbers = [tracker.take(Packets._make(c[i::5] for c in made), kernels.plain()).flow.tolist() for i in range(5)]
+    assert sorted(n for part in numbers for n in part) == list(range(5000))
+    again = tracker.take(Packets._make(c[0::5] for c in made), kernels.plain()).flow.tolist()
+    assert again == numbers[0]
+
+
+def test_syn_with_a_new_number_begins_a_new_flow():
+    got = outcome("C S 0\n S R. 0 1\n C S 0\n S R. 0 1\n C S 9\n S R. 0 10")
+    assert got.flows.flow.tolist() == [0, 1]
+    assert got.flows.client_frames.tolist() == [2, 1]
+
+
+def test_a_quoted_header_uses_up_a_number_and_makes_no_flow():
+    made = packets("C S 0\n C S 0\n S S. 0 1")
+    made.quoted[0], made.sport[0] = 1, 9
+    tracker = Tracker()
+    assert tracker.take(made, kernels.plain()).flow.tolist() == [0, 1, 1]
+
+
+def test_the_end_with_more_flows_is_the_server_of_midstream_ones():
+    made = table([(0, 1, 50000 + i, 60000, ACK, 5, False) for i in range(3)])
+    from tcptrace.tcp.flow_table import client_sides, flow_table
+
+    tracker = Tracker()
+    tracker.take(made, kernels.plain())
+    assert flow_table(tracker, *client_sides(tracker)).server_port.tolist() == [60000] * 3
