@@ -27,14 +27,14 @@ import numpy as np
 
 KERNEL_MODULES: dict[str, tuple[str, ...]] = {
     "tcptrace.capture.addresses": ("intern", "rehash"),
+    "tcptrace.capture.words": (),
     "tcptrace.capture.cursor": (),
     "tcptrace.capture.link_layer": (),
     "tcptrace.capture.internet": (),
     "tcptrace.capture.tunnels": (),
-    "tcptrace.capture.tcp_header": (),
-    "tcptrace.capture.walk": ("walk", "finish"),
+    "tcptrace.capture.tcp_options": (),
+    "tcptrace.capture.walk": (),
     "tcptrace.capture.decode": ("decode",),
-    "tcptrace.capture.words": (),
     "tcptrace.capture.walk_pcap": ("walk",),
     "tcptrace.capture.walk_pcapng": ("walk",),
     "tcptrace.capture.walk_erf": ("walk",),
