@@ -20,29 +20,39 @@ HEAD = re.compile(
 
 _MAC = r"(?:[0-9a-f]{1,2}:){5}[0-9a-f]{1,2}"
 _PROTOCOL = re.compile(
-    r"IP6? {1,2}(?:\(|\[|truncated-ip6? |bad-\w+ |\S+ > \S)|IP6?,|ip6?: \S+ > |AF IPv|ARP, |arp (?:who-has|reply)|RARP|"
-    rf"{_MAC} (?:\(oui [^)]*\) )?(?:>|ethertype |Unknown )|ifindex \d+ {_MAC} |ethertype [A-Z]|"
-    r"AoE |BRCM tag|CDPv\d, |CFMv\d |CLNP, |DSA |DTPv\d, |EAP packet|EAPOL |EDSA 0x|ES-IS, |FRF\.1[56] |GeoNet |"
-    r"IEEE 802|IPOIB, |IPX |IS-IS, |LACPv\d, |LLC, |LLDP, |Loopback, |LOOPBACK|MLPPP, |MPLS \(label|MS NLB |NSH, |"
-    r"OSSP, |PPPoE |PTPv\d|SLARP |STP 802|TIPC v|UDLDv\d, |VIRTIO |VTPv\d, |\[Invalid header"
+    "|".join(
+        (
+            r"IP6? {1,2}(?:\(|\[|truncated-ip6? |bad-\w+ |\S+ > \S)|IP6?,",
+            r"ip6?: (?:\(|\S+ > )|AF IPv",
+            r"ARP, |arp (?:who-has|reply)|RARP",
+            rf"{_MAC} (?:\(oui [^)]*\) )?(?:>|ethertype |Unknown )",
+            rf"ifindex \d+ {_MAC} |(?:[bm]cast, |unicast, )?ethertype [A-Z]|DLT [A-Z]",
+            r"\d+us tsft |IEEE 802|LLC, |LLDP, |STP 802|MPLS \(label|PPPoE |EAP packet|EAPOL |IS-IS, |ES-IS, |CLNP, ",
+            r"AoE |BRCM tag|CDPv\d, |CFMv\d |DSA |DTPv\d, |EDSA 0x|FRF\.1[56] |GeoNet |IPOIB, |IPX |LACPv\d, ",
+            r"LOOPBACK|Loopback, |MLPPP, |MS NLB |NSH, |OSSP, |PTPv\d|SLARP |TIPC v|UDLDv\d, |VIRTIO |VTPv\d, |\[Invalid header",
+        )
+    )
 )
+"""How a packet begins, in tcpdump's words."""
 _PROTOCOL_WITH_TIME = re.compile(
-    r"\S{1,280}\.[\w-]+ > \S{1,280}\.[\w-]+:? |\d+ > \d+, family |version 0, resource ID|DLT [A-Z]|\d+us tsft |"
-    r"\d+\.\d Mb/s |Q\.9[23]\d, |UI [0-9a-f]{2}! |(?:IPCP|LCP|CCP|PAP|CHAP), |unknown (?:PPP|CHDLC) |\w+ +\[\||"
-    r"\[|UNSUPPORTED$|.{0,200}[ ,:]IP6? (?:\((?:tos|class|flowlabel|hlim) |\S+ > \S+: )|"
-    r".{0,300} > \S+: Flags \["
+    "|".join(
+        (
+            r"\S{1,280}\.[\w-]+ > \S{1,280}\.[\w-]+:? ",
+            r"\d+ > \d+, family |version 0, resource ID|\d+\.\d Mb/s |Q\.9[23]\d, |UI [0-9a-f]{2}! ",
+            r"(?:IPCP|LCP|CCP|PAP|CHAP), |unknown (?:PPP|CHDLC) |\w+ +\[\||\[|UNSUPPORTED$",
+            r".{0,300}(?: > \S+: Flags \[|[ ,:]IP6? \S+ > \S+: |[ :]\((?:tos|class|flowlabel|hlim) )",
+        )
+    )
 )
-"""No sure sign without a time: before version 3.8 IP was not named, some link layers begin with numbers."""
+"""No sure sign without a time: before version 3.8 IP was not named, and some link layers begin with numbers."""
 _INSIDE = re.compile(rf"(?<![\w.:-])(?:{STAMP})[ \t]+(?=IP6? \S+ > \S|IP \(tos |ARP, )")
 
 _AT_ONCE = ("IP ", "IP6 ", "ARP, ")
 _SIGNS = (" > ", "(tos ", " ARP, ")
 
-_OPEN_END = re.compile(
-    r"(?:(?:length:?|len) \d+[^()]*|options \([^)]*\)|cksum \w+ \(->\w+\)!|ttl \d+)\)$|\S > \S+: ?$|\bvni \w+$"
-)
+_OPEN_END = re.compile(r"(?:(?:length:?|len) \d+[^()]*|options \([^)]*\)|cksum \w+ \(->\w+\)!|ttl \d+)\)$|\bvni \w+$")
 _OPEN_END_CHARS = 200
-_CARRIER = re.compile(r"\b(?:BCM-LI-SHIM|erspan|Geneve|GREv\d|MPLS|NSH|OTV|PPPoE|VXLAN)\b")
+_CARRIER = re.compile(r"\b(?:BCM-LI-SHIM|erspan|Geneve|GREv\d|MPLS|NSH|OTV|PPPoE|VXLAN)\b|\S > \S+: ?$")
 
 _IP_HEADER = re.compile(
     r"hlim (?P<hop_limit>\d{1,3}), next-header"

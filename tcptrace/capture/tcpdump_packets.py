@@ -74,7 +74,9 @@ class _Form:
 
     def goes_on(self, packet: TextPacket, head: re.Match[str]) -> bool:
         """Whether a line continues a packet's headers."""
-        if is_stamped(head) or _TCP in packet.text or len(packet.text) > TEXT_CHARS:
+        if is_stamped(head) or (self._numbered and head["number"]):
+            return False
+        if _TCP in packet.text or len(packet.text) > TEXT_CHARS:
             return False
         return is_continued(packet.text, deeper=len(head["indent"]) > (self._indent or 0))
 

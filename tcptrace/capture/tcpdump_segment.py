@@ -108,7 +108,7 @@ def _other_form(text: str) -> Segment | None:
     if ends is None or " ICMP" in text[: form.start()] or " icmp" in text[: form.start()]:
         return None
     if form["flags"] is None:
-        length = _number(form["quiet"]) if not form["bad"] else UNKNOWN
+        length = UNKNOWN if form["bad"] or form["cut"] else max(int(form["quiet"]) - _missing(text[: form.start()]), 0)
         return Segment(*ends, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, length, _NO_OPTIONS)
     if form["window"] is None and form["seq"] is None:
         return None

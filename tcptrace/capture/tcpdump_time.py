@@ -25,7 +25,7 @@ _LATEST_NS = 2**63 - 1
 STAMP = (
     r"(?:(?P<date>\d{4}-\d\d-\d\d|\d\d/\d\d/\d{4})[ T])?"
     r"(?P<sign>-?)(?P<clock>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?"
-    r"|(?P<epoch>\d{1,10})\.(?P<epoch_fraction>\d{9}|\d{6})"
+    r"|(?P<epoch>\d{1,10})\.(?P<epoch_fraction>\d{6,9})"
 )
 """Any of the forms, as a pattern with named groups that `Clock.note` reads."""
 
