@@ -73,7 +73,8 @@ def _checksums(words: npt.NDArray[np.uint16], extra: int = 0) -> npt.NDArray[np.
     total = words.sum(axis=1, dtype=np.uint32) + np.uint32(extra)
     for _ in range(2):
         total = (total & 0xFFFF) + (total >> 16)
-    return ~total & np.uint32(0xFFFF)
+    sums: npt.NDArray[np.uint32] = ~total & 0xFFFF
+    return sums
 
 
 def main() -> None:
