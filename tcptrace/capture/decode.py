@@ -3,7 +3,7 @@
 Ethernet with IPv4 and TCP is found where it stands; every other stack is walked header by header.
 """
 
-from tcptrace.capture.addresses import WIDTH, intern
+from tcptrace.capture.addresses import WIDTH
 from tcptrace.capture.cursor import (
     AT,
     CUT_SHORT,
@@ -17,14 +17,11 @@ from tcptrace.capture.cursor import (
     LIMIT,
     LONG_TAIL,
     NEXT_FRAME,
-    NO_ROOM,
     QUOTED,
     TCP,
-    VERDICT,
-    stop,
 )
 from tcptrace.capture.link_layer import of_link_type
-from tcptrace.capture.tcp_options import intern_ipv6, options
+from tcptrace.capture.tcp_options import intern_at, options
 from tcptrace.capture.walk import begin, walk
 from tcptrace.capture.words import BIG, u32
 from tcptrace.schema import I32, I64, U8, Addresses, Packets, Records
@@ -56,9 +53,9 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
 ) -> tuple[int, int]:
     """Decode records `first` to `last` into rows from `row` on; the record and the row where it stopped.
 
-    A row's columns hold "absent" before. Where it stops before `last`, cursor[KIND] says why: NO_ROOM
-    for addresses, or the kind of a header of the long tail, at which the cursor stands. Called again with
-    that record, it goes on with the kind that it then finds there, or with NEXT_FRAME from the frame's start.
+    A row's columns hold "absent" before. Where it stops before `last`, cursor[KIND] says why: NEXT_FRAME
+    for want of room for addresses, else the kind of a header of the long tail, at which the cursor stands.
+    Called again with that record, it goes on with the kind that it then finds there.
     """
     offsets, captured_lens, original_lens = records.offset, records.captured_len, records.original_len
     link_types = records.link_type
@@ -73,7 +70,6 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
     cursor[KIND] = NEXT_FRAME
     for record in range(first, last):
         if used[0] > room:
-            cursor[KIND] = NO_ROOM
             return record, row
         at, captured_len, original_len = offsets[record], captured_lens[record], original_lens[record]
         found = False
@@ -90,7 +86,7 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
                 and buffer[ip + 6] & 0x3F == 0
                 and buffer[ip + 7] == 0
             ):
-                end = ip + (buffer[ip + 2] << 8 | buffer[ip + 3])
+                end = ip + (buffer[ip + 2] * 0x100 + buffer[ip + 3])
                 found = ip + 40 <= end <= at + original_len
         if found:
             tcp = ip + 20
@@ -104,52 +100,60 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
                 cursor[KIND] = kind
                 return record, row
             tcp, limit, end, ip = cursor[AT], cursor[LIMIT], cursor[END], cursor[IP_AT]
+            verdict = kind
             if kind == TCP:
-                stop(cursor, IS_TCP if tcp + PORTS_LEN <= limit else CUT_SHORT)
-            verdicts[record] = cursor[VERDICT]
-            is_row = kind == TCP and tcp + PORTS_LEN <= limit
+                verdict = IS_TCP if tcp + PORTS_LEN <= limit else CUT_SHORT
+            verdicts[record] = verdict if cursor[QUOTED] == 0 else cursor[QUOTED]
             kind = NEXT_FRAME
-            if not is_row:
+            if verdict != IS_TCP:
                 continue
             packets.if_index[row] = cursor[IF_INDEX]
             packets.direction[row] = cursor[DIRECTION]
             if cursor[FRAGMENT] == 1:
                 end = -1
-            if cursor[QUOTED] == 1:
+            if cursor[QUOTED] != 0:
                 packets.quoted[row] = 1
                 if tcp + 8 <= limit:
                     seqs[row] = u32(buffer, tcp + 4, BIG)
 
         frames[row] = first_frame + record
-        if buffer[ip] >> 4 == 4:
+        version = buffer[ip] // 16
+        if version == 4:
             ttls[row] = buffer[ip + 8]
-            ip_ids[row] = buffer[ip + 4] << 8 | buffer[ip + 5]
-            src_word = buffer[ip + 12] << 24 | buffer[ip + 13] << 16 | buffer[ip + 14] << 8 | buffer[ip + 15]
-            dst_word = buffer[ip + 16] << 24 | buffer[ip + 17] << 16 | buffer[ip + 18] << 8 | buffer[ip + 19]
+            ip_ids[row] = buffer[ip + 4] * 0x100 + buffer[ip + 5]
+            src_word = (buffer[ip + 12] * 0x100 + buffer[ip + 13]) * 0x10000 + buffer[ip + 14] * 0x100 + buffer[ip + 15]
+            dst_word = (buffer[ip + 16] * 0x100 + buffer[ip + 17]) * 0x10000 + buffer[ip + 18] * 0x100 + buffer[ip + 19]
             if src_word == known_dst and dst_word == known_src:
                 src, dst = dst, src
             elif src_word != known_src or dst_word != known_dst:
-                src = intern(addresses, 4, 0, 0, 0, src_word)
-                dst = intern(addresses, 4, 0, 0, 0, dst_word)
+                src = intern_at(buffer, ip + 12, version, addresses)
+                dst = intern_at(buffer, ip + 16, version, addresses)
             known_src, known_dst = src_word, dst_word
             srcs[row] = src
             dsts[row] = dst
         else:
             ttls[row] = buffer[ip + 7]
-            srcs[row] = intern_ipv6(buffer, ip + 8, addresses)
-            dsts[row] = intern_ipv6(buffer, ip + 24, addresses)
-        sports[row] = buffer[tcp] << 8 | buffer[tcp + 1]
-        dports[row] = buffer[tcp + 2] << 8 | buffer[tcp + 3]
+            srcs[row] = intern_at(buffer, ip + 8, version, addresses)
+            dsts[row] = intern_at(buffer, ip + 24, version, addresses)
+        sports[row] = buffer[tcp] * 0x100 + buffer[tcp + 1]
+        dports[row] = buffer[tcp + 2] * 0x100 + buffer[tcp + 3]
         if tcp + FIXED_LEN <= limit:
-            seqs[row] = buffer[tcp + 4] << 24 | buffer[tcp + 5] << 16 | buffer[tcp + 6] << 8 | buffer[tcp + 7]
-            windows[row] = buffer[tcp + 14] << 8 | buffer[tcp + 15]
-            header_len = buffer[tcp + 12] >> 4 << 2
+            seqs[row] = (
+                (buffer[tcp + 4] * 0x100 + buffer[tcp + 5]) * 0x10000 + buffer[tcp + 6] * 0x100 + buffer[tcp + 7]
+            )
+            windows[row] = buffer[tcp + 14] * 0x100 + buffer[tcp + 15]
+            header_len = buffer[tcp + 12] // 16 * 4
             payload = tcp + header_len
             if payload <= end:
                 lens[row] = end - payload
             if header_len >= 20:
-                acks[row] = buffer[tcp + 8] << 24 | buffer[tcp + 9] << 16 | buffer[tcp + 10] << 8 | buffer[tcp + 11]
-                all_flags[row] = (buffer[tcp + 12] & 15) << 8 | buffer[tcp + 13]
+                acks[row] = (
+                    buffer[tcp + 8] * 0x1000000
+                    + buffer[tcp + 9] * 0x10000
+                    + buffer[tcp + 10] * 0x100
+                    + buffer[tcp + 11]
+                )
+                all_flags[row] = (buffer[tcp + 12] & 15) * 0x100 + buffer[tcp + 13]
                 at = tcp + 20
                 if (
                     header_len == 32
@@ -160,8 +164,15 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
                     and buffer[at] == 1
                 ):
                     option_kinds[row] = 8
-                    tsvals[row] = buffer[at + 4] << 24 | buffer[at + 5] << 16 | buffer[at + 6] << 8 | buffer[at + 7]
-                    tsecrs[row] = buffer[at + 8] << 24 | buffer[at + 9] << 16 | buffer[at + 10] << 8 | buffer[at + 11]
+                    tsvals[row] = (
+                        (buffer[at + 4] * 0x100 + buffer[at + 5]) * 0x10000 + buffer[at + 6] * 0x100 + buffer[at + 7]
+                    )
+                    tsecrs[row] = (
+                        buffer[at + 8] * 0x1000000
+                        + buffer[at + 9] * 0x10000
+                        + buffer[at + 10] * 0x100
+                        + buffer[at + 11]
+                    )
                 elif header_len > 20:
                     if payload > limit:
                         packets.options_cut[row] = 1

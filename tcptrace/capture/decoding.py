@@ -64,9 +64,8 @@ class Decoder:
             record, row = decode(data, chunk, record, n, first_frame, table, row, addresses, verdicts, cursor)
             if record == n:
                 return int(row)
-            if self._cursor[c.KIND] == c.NO_ROOM:
+            if self._cursor[c.KIND] == c.NEXT_FRAME:
                 self.book.reserve(ROOM_STEP, kernels)
-                self._cursor[c.KIND] = c.NEXT_FRAME
             else:
                 self._dissect(buffer)
 

@@ -20,47 +20,45 @@ _JUNIPER_MAGIC = b"MGC"
 def step(buffer: Any, cursor: Any, kind: int) -> int:
     """Strip one header of the long tail; the kind of what follows."""
     if cursor[c.LAYERS] >= c.LAYERS_MAX:
-        return c.stop(cursor, c.TOO_DEEP)
+        return c.TOO_DEEP
     cursor[c.LAYERS] += 1
     if kind < c.OTHER_LINK:
         return STEPS[kind](buffer, cursor)
     link_type = kind - c.OTHER_LINK
     if link_type in FIXED_LENGTH:
         return c.skip(cursor, *FIXED_LENGTH[link_type])
-    known = LINKS.get(link_type)
-    return known(buffer, cursor) if known else c.stop(cursor, c.LINK_TYPE + (link_type & 0xFFFF))
+    if link_type in LINKS:
+        return LINKS[link_type](buffer, cursor)
+    return c.LINK_TYPE - (link_type & 0xFFFF)
 
 
 def llc(buffer: Any, cursor: Any) -> int:
     """IEEE 802.2, and SNAP (RFC 1042) in it; Novell's raw IPX begins with 0xFFFF."""
     at, limit = cursor[c.AT], cursor[c.LIMIT]
     if at + 3 > limit:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     sap = buffer[at]
     after = at + 3 if buffer[at + 2] & 3 == 3 else at + 4
     if sap == 0x06:
         cursor[c.AT] = after
         return c.IPV4
     if sap != 0xAA:
-        return c.stop(cursor, c.LLC_SAP + sap)
+        return c.LLC_SAP - int(sap)
     if after + 5 > limit:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     organization, number = _big(buffer, after, 3), _big(buffer, after + 3, 2)
     cursor[c.AT] = after + 5
     if organization in (0x000000, 0x0000F8):
-        return by_ethertype(cursor, number)
+        return by_ethertype(number)
     if organization == 0x0080C2 and number in (1, 7):
         c.shorten(cursor, cursor[c.END] - (4 if number == 1 else 0))
         return c.ETHERNET
-    return c.stop(cursor, c.SNAP + number)
+    return c.SNAP - number
 
 
 def cisco_hdlc(buffer: Any, cursor: Any) -> int:
     """Cisco HDLC: address, control, ethertype."""
-    at = cursor[c.AT]
-    if c.skip(cursor, 4, c.TCP) == c.STOP:
-        return c.STOP
-    return by_ethertype(cursor, _big(buffer, at + 2, 2))
+    return _typed(buffer, cursor, 2, 4)
 
 
 def frame_relay(buffer: Any, cursor: Any) -> int:
@@ -70,24 +68,24 @@ def frame_relay(buffer: Any, cursor: Any) -> int:
         at += 1
     at += 1
     if at + 2 > limit:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     if buffer[at] != 3:
         cursor[c.AT] = at + 2
-        return by_ethertype(cursor, _big(buffer, at, 2))
+        return by_ethertype(_big(buffer, at, 2))
     at += 2 if buffer[at + 1] == 0 else 1
     cursor[c.AT] = at + 1
     nlpid = buffer[at] if at < limit else 0
     if nlpid == 0x80 and at + 6 <= limit:
         cursor[c.AT] = at + 6
-        return by_ethertype(cursor, _big(buffer, at + 4, 2))
-    return {0xCC: c.IPV4, 0x8E: c.IPV6, 0xCF: c.PPP}.get(nlpid) or c.stop(cursor, c.NLPID + nlpid)
+        return by_ethertype(_big(buffer, at + 4, 2))
+    return {0xCC: c.IPV4, 0x8E: c.IPV6, 0xCF: c.PPP}.get(nlpid) or c.NLPID - nlpid
 
 
 def nflog(buffer: Any, cursor: Any) -> int:
     """Linux netfilter log: family, version, resource, then TLVs in the host's byte order."""
     at, limit = cursor[c.AT], cursor[c.LIMIT]
     if at + 4 > limit:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     kind = _of_family(buffer[at])
     at += 4
     while at + 4 <= limit:
@@ -99,16 +97,16 @@ def nflog(buffer: Any, cursor: Any) -> int:
         if tag & 0x7FFF == _NFULA_PAYLOAD:
             cursor[c.AT] = at + 4
             c.shorten(cursor, at + length)
-            return kind or c.stop(cursor, c.UNKNOWN_PAYLOAD)
+            return kind or c.UNKNOWN_PAYLOAD
         at += length + -length % 4
-    return c.stop(cursor, c.MALFORMED)
+    return c.MALFORMED
 
 
 def fddi(buffer: Any, cursor: Any) -> int:
     """FDDI: frame control, addresses; asynchronous LLC frames carry data."""
     at = cursor[c.AT]
     if at < cursor[c.LIMIT] and buffer[at] & 0xF0 != 0x50:
-        return c.stop(cursor, c.LINK_TYPE + 10)
+        return c.LINK_TYPE - 10
     return c.skip(cursor, 13, c.LLC)
 
 
@@ -116,7 +114,7 @@ def token_ring(buffer: Any, cursor: Any) -> int:
     """IEEE 802.5: access and frame control, addresses, source route if the sender's first bit is set."""
     at = cursor[c.AT]
     if at + 15 > cursor[c.LIMIT]:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     route = buffer[at + 14] & 31 if buffer[at + 8] & 0x80 else 0
     return c.skip(cursor, 14 + route, c.LLC)
 
@@ -134,36 +132,30 @@ def arcnet_linux(buffer: Any, cursor: Any) -> int:
 def _arcnet(buffer: Any, cursor: Any, at: int) -> int:
     """What follows the protocol byte at `at`; RFC 1201's numbers have a fragmentation header."""
     if at + 5 > cursor[c.LIMIT]:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     protocol = buffer[at]
     if protocol in (0xF0, 0xF1):
         cursor[c.AT] = at + 1
     else:
         cursor[c.AT] = at + (8 if buffer[at + 1] == 0xFF else 4)
-    return {0xF0: c.IPV4, 0xD4: c.IPV4, 0xC4: c.IPV6}.get(protocol) or c.stop(cursor, c.LINK_TYPE + 7)
+    return {0xF0: c.IPV4, 0xD4: c.IPV4, 0xC4: c.IPV6}.get(protocol) or c.LINK_TYPE - 7
 
 
 def ipoib(buffer: Any, cursor: Any) -> int:
     """IP over InfiniBand (RFC 4391) behind a global routing header: ethertype, two bytes reserved."""
-    at = cursor[c.AT]
-    if c.skip(cursor, 44, c.TCP) == c.STOP:
-        return c.STOP
-    return by_ethertype(cursor, _big(buffer, at + 40, 2))
+    return _typed(buffer, cursor, 40, 44)
 
 
 def apple_firewire(buffer: Any, cursor: Any) -> int:
     """IP over IEEE 1394 as macOS captures it: two EUI-64 addresses, ethertype."""
-    at = cursor[c.AT]
-    if c.skip(cursor, 18, c.TCP) == c.STOP:
-        return c.STOP
-    return by_ethertype(cursor, _big(buffer, at + 16, 2))
+    return _typed(buffer, cursor, 16, 18)
 
 
 def pflog(buffer: Any, cursor: Any) -> int:
     """OpenBSD's packet filter log: its length, rounded up to four bytes, and the address family."""
     at = cursor[c.AT]
     if at + 4 > cursor[c.LIMIT]:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     length = buffer[at] + -buffer[at] % 4
     return c.skip(cursor, max(length, 4), _of_family(buffer[at + 1]) or c.RAW_IP)
 
@@ -172,7 +164,7 @@ def ppi(buffer: Any, cursor: Any) -> int:
     """Per-packet information: version, flags, length and link type, little-endian."""
     at = cursor[c.AT]
     if at + 8 > cursor[c.LIMIT]:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     length = int.from_bytes(buffer[at + 2 : at + 4], "little")
     return c.skip(cursor, max(length, 8), of_link_type(int.from_bytes(buffer[at + 4 : at + 8], "little")))
 
@@ -181,7 +173,7 @@ def pktap(buffer: Any, cursor: Any) -> int:
     """Apple's PKTAP: length, kind of record, link type, little-endian."""
     at = cursor[c.AT]
     if at + 12 > cursor[c.LIMIT]:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     length = int.from_bytes(buffer[at : at + 4], "little")
     return c.skip(cursor, max(length, 12), of_link_type(int.from_bytes(buffer[at + 8 : at + 12], "little")))
 
@@ -201,7 +193,7 @@ def erf(buffer: Any, cursor: Any) -> int:
     """Endace record: time, type, lengths, extension headers; Ethernet has two bytes more."""
     at, limit = cursor[c.AT], cursor[c.LIMIT]
     if at + 16 > limit:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     form, more = buffer[at + 8] & 0x7F, buffer[at + 8] & 0x80
     c.shorten(cursor, at + 16 + _big(buffer, at + 14, 2) + (2 if form in _ERF_ETHERNET else 0))
     at += 16
@@ -211,7 +203,7 @@ def erf(buffer: Any, cursor: Any) -> int:
     cursor[c.AT] = at
     if form in _ERF_ETHERNET:
         return c.skip(cursor, 2, c.ETHERNET)
-    return {22: c.IPV4, 23: c.IPV6}.get(form) or c.stop(cursor, c.LINK_TYPE + 197)
+    return {22: c.IPV4, 23: c.IPV6}.get(form) or c.LINK_TYPE - 197
 
 
 _ERF_ETHERNET = (2, 11, 16, 20)
@@ -221,8 +213,17 @@ def juniper_ethernet(buffer: Any, cursor: Any) -> int:
     """Juniper's capture header: magic, flags, extensions; then Ethernet."""
     at = cursor[c.AT]
     if at + 6 > cursor[c.LIMIT] or bytes(buffer[at : at + 3]) != _JUNIPER_MAGIC:
-        return c.stop(cursor, c.MALFORMED)
+        return c.MALFORMED
     return c.skip(cursor, 6 + _big(buffer, at + 4, 2) if buffer[at + 3] & 0x80 else 4, c.ETHERNET)
+
+
+def _typed(buffer: Any, cursor: Any, place: int, length: int) -> int:
+    """A header of `length` bytes that has an ethertype at `place`."""
+    at = cursor[c.AT]
+    if at + length > cursor[c.LIMIT]:
+        return c.CUT_SHORT
+    cursor[c.AT] = at + length
+    return by_ethertype(_big(buffer, at + place, 2))
 
 
 def _of_family(family: int) -> int:

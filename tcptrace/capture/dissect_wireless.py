@@ -20,7 +20,7 @@ def wlan(buffer: Any, cursor: Any, padded: bool = False) -> int:
     """IEEE 802.11: a data frame's LLC header; `padded`: the driver aligned it to four bytes."""
     at, limit = cursor[c.AT], cursor[c.LIMIT]
     if at + 24 > limit:
-        return c.stop(cursor, c.NO_DATA_WLAN)
+        return c.NO_DATA_WLAN
     return _data(buffer, cursor, buffer[at], buffer[at + 1], padded)
 
 
@@ -29,9 +29,9 @@ def _data(buffer: Any, cursor: Any, control: int, flags: int, padded: bool) -> i
     at = cursor[c.AT]
     subtype = control >> 4
     if control >> 2 & 3 != _DATA or subtype & 4:
-        return c.stop(cursor, c.NO_DATA_WLAN)
+        return c.NO_DATA_WLAN
     if flags & _PROTECTED:
-        return c.stop(cursor, c.ENCRYPTED)
+        return c.ENCRYPTED
     length = 30 if flags & 3 == _TO_AND_FROM_DS else 24
     aggregate = False
     if subtype & 8 and at + length + 2 <= cursor[c.LIMIT]:
@@ -46,10 +46,10 @@ def radiotap(buffer: Any, cursor: Any) -> int:
     """Radiotap (www.radiotap.org): of its fields only the flags matter here."""
     at = cursor[c.AT]
     if at + 8 > cursor[c.LIMIT]:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     length = int.from_bytes(buffer[at + 2 : at + 4], "little")
     if length < 8 or at + length > cursor[c.LIMIT]:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     flags = _radiotap_flags(bytes(buffer[at : at + length]))
     if flags & _RADIOTAP_FCS:
         c.shorten(cursor, cursor[c.END] - 4)
@@ -74,7 +74,7 @@ def prism(buffer: Any, cursor: Any) -> int:
     """Prism header, or the AVS header that took its place; both say their length."""
     at = cursor[c.AT]
     if at + 8 > cursor[c.LIMIT]:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     if int.from_bytes(buffer[at : at + 4], "big") & 0xFFFFF000 == 0x80211000:
         return avs(buffer, cursor)
     length = min(int.from_bytes(buffer[at + 4 : at + 8], order) for order in ("little", "big"))
@@ -85,7 +85,7 @@ def avs(buffer: Any, cursor: Any) -> int:
     """AVS WLAN capture header."""
     at = cursor[c.AT]
     if at + 8 > cursor[c.LIMIT]:
-        return c.stop(cursor, c.CUT_SHORT)
+        return c.CUT_SHORT
     return c.skip(cursor, max(int.from_bytes(buffer[at + 4 : at + 8], "big"), 8), c.WLAN)
 
 
@@ -93,17 +93,16 @@ def capwap(buffer: Any, cursor: Any) -> int:
     """CAPWAP data (RFC 5415), whose 802.11 frames come with their frame control bytes swapped."""
     at = cursor[c.AT]
     if at + 8 > cursor[c.LIMIT] or buffer[at] & 15:
-        return c.stop(cursor, c.IP_PROTOCOL + 17)
+        return c.IP_PROTOCOL - 17
     if buffer[at + 3] & 0x80:
-        return c.stop(cursor, c.LATER_FRAGMENT)
+        return c.LATER_FRAGMENT
     native = buffer[at + 2] & 1
-    if c.skip(cursor, (buffer[at + 1] >> 3) * 4, c.TCP) == c.STOP:
-        return c.STOP
-    at = cursor[c.AT]
+    at += (buffer[at + 1] >> 3) * 4
+    cursor[c.AT] = at
     if not native:
         return c.ETHERNET
     if at + 24 > cursor[c.LIMIT]:
-        return c.stop(cursor, c.NO_DATA_WLAN)
+        return c.NO_DATA_WLAN
     return _data(buffer, cursor, buffer[at + 1], buffer[at], False)
 
 

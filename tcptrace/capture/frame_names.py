@@ -83,10 +83,10 @@ _SPACES = {
 
 def frame_name(verdict: int) -> str:
     """`UDP`, `ARP`, `later fragment`, `ethertype 0x8915 (unknown)`, `link type 281 (unknown)`."""
-    number = verdict & 0xFFFF
-    space = verdict - number
+    number = -verdict & 0xFFFF
+    space = verdict + number
     if space == 0:
-        return _FATES[number]
+        return _FATES[verdict]
     if space == c.LINK_TYPE:
         known = LINK_TYPE_NAMES.get(number)
         return f"link type {number} ({known})" if known else f"link type {number} (unknown)"

@@ -25,13 +25,12 @@ from tcptrace.capture.cursor import (
     TCP,
     UDP,
     shorten,
-    stop,
 )
 from tcptrace.capture.words import BIG, u16, u32
 from tcptrace.schema import I64, U8
 
-ICMP_PROTOCOL = 1
-ICMPV6_PROTOCOL = 58
+_ICMP = 1
+_ICMPV6 = 58
 
 # A protocol number and the kind that it announces, in turn, the commonest first.
 # fmt: off
@@ -43,50 +42,50 @@ _PROTOCOLS = (
 # fmt: on
 
 
-def by_protocol(cursor: I64, number: int) -> int:
+def by_protocol(number: int) -> int:
     """What an IP protocol number announces (IANA protocol numbers)."""
     for place in range(0, len(_PROTOCOLS), 2):
         if _PROTOCOLS[place] == number:
             return _PROTOCOLS[place + 1]
-    return stop(cursor, IP_PROTOCOL + number)
+    return IP_PROTOCOL - number
 
 
 def ipv4(buffer: U8, cursor: I64) -> int:
     """RFC 791. Total length 0 is segmentation offload: the data reach to the end of the frame."""
     at, limit = cursor[AT], cursor[LIMIT]
     if at >= limit:
-        return stop(cursor, CUT_SHORT)
-    version = buffer[at] >> 4
+        return CUT_SHORT
+    version = buffer[at] // 16
     if version == 6:
         return IPV6
     if version != 4:
-        return stop(cursor, MALFORMED)
+        return MALFORMED
     if at + 20 > limit:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     header_len = (buffer[at] & 15) * 4
     total_len = u16(buffer, at + 2, BIG)
     if header_len < 20 or 0 < total_len < header_len:
-        return stop(cursor, MALFORMED)
+        return MALFORMED
     if total_len != 0:
         shorten(cursor, at + total_len)
     cursor[IP_AT] = at
     cursor[AT] = at + header_len
     fragment = u16(buffer, at + 6, BIG)
     if fragment & 0x1FFF:
-        return stop(cursor, LATER_FRAGMENT)
+        return LATER_FRAGMENT
     cursor[FRAGMENT] = fragment >> 13 & 1
-    return by_protocol(cursor, buffer[at + 9])
+    return by_protocol(buffer[at + 9])
 
 
 def ipv6(buffer: U8, cursor: I64) -> int:
     """RFC 8200, jumbograms by RFC 2675. Payload length 0 without one is segmentation offload."""
     at, limit = cursor[AT], cursor[LIMIT]
     if at >= limit:
-        return stop(cursor, CUT_SHORT)
-    if buffer[at] >> 4 != 6:
-        return stop(cursor, MALFORMED)
+        return CUT_SHORT
+    if buffer[at] // 16 != 6:
+        return MALFORMED
     if at + 40 > limit:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     payload_len = u16(buffer, at + 4, BIG)
     following = buffer[at + 6]
     if payload_len == 0 and following == 0:
@@ -95,7 +94,7 @@ def ipv6(buffer: U8, cursor: I64) -> int:
         shorten(cursor, at + 40 + payload_len)
     cursor[IP_AT] = at
     cursor[AT] = at + 40
-    return by_protocol(cursor, following)
+    return by_protocol(following)
 
 
 def _jumbo_len(buffer: U8, at: int, limit: int) -> int:
@@ -119,7 +118,7 @@ def extension_header(buffer: U8, cursor: I64, kind: int) -> int:
     """
     at = cursor[AT]
     if at + 8 > cursor[LIMIT]:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     length = 8 + buffer[at + 1] * 8
     if kind == AUTHENTICATION_HEADER:
         length = 8 + buffer[at + 1] * 4
@@ -127,23 +126,24 @@ def extension_header(buffer: U8, cursor: I64, kind: int) -> int:
         length = 8
         fragment = u16(buffer, at + 2, BIG)
         if fragment & 0xFFF8:
-            return stop(cursor, LATER_FRAGMENT)
+            return LATER_FRAGMENT
         if fragment & 1:
             cursor[FRAGMENT] = 1
     cursor[AT] = at + length
-    return by_protocol(cursor, buffer[at])
+    return by_protocol(buffer[at])
 
 
-def icmp(buffer: U8, cursor: I64, protocol: int) -> int:
+def icmp(buffer: U8, cursor: I64, kind: int) -> int:
     """An error (RFC 792, RFC 4443) quotes the packet that caused it; the frame stays ICMP."""
     at = cursor[AT]
-    stop(cursor, IP_PROTOCOL + protocol)
+    verdict = IP_PROTOCOL - (_ICMP if kind == ICMP else _ICMPV6)
     if at + 8 > cursor[LIMIT]:
-        return stop(cursor, IP_PROTOCOL + protocol)
+        return verdict
     message = buffer[at]
-    is_error = message in (3, 4, 5, 11, 12) if protocol == ICMP_PROTOCOL else 1 <= message <= 4
+    is_error = message in (3, 4, 5, 11, 12) if kind == ICMP else 1 <= message <= 4
     if not is_error:
-        return stop(cursor, IP_PROTOCOL + protocol)
-    cursor[QUOTED] = 1
+        return verdict
+    if cursor[QUOTED] == 0:
+        cursor[QUOTED] = verdict
     cursor[AT] = at + 8
     return IPV4

@@ -37,7 +37,6 @@ from tcptrace.capture.cursor import (
     VLAN,
     VNTAG,
     shorten,
-    stop,
 )
 from tcptrace.capture.words import BIG, u16, u32
 from tcptrace.schema import I64, U8
@@ -59,6 +58,9 @@ _ETHERTYPES = (
 _PPP_PROTOCOLS = (0x0021, IPV4, 0x0057, IPV6, 0x0281, MPLS, 0x0283, MPLS, 0x0800, IPV4, 0x86DD, IPV6)
 # fmt: on
 
+_TYPED_LENS = (14, 4, 6, 8)
+"""Of ETHERNET, VLAN, VNTAG, ETAG."""
+
 _PACKET_OUTGOING = 4
 _ARPHRD_NETLINK = 824
 _ARPHRD_FRAD = 770
@@ -73,35 +75,35 @@ def of_link_type(link_type: int) -> int:
     return OTHER_LINK + link_type
 
 
-def by_ethertype(cursor: I64, number: int) -> int:
+def by_ethertype(number: int) -> int:
     """What an ethertype announces (IEEE 802 numbers)."""
     for place in range(0, len(_ETHERTYPES), 2):
         if _ETHERTYPES[place] == number:
             return _ETHERTYPES[place + 1]
-    return stop(cursor, ETHERTYPE + number)
+    return ETHERTYPE - number
 
 
-def typed(buffer: U8, cursor: I64, length: int) -> int:
-    """A header of `length` bytes whose last two are an ethertype or an IEEE 802.3 length."""
-    after = cursor[AT] + length
+def typed(buffer: U8, cursor: I64, kind: int) -> int:
+    """A header that ends in an ethertype or an IEEE 802.3 length: Ethernet and the tags of 4, 6 or 8 bytes."""
+    after = cursor[AT] + _TYPED_LENS[kind - ETHERNET]
     if after > cursor[LIMIT]:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     cursor[AT] = after
     number = u16(buffer, after - 2, BIG)
     if number > LENGTH_MAX:
-        return by_ethertype(cursor, number)
+        return by_ethertype(number)
     shorten(cursor, after + number)
     return LLC
 
 
-def cooked(buffer: U8, cursor: I64, version: int) -> int:
+def cooked(buffer: U8, cursor: I64, kind: int) -> int:
     """Linux cooked header (LINKTYPE_LINUX_SLL, _SLL2): version 2 also has the interface's index."""
     at = cursor[AT]
-    length = 16 if version == 1 else 20
+    length = 16 if kind == SLL else 20
     if at + length > cursor[LIMIT]:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     cursor[AT] = at + length
-    if version == 1:
+    if kind == SLL:
         packet_type = u16(buffer, at, BIG)
         hardware = u16(buffer, at + 2, BIG)
         number = u16(buffer, at + 14, BIG)
@@ -113,52 +115,52 @@ def cooked(buffer: U8, cursor: I64, version: int) -> int:
     if packet_type <= _PACKET_OUTGOING:
         cursor[DIRECTION] = packet_type // _PACKET_OUTGOING
     if hardware in (_ARPHRD_NETLINK, _ARPHRD_FRAD, _ARPHRD_RADIOTAP):
-        return stop(cursor, SLL_PROTOCOL + number)
+        return SLL_PROTOCOL - number
     if number > LENGTH_MAX:
-        return by_ethertype(cursor, number)
+        return by_ethertype(number)
     if number == 4:
         return LLC
-    return stop(cursor, SLL_PROTOCOL + number)
+    return SLL_PROTOCOL - number
 
 
 def raw_ip(buffer: U8, cursor: I64) -> int:
     """No link layer; some Linux PPP drivers leave remains of their header in front."""
     at = cursor[AT]
     if at + 4 > cursor[LIMIT]:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     for skipped in range(3):
         if u16(buffer, at + skipped, BIG) == 0xFF03:
             cursor[AT] = at + skipped
             return PPP
-    version = buffer[at] >> 4
+    version = buffer[at] // 16
     if version == 4:
         return IPV4
     if version == 6:
         return IPV6
-    return stop(cursor, MALFORMED)
+    return MALFORMED
 
 
 def null(buffer: U8, cursor: I64) -> int:
     """BSD loopback: the address family in the byte order of the machine or the network, or an ethertype."""
     at = cursor[AT]
     if at + 4 > cursor[LIMIT]:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     if u16(buffer, at + 2, BIG) == 0xFF03:
         cursor[AT] = at + 2
         return PPP
     cursor[AT] = at + 4
     number = u32(buffer, at, BIG)
     if number > 0xFFFF:
-        number = number >> 16 if number < 0x60000 else u16(buffer, at, 0)
+        number = number >> 16 if number < 0x60000 else buffer[at] + buffer[at + 1] * 0x100
     elif number & 0xFF == 0 and number < 0x600:
         number >>= 8
     if number > LENGTH_MAX:
-        return by_ethertype(cursor, number)
+        return by_ethertype(number)
     if number == 2:
         return IPV4
     if number in (10, 24, 28, 30):
         return IPV6
-    return stop(cursor, NULL_FAMILY + number)
+    return NULL_FAMILY - number
 
 
 def ppp(buffer: U8, cursor: I64) -> int:
@@ -167,7 +169,7 @@ def ppp(buffer: U8, cursor: I64) -> int:
     if at + 2 <= limit and u16(buffer, at, BIG) == 0xFF03:
         at += 2
     if at + 2 > limit:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     number = u16(buffer, at, BIG)
     cursor[AT] = at + 2
     if number & 0x100:
@@ -176,16 +178,16 @@ def ppp(buffer: U8, cursor: I64) -> int:
     for place in range(0, len(_PPP_PROTOCOLS), 2):
         if _PPP_PROTOCOLS[place] == number:
             return _PPP_PROTOCOLS[place + 1]
-    return stop(cursor, PPP_PROTOCOL + number)
+    return PPP_PROTOCOL - number
 
 
 def pppoe(buffer: U8, cursor: I64) -> int:
     """PPPoE session (RFC 2516), whose length counts even beyond the frame's; a code is no session data."""
     at = cursor[AT]
     if at + 6 > cursor[LIMIT]:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     if buffer[at + 1] != 0:
-        return stop(cursor, CONTROL)
+        return CONTROL
     end = at + 6 + u16(buffer, at + 4, BIG)
     cursor[AT] = at + 6
     cursor[END] = end

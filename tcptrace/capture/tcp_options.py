@@ -40,7 +40,7 @@ def options(buffer: U8, at: int, end: int, packets: Packets, row: int, addresses
             packets.options_cut[row] = 1
             break
         if known < KINDS_MAX:  # the last byte holds the column's sign
-            kinds |= (kind - 256 if known == KINDS_MAX - 1 and kind > 127 else kind) << 8 * known
+            kinds |= (kind - 256 if known == KINDS_MAX - 1 and kind > 127 else kind) * (1 << 8 * known)
         known += 1
         if kind == _TIMESTAMPS and length == 10:
             packets.tsval[row] = u32(buffer, at + 2, BIG)
@@ -71,13 +71,16 @@ def _toa(buffer: U8, at: int, length: int, flags: int, addresses: Addresses) -> 
     first = buffer[at + 2]
     if port == 0 or first == 0 or (port == _FAST_OPEN and flags & 2):
         return -1
-    if length == _TOA_IPV6_LEN:
-        return -1 if first == 0xFF else intern_ipv6(buffer, at + 2, addresses)
-    return -1 if first == 127 or first > 223 else intern(addresses, 4, 0, 0, 0, u32(buffer, at + 2, BIG))
+    version = 4 if length == _TOA_IPV4_LEN else 6
+    if first == 0xFF or (version == 4 and (first == 127 or first > 223)):
+        return -1
+    return intern_at(buffer, at + 2, version, addresses)
 
 
-def intern_ipv6(buffer: U8, at: int, addresses: Addresses) -> int:
-    """The number of the IPv6 address at `at`."""
-    a, b = u32(buffer, at, BIG), u32(buffer, at + 4, BIG)
-    c, d = u32(buffer, at + 8, BIG), u32(buffer, at + 12, BIG)
-    return intern(addresses, 6, a, b, c, d)
+def intern_at(buffer: U8, at: int, version: int, addresses: Addresses) -> int:
+    """The number of the address at `at`, of that IP version."""
+    a, b, c = 0, 0, 0
+    if version == 6:
+        a, b, c = u32(buffer, at, BIG), u32(buffer, at + 4, BIG), u32(buffer, at + 8, BIG)
+        at += 12
+    return intern(addresses, version, a, b, c, u32(buffer, at, BIG))

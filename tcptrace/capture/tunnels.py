@@ -19,7 +19,6 @@ from tcptrace.capture.cursor import (
     MPLS,
     PPP,
     PSEUDOWIRE,
-    STOP,
     TEREDO,
     TZSP,
     UNKNOWN_PAYLOAD,
@@ -28,7 +27,6 @@ from tcptrace.capture.cursor import (
     WCCP,
     WLAN,
     shorten,
-    stop,
 )
 from tcptrace.capture.link_layer import by_ethertype
 from tcptrace.capture.words import BIG, u16
@@ -47,25 +45,24 @@ _GRE_PROTOCOLS = (0x880B, PPP, 0x22EB, ERSPAN_III, 0x883E, WCCP, 0x8200, WLAN)
 
 
 def _by_udp_port(port: int) -> int:
-    """The tunnel that a UDP port announces; STOP for none."""
+    """The tunnel that a UDP port announces; else a verdict."""
     for place in range(0, len(_UDP_PORTS), 2):
         if _UDP_PORTS[place] == port:
             return _UDP_PORTS[place + 1]
-    return STOP
+    return IP_PROTOCOL - UDP_PROTOCOL
 
 
 def udp(buffer: U8, cursor: I64) -> int:
     """RFC 768; the lower port is asked first, as Wireshark does."""
     at = cursor[AT]
-    stop(cursor, IP_PROTOCOL + UDP_PROTOCOL)
     if at + 8 > cursor[LIMIT]:
-        return STOP
+        return IP_PROTOCOL - UDP_PROTOCOL
     sport, dport = u16(buffer, at, BIG), u16(buffer, at + 2, BIG)
     kind = _by_udp_port(min(sport, dport))
-    if kind == STOP:
+    if kind < 0:
         kind = _by_udp_port(max(sport, dport))
-    if kind == STOP:
-        return STOP
+    if kind < 0:
+        return kind
     length = u16(buffer, at + 4, BIG)
     if length >= 8:
         shorten(cursor, at + length)
@@ -80,21 +77,21 @@ def mpls(buffer: U8, cursor: I64) -> int:
         at += 4
     at += 4
     if at >= limit:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     cursor[AT] = at
-    nibble = buffer[at] >> 4
+    nibble = buffer[at] // 16
     if nibble in (4, 6):
         return IPV4
     if nibble == 0:
         return PSEUDOWIRE
-    return stop(cursor, UNKNOWN_PAYLOAD)
+    return UNKNOWN_PAYLOAD
 
 
 def gre(buffer: U8, cursor: I64) -> int:
     """RFC 2784 and 2890, version 1 by RFC 2637 (PPTP), routing entries by RFC 1701."""
     at, limit = cursor[AT], cursor[LIMIT]
     if at + 4 > limit:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     flags, number = u16(buffer, at, BIG), u16(buffer, at + 2, BIG)
     after = at + 4
     for flag in (0xC000, 0x2000, 0x1000, 0x0080):
@@ -105,45 +102,45 @@ def gre(buffer: U8, cursor: I64) -> int:
             after += 4 + buffer[after + 3]
         after += 4
     if after > limit:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     cursor[AT] = after
     if number == 0x88BE:
         return ERSPAN_II if flags & 0x1000 else ETHERNET
     for place in range(0, len(_GRE_PROTOCOLS), 2):
         if _GRE_PROTOCOLS[place] == number:
             return _GRE_PROTOCOLS[place + 1]
-    return by_ethertype(cursor, number)
+    return by_ethertype(number)
 
 
 def geneve(buffer: U8, cursor: I64) -> int:
     """RFC 8926."""
     at = cursor[AT]
     if at + 8 > cursor[LIMIT]:
-        return stop(cursor, CUT_SHORT)
-    if buffer[at] >> 6 != 0:
-        return stop(cursor, IP_PROTOCOL + UDP_PROTOCOL)
+        return CUT_SHORT
+    if buffer[at] > 63:
+        return IP_PROTOCOL - UDP_PROTOCOL
     cursor[AT] = at + 8 + (buffer[at] & 63) * 4
-    return by_ethertype(cursor, u16(buffer, at + 2, BIG))
+    return by_ethertype(u16(buffer, at + 2, BIG))
 
 
 def gtp(buffer: U8, cursor: I64) -> int:
     """GTP-U (3GPP TS 29.281, version 0 by TS 29.060): user data of a G-PDU, behind extension headers."""
     at, limit = cursor[AT], cursor[LIMIT]
     if at + 12 > limit:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     if buffer[at + 1] != 0xFF:
-        return stop(cursor, CONTROL)
+        return CONTROL
     flags = buffer[at]
     after = at + 20
-    if flags >> 5 == 1:
+    if flags // 32 == 1:
         after = at + 12 if flags & 7 else at + 8
         following = buffer[at + 11] if flags & 4 else 0
         while following != 0 and after < limit and buffer[after] != 0:
             after += buffer[after] * 4
             following = buffer[after - 1] if after <= limit else 0
     if after >= limit:
-        return stop(cursor, CUT_SHORT)
+        return CUT_SHORT
     cursor[AT] = after
-    if 0x45 <= buffer[after] <= 0x4E or buffer[after] >> 4 == 6:
+    if 0x45 <= buffer[after] <= 0x4E or buffer[after] // 16 == 6:
         return IPV4
     return PPP

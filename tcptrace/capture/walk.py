@@ -27,18 +27,14 @@ from tcptrace.capture.cursor import (
     PPPOE,
     QUOTED,
     RAW_IP,
-    SLL,
     SLL2,
     TCP,
     TOO_DEEP,
     UDP,
-    VLAN,
-    VNTAG,
     VXLAN,
     skip,
-    stop,
 )
-from tcptrace.capture.internet import ICMP_PROTOCOL, ICMPV6_PROTOCOL, extension_header, icmp, ipv4, ipv6
+from tcptrace.capture.internet import extension_header, icmp, ipv4, ipv6
 from tcptrace.capture.link_layer import cooked, null, ppp, pppoe, raw_ip, typed
 from tcptrace.capture.tunnels import geneve, gre, gtp, mpls, udp
 from tcptrace.schema import I64, U8
@@ -62,33 +58,27 @@ def begin(cursor: I64, at: int, captured_len: int, original_len: int) -> int:
 
 
 def walk(buffer: U8, cursor: I64, kind: int) -> int:  # noqa: C901  one line a kind
-    """Go on from a header of that kind to TCP, STOP or a kind of the long tail."""
+    """Go on from a header of that kind to TCP, a kind of the long tail or a verdict."""
     while TCP < kind < LONG_TAIL:
         if cursor[LAYERS] == LAYERS_MAX:
-            return stop(cursor, TOO_DEEP)
+            return TOO_DEEP
         cursor[LAYERS] += 1
         if kind == IPV4:
             kind = ipv4(buffer, cursor)
         elif kind == IPV6:
             kind = ipv6(buffer, cursor)
-        elif kind == ETHERNET:
-            kind = typed(buffer, cursor, 14)
-        elif kind == VLAN:
-            kind = typed(buffer, cursor, 4)
-        elif kind == SLL:
-            kind = cooked(buffer, cursor, 1)
-        elif kind == SLL2:
-            kind = cooked(buffer, cursor, 2)
+        elif kind <= ETAG:
+            kind = typed(buffer, cursor, kind)
+        elif kind <= SLL2:
+            kind = cooked(buffer, cursor, kind)
         elif kind == RAW_IP:
             kind = raw_ip(buffer, cursor)
         elif kind == NULL:
             kind = null(buffer, cursor)
         elif kind == UDP:
             kind = udp(buffer, cursor)
-        elif kind == ICMP:
-            kind = icmp(buffer, cursor, ICMP_PROTOCOL)
-        elif kind == ICMPV6:
-            kind = icmp(buffer, cursor, ICMPV6_PROTOCOL)
+        elif kind in (ICMP, ICMPV6):
+            kind = icmp(buffer, cursor, kind)
         elif kind in (VXLAN, ERSPAN_II):
             kind = skip(cursor, 8, ETHERNET)
         elif kind == GRE:
@@ -103,10 +93,6 @@ def walk(buffer: U8, cursor: I64, kind: int) -> int:  # noqa: C901  one line a k
             kind = geneve(buffer, cursor)
         elif kind == GTP:
             kind = gtp(buffer, cursor)
-        elif kind == VNTAG:
-            kind = typed(buffer, cursor, 6)
-        elif kind == ETAG:
-            kind = typed(buffer, cursor, 8)
         else:
             kind = extension_header(buffer, cursor, kind)
     return kind
