@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -167,3 +169,21 @@ def test_output_that_cannot_be_encoded_is_no_failure() -> None:
     assert result.returncode == 0
     result = run("timeline", CLOSED, "--flow", "0", PYTHONIOENCODING="ascii")
     assert (result.returncode, result.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send")
+def test_an_interrupt_ends_it_with_130_and_no_output_file(tmp_path: Path) -> None:
+    code = "import sys; print('up', file=sys.stderr, flush=True); from tcptrace.__main__ import main; main()"
+    arguments = ["analyze", "-", "-o", str(tmp_path / "out")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code, *arguments], stdin=pipe, stderr=pipe, stdout=pipe) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.stdin.write(Path(CLOSED).read_bytes()[:100])
+        process.stdin.flush()
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
+        assert b"Traceback" not in process.stderr.read()
+    assert list(tmp_path.iterdir()) == []

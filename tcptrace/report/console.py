@@ -77,10 +77,11 @@ def write_flows(screen: Screen, flows: Flows, book: AddressBook, *, top: int) ->
     if total > len(shown):
         screen.line(Piece(f"… and {count(total - len(shown), 'more flow')}: --top, --format csv", "dim"))
     screen.line()
-    parts: list[Piece] = [Piece(f"{count(total, 'flow')}: ", "title")]
+    parts = [Piece(f"{count(total, 'flow')}:", "title")]
     for outcome, number in tally(rank):
-        parts += [Piece(f"{number:,} {outcome.counted}", outcome.style), Piece(", ")]
-    screen.line(*parts[:-1])
+        parts.append(Piece(f"{number:,} {outcome.counted},", outcome.style))
+    parts[-1] = Piece(parts[-1].text.rstrip(","), parts[-1].style)
+    screen.flow(parts)
     if midstream := int(np.count_nonzero(flows.midstream)):
         text = f"{count(midstream, 'flow')} began before the capture: which end is the client is a guess"
         screen.paragraph(text, style="dim")

@@ -12,6 +12,7 @@ from tcptrace.report.steps import Step, first_states, flow_of, senders, steps
 from tcptrace.report.terminal import GAP, Piece, Screen, text_width, widest
 from tcptrace.report.units import duration, milliseconds, moment, size, time_of_day
 from tcptrace.report.view import View
+from tcptrace.rows import records
 from tcptrace.schema import NO_TIME
 from tcptrace.tcp.endpoint import EVENTS
 
@@ -57,7 +58,7 @@ def write_ladder(screen: Screen, timeline: "Timeline", view: View) -> None:
     head = Rung(titles[0], titles[1], [titles[2]], Piece(" "), titles[3], [titles[4]])
     rungs = chain([head], _rungs(timeline, view.raw, screen.width is None or screen.width >= ROOMY))
     measured = list(islice(rungs, MEASURED))
-    widths = _widths(measured, screen.width)
+    widths = _widths([_longest(timeline), *measured], screen.width)
     for rung in chain(measured, rungs):
         _write_rung(screen, rung, widths)
     screen.line()
@@ -121,6 +122,15 @@ def _state(change: Any) -> Piece:
     return Piece(f"({name})", "dim") if change.inferred else Piece(name, "title")
 
 
+def _longest(timeline: "Timeline") -> Rung:
+    """A rung that is no rung: the last frame and time, and every state, for the widths of later rungs."""
+    flow, frames = flow_of(timeline), timeline.packets.frame
+    changes = list(records(timeline.analysis.transition_table))
+    client, server = ([_state(change) for change in changes if change.side == side] for side in (0, 1))
+    span = Piece("" if flow.start_ns == NO_TIME else milliseconds(flow.end_ns - flow.start_ns))
+    return Rung(Piece(str(frames[-1])), span, client, Piece(""), Piece(""), server)
+
+
 def _widths(rungs: Sequence[Rung], width: int | None) -> Widths:
     """Wide enough for these rungs; on a screen the segment gets what the other columns leave."""
     frame = widest(rung.frame.text for rung in rungs)
@@ -130,7 +140,7 @@ def _widths(rungs: Sequence[Rung], width: int | None) -> Widths:
     server = widest(piece.text for rung in rungs for piece in rung.server)
     if width is not None:
         left = width - frame - time - client - server - len("→") - 5 * len(GAP)
-        segment = min(segment, max(left, KIND_WIDTH + 12))
+        segment = min(segment, max(left, KIND_WIDTH + 5))
     return Widths(frame, time, client, segment, server)
 
 

@@ -22,63 +22,71 @@ class Line(NamedTuple):
     flow: Piece
     ends: Piece
     segment: Piece
-    day: str
-    """The date, shown where it changes."""
 
 
-RIGHT = ("frame", "flow")
-HEAD = Line(
-    Piece("frame", "dim"),
-    Piece("time", "dim"),
-    Piece("flow", "dim"),
-    Piece("from → to", "dim"),
-    Piece("segment", "dim"),
-    "",
-)
+HEAD = Line(*(Piece(title, "dim") for title in ("frame", "time", "flow", "from → to", "segment")))
 
 
 def write_packet_lines(screen: Screen, chunks: Iterable[Chunk], view: View) -> None:
-    """All lines, the segment below its addresses where a terminal is too narrow for both."""
-    lines = chain([HEAD], _lines(chunks, view))
+    """All lines, the date where it changes; on a narrow terminal the segment stands below its addresses."""
+    lines = chain([("", HEAD)], _lines(chunks, view))
     measured = list(islice(lines, MEASURED))
-    widths = {name: widest(getattr(line, name).text for line in measured) for name in HEAD._fields[:-1]}
-    beside = sum(widths.values()) + len(GAP) * 4
-    indent = " " * (widths["frame"] + widths["time"] + 2 * len(GAP))
-    narrow = screen.width is not None and beside > screen.width
+    widths = [widest(line[column].text for _, line in measured) for column in range(len(HEAD))]
+    narrow = screen.width is not None and sum(widths) + len(GAP) * (len(widths) - 1) > screen.width
+    write = _write_below if narrow else _write_beside
     today = ""
-    for line in chain(measured, lines):
-        if line.day != today and line.day:
-            screen.line(Piece(line.day, "title"))
-        today = line.day or today
-        pieces = [getattr(line, name).padded(widths[name], right=name in RIGHT) for name in HEAD._fields[:-2]]
-        spaced = [part for piece in pieces for part in (piece, Piece(GAP))]
-        if narrow:
-            screen.line(*spaced)
-            screen.paragraph(line.segment.text, label=Piece(indent), style=line.segment.style)
-        else:
-            screen.line(*spaced, line.segment)
+    for date, line in chain(measured, lines):
+        if date and date != today:
+            screen.line(Piece(date, "title"))
+            today = date
+        write(screen, line, widths)
 
 
-def _lines(chunks: Iterable[Chunk], view: View) -> Iterator[Line]:
+def _write_beside(screen: Screen, line: Line, widths: list[int]) -> None:
+    frame, time, flow, ends, _ = widths
+    screen.line(
+        line.frame.padded(frame, right=True),
+        Piece(GAP),
+        line.time.padded(time),
+        Piece(GAP),
+        line.flow.padded(flow, right=True),
+        Piece(GAP),
+        line.ends.padded(ends),
+        Piece(GAP),
+        line.segment,
+    )
+
+
+def _write_below(screen: Screen, line: Line, widths: list[int]) -> None:
+    frame, time, flow, *_ = widths
+    cells = (
+        line.frame.padded(frame, right=True),
+        line.time.padded(time),
+        line.flow.padded(flow, right=True),
+        Piece(""),
+    )
+    label = GAP.join(cell.text for cell in cells)
+    screen.paragraph(line.ends.text, label=Piece(label), style=line.ends.style)
+    screen.paragraph(line.segment.text, label=Piece(" " * len(label)), style=line.segment.style)
+
+
+def _lines(chunks: Iterable[Chunk], view: View) -> Iterator[tuple[str, Line]]:
+    """Every frame's date and line."""
     for chunk in chunks:
         for packets, interpreted, book in batches(chunk):
-            columns = (
-                packets.frame,
-                packets.time_ns,
-                interpreted.flow,
-                packets.src,
-                packets.sport,
-                packets.dst,
-                packets.dport,
-            )
-            said = segments(packets, interpreted, raw=view.raw)
-            rows = zip(*(column.tolist() for column in columns), said, strict=True)
-            for frame, time_ns, flow, src, sport, dst, dport, segment in rows:
-                yield Line(
-                    frame=Piece(str(frame), "dim"),
-                    time=Piece(time_of_day(time_ns, utc=view.utc)),
-                    flow=Piece(str(flow)),
-                    ends=Piece(f"{book.endpoint(src, sport)} → {book.endpoint(dst, dport)}"),
-                    segment=told(segment),
-                    day=day(time_ns, utc=view.utc),
+            columns = (packets.frame, packets.time_ns, interpreted.flow)
+            ends = (packets.src, packets.sport, packets.dst, packets.dport)
+            words = segments(packets, interpreted, raw=view.raw)
+            for frame, time_ns, flow, src, sport, dst, dport, segment in zip(
+                *(column.tolist() for column in (*columns, *ends)), words, strict=True
+            ):
+                yield (
+                    day(time_ns, utc=view.utc),
+                    Line(
+                        frame=Piece(str(frame), "dim"),
+                        time=Piece(time_of_day(time_ns, utc=view.utc)),
+                        flow=Piece(str(flow)),
+                        ends=Piece(f"{book.endpoint(src, sport)} → {book.endpoint(dst, dport)}"),
+                        segment=told(segment),
+                    ),
                 )

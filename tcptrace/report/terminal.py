@@ -68,6 +68,18 @@ class Screen:
         for number, line in enumerate(self.wrap(printable(text), indent)):
             self.line(label if number == 0 else Piece(" " * indent), Piece(line, style))
 
+    def flow(self, pieces: Iterable[Piece]) -> None:
+        """Write pieces one after the other, on as many lines as the width asks for."""
+        line: list[Piece] = []
+        used = 0
+        for piece in pieces:
+            if line and self.width is not None and used + text_width(piece.text) > self.width:
+                self.line(*line)
+                line, used = [Piece("  ")], 2
+            line += [piece, Piece(" ")]
+            used += text_width(piece.text) + 1
+        self.line(*line)
+
     def wrap(self, text: str, indent: int) -> list[str]:
         """Text in lines that fit beside `indent` columns; one line where there is no width."""
         if self.width is None:
