@@ -8,7 +8,6 @@ import threading
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from tcptrace.capture.decompress import DamageError
 from tcptrace.capture.source import Source
 
 CHUNK_BYTES = 1 << 22
@@ -35,8 +34,6 @@ class Filled(NamedTuple):
 
     buffer: bytearray
     end: int
-    damage: str
-    """What kept the stream from being read further; empty if nothing did."""
     last: bool
 
 
@@ -50,11 +47,6 @@ class Chunks:
         self._thread: threading.Thread | None = None
         self._current = self._fill(bytearray(CARRY_BYTES + CHUNK_BYTES))
         self._offset = -CARRY_BYTES
-
-    @property
-    def damage(self) -> str:
-        """What kept the stream from being read beyond this chunk; empty if nothing did."""
-        return self._current.damage
 
     @property
     def first(self) -> Window:
@@ -99,13 +91,7 @@ class Chunks:
     def _fill(self, buffer: bytearray) -> Filled:
         """Read until the buffer is full or the stream ends."""
         end = CARRY_BYTES
-        damage = ""
         with memoryview(buffer) as view:
-            try:
-                while end < len(buffer) and (got := self._source.readinto(view[end:])):
-                    end += got
-            except DamageError as error:
-                damage = str(error)
-            except OSError as error:
-                damage = f"the file cannot be read further: {error.strerror or error}"
-        return Filled(buffer, end, damage, last=end < len(buffer))
+            while end < len(buffer) and (got := self._source.readinto(view[end:])):
+                end += got
+        return Filled(buffer, end, last=end < len(buffer))

@@ -22,6 +22,9 @@ INPUT_BYTES = 1 << 14
 OUTPUT_BYTES_MIN = 1 << 6
 OUTPUT_BYTES_MAX = 1 << 18
 
+FRAME_HEADER_BYTES_MAX = 18
+"""Of zstd (RFC 8878 section 3.1.1.1, with the magic number)."""
+
 XZ_MEMORY_MAX = 1 << 27
 """`xz -9` needs half of it; a header can ask for 4 GB."""
 
@@ -44,7 +47,7 @@ class Decoder(Protocol):
         """Further output needs further input."""
 
     @property
-    def unused_data(self) -> bytes:
+    def unused_data(self) -> bytes | None:
         """Input beyond the member's end."""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
@@ -175,7 +178,7 @@ class _Members:
 
     def _next_member(self) -> bool:
         """Begin what follows a member: another, or the end; zeros may pad both."""
-        following = self._decoder.unused_data.lstrip(b"\0")
+        following = (self._decoder.unused_data or b"").lstrip(b"\0")
         while len(following) < MAGIC_BYTES and (more := self._compressed.read(INPUT_BYTES)):
             following = (following + more).lstrip(b"\0")
         if not following:
@@ -194,7 +197,9 @@ class _Zstandard:
     def __init__(self, compression: str, compressed: _Compressed) -> None:
         import zstandard
 
-        start = compressed.read(INPUT_BYTES)
+        start = b""
+        while len(start) < FRAME_HEADER_BYTES_MAX and (more := compressed.read(INPUT_BYTES)):
+            start += more
         compressed.give_back(start)
         self._compressed = compressed
         self._error = zstandard.ZstdError

@@ -1,5 +1,7 @@
 """What a file that is no capture looks like, and what to do about it."""
 
+import codecs
+import re
 from typing import NamedTuple
 
 from tcptrace.capture.decompress import compression_of
@@ -37,11 +39,10 @@ BEGINNINGS: tuple[tuple[bytes, Lookalike], ...] = (
     (b"<?xml", Lookalike("an XML document", "give the capture itself, not tshark's -T pdml or psml")),
     (b"<!DOCTYPE", Lookalike("an HTML page", "download the file itself, not the page about it")),
     (b"<html", Lookalike("an HTML page", "download the file itself, not the page about it")),
-    (b"{", Lookalike("JSON", "give the capture itself, not tshark's -T json")),
-    (b"[", Lookalike("JSON", "give the capture itself, not tshark's -T json")),
     (b"version https://git-lfs", Lookalike("a Git LFS pointer", "fetch the file itself: git lfs pull")),
 )
 
+_JSON = re.compile(rb'\{\s*["}]|\[\s*[\[\]{"]')
 _TAR_MAGIC_OFFSET = 257
 _TEXT_CONTROLS = set(b"\t\n\r\f\x1b")
 
@@ -50,8 +51,10 @@ def lookalike(head: bytes) -> Lookalike:
     """What bytes that are no capture look like."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for beginning, kind in BEGINNINGS:
-        if head.startswith(beginning) or (beginning[:1] in b"<{[" and start.startswith(beginning.lower())):
+        if head.startswith(beginning) or (beginning[:1] == b"<" and start.startswith(beginning.lower())):
             return kind
+    if _JSON.match(start):
+        return Lookalike("JSON", "give the capture itself, not tshark's -T json")
     if head[_TAR_MAGIC_OFFSET : _TAR_MAGIC_OFFSET + 5] == b"ustar":
         return Lookalike("a tar archive", _UNPACK)
     if compression := compression_of(head):
@@ -68,7 +71,7 @@ def _is_text(head: bytes) -> bool:
     if any(byte < 32 and byte not in _TEXT_CONTROLS for byte in head):
         return False
     try:
-        head[:-4].decode()
+        codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return False
     return True

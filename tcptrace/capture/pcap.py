@@ -48,7 +48,7 @@ MAGIC = {
     0x1C0001AC: (IXIA_HARDWARE,),
     0x1C0001AB: (IXIA_SOFTWARE,),
 }
-"""Magic number → the variants that use it; the first that reads without a fault is taken."""
+"""Magic number → the variants that use it; the first that reads well is taken, the first of all when none does."""
 
 LONG_FRAMES = {231: 1 << 27, 249: 1 << 27, 279: 1 << 25}
 """Link types (DBUS, USBPCAP, EBHSCR) whose frames may be longer than FRAME_BYTES_MAX."""
@@ -89,7 +89,7 @@ class Pcap:
         elif (major, minor) == (2, 3):
             self._lengths = MAYBE_SWAPPED
         variants = MAGIC[magic] if self._lengths == IN_ORDER else MAGIC[magic][:1]
-        self._variant = min(variants, key=lambda variant: self._faults(head, variant))
+        self._variant = next((variant for variant in variants if self._reads_well(head, variant)), variants[0])
         self._past_header = False
         self.format = self._variant.format
         summary.link_types.append(link_type_name(self._link_type))
@@ -125,34 +125,29 @@ class Pcap:
             return original, captured
         return captured, original
 
-    def _faults(self, head: bytes, variant: Variant) -> int:
-        """How many things are odd about the first records when read as this variant."""
-        faults = 0
+    def _reads_well(self, head: bytes, variant: Variant) -> bool:
+        """Whether nothing is odd about the first records when read as this variant."""
         place = variant.file_header_len
         for _ in range(RECORDS_TRIED):
             if place + variant.header_len > len(head):
                 break
-            fraction = struct.unpack_from(f"{self._order}I", head, place + 4)[0]
+            (fraction,) = struct.unpack_from(f"{self._order}I", head, place + 4)
             captured, original = self._lengths_at(head, place)
-            faults += variant.fraction_ns == 1000 and fraction >= 1_000_000
-            faults += captured > self._length_max
-            faults += captured > self._snap_len
-            faults += original > 1 << 27
-            faults += captured > original
-            faults += _extra_faults(variant, head[place + 16 : place + variant.header_len], self._order)
-            if captured > self._length_max:
-                break
+            if not 0 < captured <= min(self._length_max, self._snap_len, original) or original > 1 << 27:
+                return False
+            if variant.fraction_ns == 1000 and fraction >= 1_000_000:
+                return False
+            if not _extra_is_sane(variant, head[place + 16 : place + variant.header_len], self._order):
+                return False
             place += variant.header_len + captured
-        cut_short = len(head) < HEAD_BYTES and place != len(head) and place + variant.header_len > len(head)
-        return faults + cut_short
+        return place == len(head) or len(head) == HEAD_BYTES or place + variant.header_len <= len(head)
 
 
-def _extra_faults(variant: Variant, extra: bytes, order: str) -> int:
-    """Oddities of the fields that a variant has beyond the sixteen bytes of every record header."""
+def _extra_is_sane(variant: Variant, extra: bytes, order: str) -> bool:
+    """Whether the fields beyond the sixteen bytes of every record header hold what such systems wrote."""
     if variant is NOKIA:
-        return int(struct.unpack(f"{order}I", extra)[0] & _NOKIA_MASK != _NOKIA_VALUE)
-    if len(extra) < 8:
-        return 0
+        return bool(struct.unpack(f"{order}I", extra)[0] & _NOKIA_MASK == _NOKIA_VALUE)
+    if not extra:
+        return True
     if_index, protocol, packet_type = struct.unpack_from(f"{order}IHB", extra)
-    known_protocol = protocol >= _ETHERTYPE_MIN or protocol in _ETHERNET_KINDS
-    return int(if_index > 10_000) + int(not known_protocol) + int(packet_type > 4)
+    return if_index <= 10_000 and packet_type <= 4 and (protocol >= _ETHERTYPE_MIN or protocol in _ETHERNET_KINDS)

@@ -65,7 +65,7 @@ def resolution(code: int, shift_s: int) -> Clock:
         return Clock(0, 0, code & 0x7F, shift_ns)
     if code <= 9:
         return Clock(10 ** (9 - code), 0, -1, shift_ns)
-    return Clock(0, min(10 ** (code - 9) // 2, 1 << 62), -1, shift_ns)
+    return Clock(0, min(10 ** (code - 9) // 2, 2**63 - 1), -1, shift_ns)
 
 
 class Pcapng:

@@ -11,7 +11,6 @@ from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.chunks import Chunks, Window
 from tcptrace.capture.container import Container
 from tcptrace.capture.decoding import Decoder
-from tcptrace.capture.decompress import DamageError
 from tcptrace.capture.erf import Erf, looks_like_erf
 from tcptrace.capture.kernel_choice import KernelChoice
 from tcptrace.capture.lookalikes import lookalike
@@ -20,7 +19,7 @@ from tcptrace.capture.source import Source, open_source
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.capture.tcpdump_text import looks_like_tcpdump, read_text
 from tcptrace.errors import CaptureError
-from tcptrace.kernels import Kernels, Notice, plain
+from tcptrace.kernels import Kernels, Notice
 from tcptrace.rows import part
 from tcptrace.schema import I64, NO_TIME, Packets, Records, allocate
 
@@ -73,8 +72,12 @@ class CaptureReader:
 
     def _text_chunks(self) -> Iterator[Chunk]:
         """The packets of text printed by tcpdump."""
+        kind = self.summary.format
         for packets in read_text(io.BufferedReader(self._source), self.addresses, self.summary):
             yield Chunk(packets, self._choice.next(self.summary.frames, 0))
+        self.summary.format = kind
+        if self._source.damage:
+            self._note_truncated(self._source.damage)
 
     def _binary_chunks(self, container: Container) -> Iterator[Chunk]:
         """The packets of a binary capture: walk the records of a window, decode them, take the next window."""
@@ -99,7 +102,7 @@ class CaptureReader:
             if walk.filled < room:
                 following = chunks.next(window, place)
                 if following is None:
-                    return self._note_end(container, window, place, chunks.damage)
+                    return self._note_end(container, window, place)
                 window, place = following, following.start
             room = CHUNK_RECORDS
 
@@ -119,10 +122,10 @@ class CaptureReader:
         lost = "what follows is" if size is None else f"the last {_bytes(size - offset)} are"
         self._note_truncated(f"damaged at byte {offset:,} {self._after_frame()}: {damage}; {lost} not read")
 
-    def _note_end(self, container: Container, window: Window, place: int, damage: str) -> None:
+    def _note_end(self, container: Container, window: Window, place: int) -> None:
         """The stream ends: as it should, inside a record, or because it cannot be read further."""
-        if damage:
-            self._note_truncated(damage)
+        if self._source.damage:
+            self._note_truncated(self._source.damage)
         if place == window.end:
             return
         where = f"cut short at byte {window.offset + window.end:,} {self._after_frame()}"
@@ -180,9 +183,7 @@ def _no_capture(source: Source) -> CaptureError:
         kind = lookalike(source.head)
         inside = f"the {source.compression} data in it is" if source.compression else "is"
         return CaptureError(source.path, f"{inside} no capture: it looks like {kind.name}", kind.remedy)
-    try:
-        source.readinto(memoryview(bytearray(1)))
-    except DamageError as damage:
-        return CaptureError(source.path, f"nothing can be read: {damage}", "copy or record it again")
+    if source.damage:
+        return CaptureError(source.path, f"nothing can be read: {source.damage}", "copy or record it again")
     inside = f"holds {source.compression} data that is empty" if source.compression else "is empty"
     return CaptureError(source.path, inside, "record it again; tcpdump -U writes every frame at once")

@@ -1,6 +1,5 @@
 """Opening an input: a file or standard input, as a plain stream of bytes whatever compresses it."""
 
-import contextlib
 import io
 import os
 import stat
@@ -18,12 +17,13 @@ STANDARD_INPUT = "-"
 class Source(io.RawIOBase):
     """The bytes of one input, decompressed, with its first bytes readable in advance as `head`.
 
-    `readinto` raises DamageError where compressed data is cut short or corrupt, after everything
-    before the damage has been read, and OSError where the file itself cannot be read.
+    A file that cannot be read to its end, or compressed data that is cut short or corrupt, ends
+    where the trouble is; `damage` then says what it was.
     """
 
     def __init__(self, path: str, raw: RawStream, size: int | None) -> None:
         self.path = path
+        self.damage = ""
         self._file = raw
         start = _peek(raw, MAGIC_BYTES)
         self.compression = compression_of(start)
@@ -50,7 +50,13 @@ class Source(io.RawIOBase):
             buffer[:taken] = self._start[:taken]
             self._start = self._start[taken:]
             return taken
-        return self._stream.readinto(buffer) or 0
+        try:
+            return self._stream.readinto(buffer) or 0
+        except DamageError as error:
+            self.damage = str(error)
+        except OSError as error:
+            self.damage = f"it cannot be read further: {error.strerror or error}"
+        return 0
 
     def close(self) -> None:
         """Close the file, unless it is standard input."""
@@ -100,10 +106,10 @@ def _size_of(raw: RawStream) -> int | None:
 
 
 def _peek(stream: RawStream, count: int) -> bytes:
-    """Up to `count` bytes, fewer only at the end of the stream or before damage in it."""
+    """Up to `count` bytes, fewer only at the end of the stream."""
     data = bytearray(count)
     filled = 0
-    with memoryview(data) as view, contextlib.suppress(DamageError):
+    with memoryview(data) as view:
         while filled < count and (got := stream.readinto(view[filled:])):
             filled += got
     return bytes(data[:filled])

@@ -1,0 +1,93 @@
+"""A capture's packets in chunks: the same however the buffers fall, whichever kernels are chosen."""
+
+from pathlib import Path
+
+import pytest
+
+from tcptrace.capture import chunks, kernel_choice, reader
+from tcptrace.capture.reader import open_capture
+from tests.capture_files import drain, erf, frames, pcap, pcapng, read, tcp_frame
+
+FILES = {"pcap": pcap, "pcapng": pcapng, "ERF": erf}
+every_file = pytest.mark.parametrize("format", FILES)
+
+
+@every_file
+@pytest.mark.parametrize("size", [64, 100, 101, 4096])
+def test_records_across_buffers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str, size: int) -> None:
+    data = FILES[format](frames(300))
+    whole, _ = read(tmp_path, data)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", size)
+    rows, summary = read(tmp_path, data)
+    assert len(whole) == 300
+    assert rows == whole
+    assert not summary.problems
+
+
+@every_file
+def test_cut_in_a_later_buffer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str) -> None:
+    data = FILES[format](frames(300))[:-30]
+    _, whole = read(tmp_path, data)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 1000)
+    rows, summary = read(tmp_path, data)
+    assert len(rows) == 299
+    assert summary == whole
+    assert f"cut short at byte {len(data):,} after frame 299" in summary.problems[0]
+
+
+@every_file
+def test_record_table_smaller_than_a_buffer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str) -> None:
+    data = FILES[format](frames(300))
+    whole, _ = read(tmp_path, data)
+    monkeypatch.setattr(reader, "CHUNK_RECORDS", 7)
+    monkeypatch.setattr(reader, "FIRST_RECORDS", 3)
+    rows, _ = read(tmp_path, data)
+    assert rows == whole
+
+
+@every_file
+def test_plain_and_compiled_kernels_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str) -> None:
+    path = tmp_path / "capture"
+    path.write_bytes(FILES[format](frames(1000)))
+    plain, plain_summary = drain(open_capture(path))
+    monkeypatch.setattr(kernel_choice, "FRAMES_WORTH", 0)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 10_000)
+    sets = []
+    with open_capture(path) as capture:
+        sets = [chunk.kernels.compiled for chunk in capture.chunks()]
+    assert sets[0] is False
+    assert set(sets[1:]) == {True}
+    compiled, compiled_summary = drain(open_capture(path))
+    assert compiled == plain
+    assert compiled_summary == plain_summary
+
+
+def test_size_tells_whether_kernels_are_compiled() -> None:
+    small = kernel_choice.KernelChoice(1_000_000, print)
+    assert not small.next(0, 0).compiled
+    assert not small.next(1000, 100_000).compiled
+    large = kernel_choice.KernelChoice(100_000_000, print)
+    assert not large.next(0, 0).compiled
+    assert large.next(1000, 100_000).compiled
+    unknown = kernel_choice.KernelChoice(None, print)
+    assert not unknown.next(1000, 100_000).compiled
+    assert unknown.next(100_000, 10_000_000).compiled
+    assert unknown.next(0, 0).compiled
+
+
+def test_times_out_of_order(tmp_path: Path) -> None:
+    data = pcap(frames(3))
+    record = 16 + len(tcp_frame(payload=b""))
+    rows, summary = read(tmp_path, data[:24] + data[24 + record :] + data[24 : 24 + record])
+    assert [row.seq for row in rows] == [2, 3, 1]
+    assert summary.start_ns == rows[2].time_ns
+    assert summary.end_ns == rows[1].time_ns
+
+
+def test_chunks_may_be_left_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 1000)
+    path = tmp_path / "capture"
+    path.write_bytes(pcap(frames(1000)))
+    with open_capture(path) as capture:
+        next(capture.chunks())
+    assert capture.summary.frames < 1000
