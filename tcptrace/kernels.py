@@ -85,19 +85,24 @@ def plain() -> Kernels:
     return Kernels(False, {name: importlib.import_module(name) for name in KERNEL_MODULES})
 
 
-@cache
 def compiled(notice: Notice = lambda text: None) -> Kernels:
     """The kernels compiled by numba: half a second to load, far under a microsecond a frame.
 
     `notice` is told in one line when a first compile, which takes some seconds, is ahead.
     """
+    place, first = _cache_directory()
+    if not _compiled.cache_info().currsize:
+        if place is None:
+            notice("no writable cache directory: compiling the kernels for this run only (some seconds)")
+        elif first:
+            notice("compiling the kernels for the first time (some seconds)")
+    return _compiled(place)
+
+
+@cache
+def _compiled(place: Path | None) -> Kernels:
     import numba
 
-    place, first = _cache_directory()
-    if place is None:
-        notice("no writable cache directory: compiling the kernels for this run only (some seconds)")
-    elif first:
-        notice("compiling the kernels for the first time (some seconds)")
     setattr(numba.config, "CACHE_DIR", str(place or ""))  # noqa: B010  numba declares no attributes
     entry = numba.njit(cache=place is not None, nogil=True)
     internal = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -125,6 +130,7 @@ def _compiled_copy(name: str, entry: Jit, internal: Jit, copies: dict[str, Modul
     return copy
 
 
+@cache
 def _cache_directory() -> tuple[Path | None, bool]:
     """Where compiled kernels are kept (None: nowhere is writable), and whether it is new."""
     digest = hashlib.sha256()
