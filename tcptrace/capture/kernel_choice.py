@@ -1,14 +1,15 @@
 """Which set of kernels a capture is worth: plain ones at once, or compiled ones that must be loaded.
 
-Loading numba and the compiled kernels takes about as long as the plain kernels need for FRAMES_WORTH
-frames. So a capture that is known to hold more gets compiled kernels from the start; where the size
-says nothing (pipes, compressed data), the plain ones work until they have cost as much as loading.
+Loading numba and the compiled kernels takes half a second, in which the plain ones, at 16 us a frame
+through all stages, do FRAMES_WORTH frames. So a capture that is known to hold more gets compiled
+kernels from the start; where the size says nothing (pipes, compressed data), the plain ones work
+until they have cost as much as loading.
 """
 
 from tcptrace import kernels
 from tcptrace.kernels import Kernels, Notice
 
-FRAMES_WORTH = 25_000
+FRAMES_WORTH = 30_000
 BYTES_WORTH = 1 << 26
 """So many bytes are worth it however few frames they hold: there may be nothing but other blocks in them."""
 
