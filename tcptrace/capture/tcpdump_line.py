@@ -29,7 +29,8 @@ _PROTOCOL = re.compile(
             rf"ifindex \d+ {_MAC} |(?:[bm]cast, |unicast, )?ethertype [A-Z]|DLT [A-Z]",
             r"\d+us tsft |IEEE 802|LLC, |LLDP, |STP 802|MPLS \(label|PPPoE |EAP packet|EAPOL |IS-IS, |ES-IS, |CLNP, ",
             r"AoE |BRCM tag|CDPv\d, |CFMv\d |DSA |DTPv\d, |EDSA 0x|FRF\.1[56] |GeoNet |IPOIB, |IPX |LACPv\d, ",
-            r"LOOPBACK|Loopback, |MLPPP, |MS NLB |NSH, |OSSP, |PTPv\d|SLARP |TIPC v|UDLDv\d, |VIRTIO |VTPv\d, |\[Invalid header",
+            r"LOOPBACK|Loopback, |MLPPP, |MS NLB |NSH, |OSSP, |PTPv\d|SLARP |TIPC v|UDLDv\d, |VIRTIO |VTPv\d, ",
+            r"\[Invalid header",
         )
     )
 )

@@ -97,7 +97,8 @@ class Clock:
 
 def _are_since_previous(stamps: I64) -> bool:
     """Whether the first stamps of a text are those of `-ttt`."""
-    back = int((np.diff(stamps) < 0).sum())
+    steps = np.diff(stamps)
+    back = int(((steps < 0) & (steps > -MIDNIGHT_STEP_NS)).sum())
     return int(stamps[0]) == 0 and back > _DELTA_SHARE * len(stamps)
 
 
