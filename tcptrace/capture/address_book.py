@@ -75,7 +75,7 @@ class AddressBook:
     def _text(self, number: int) -> str:
         family, a, b, c, d = self.table.words[number * addresses.WIDTH :][: addresses.WIDTH].tolist()
         if family == addresses.NAMED:
-            return self.names[d]
+            return self.names[int(d)]
         if family == 4:
             return str(ipaddress.IPv4Address(d))
         return str(ipaddress.IPv6Address(a << 96 | b << 64 | c << 32 | d))
