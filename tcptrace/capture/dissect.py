@@ -11,8 +11,10 @@ from tcptrace.capture.dissect_tunnels import TUNNELS
 from tcptrace.capture.dissect_wireless import WIRELESS_LINKS, Step, capwap, wlan
 from tcptrace.capture.link_layer import by_ethertype, of_link_type
 
+_UNNUMBERED_INFORMATION = 0x03
 _AF_INET = (2,)
 _AF_INET6 = (10, 24, 28, 30)
+_NFULA_PACKET_HDR = 1
 _NFULA_PAYLOAD = 9
 _JUNIPER_MAGIC = b"MGC"
 
@@ -37,12 +39,15 @@ def llc(buffer: Any, cursor: Any) -> int:
     at, limit = cursor[c.AT], cursor[c.LIMIT]
     if at + 3 > limit:
         return c.CUT_SHORT
-    sap = buffer[at]
-    after = at + 3 if buffer[at + 2] & 3 == 3 else at + 4
+    sap, control = buffer[at], buffer[at + 2]
+    unnumbered = control & 3 == 3
+    after = at + 3 if unnumbered else at + 4
+    if unnumbered and control & 0xEF != _UNNUMBERED_INFORMATION:
+        return c.LLC_SAP - int(sap)
     if sap == 0x06:
         cursor[c.AT] = after
         return c.IPV4
-    if sap != 0xAA:
+    if sap != 0xAA or buffer[at + 1] != 0xAA:
         return c.LLC_SAP - int(sap)
     if after + 5 > limit:
         return c.CUT_SHORT
@@ -94,6 +99,9 @@ def nflog(buffer: Any, cursor: Any) -> int:
         tag = int.from_bytes(buffer[at + 2 : at + 4], order)  # type: ignore[arg-type]
         if length < 4:
             break
+        if tag & 0x7FFF == _NFULA_PACKET_HDR and at + 6 <= limit:
+            protocol = _big(buffer, at + 4, 2)
+            kind = by_ethertype(protocol) if protocol else kind
         if tag & 0x7FFF == _NFULA_PAYLOAD:
             cursor[c.AT] = at + 4
             c.shorten(cursor, at + length)

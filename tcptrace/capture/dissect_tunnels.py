@@ -4,6 +4,7 @@ from typing import Any
 
 from tcptrace.capture import cursor as c
 from tcptrace.capture.dissect_wireless import Step
+from tcptrace.capture.internet import by_protocol
 from tcptrace.capture.link_layer import LENGTH_MAX, by_ethertype
 from tcptrace.capture.tunnels import UDP_PROTOCOL
 from tcptrace.capture.words import BIG, u16, u32
@@ -127,13 +128,13 @@ def teredo(buffer: Any, cursor: Any) -> int:
 
 
 def ayiya(buffer: Any, cursor: Any) -> int:
-    """AYIYA (draft-massar-v6ops-ayiya): identity and signature of stated lengths, then IPv6."""
+    """AYIYA (draft-massar-v6ops-ayiya): identity and signature of stated lengths, an IP protocol."""
     at = cursor[c.AT]
     if at + 8 > cursor[c.LIMIT]:
         return c.CUT_SHORT
     identity_len = 1 << (buffer[at] >> 4)
     signature_len = (buffer[at + 1] >> 4) * 4
-    return c.skip(cursor, 8 + identity_len + signature_len, c.IPV6)
+    return c.skip(cursor, 8 + identity_len + signature_len, by_protocol(buffer[at + 3]))
 
 
 def tzsp(buffer: Any, cursor: Any) -> int:

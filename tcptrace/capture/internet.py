@@ -90,6 +90,8 @@ def ipv6(buffer: U8, cursor: I64) -> int:
     following = buffer[at + 6]
     if payload_len == 0 and following == 0:
         payload_len = _jumbo_len(buffer, at + 40, limit)
+        if payload_len == 0:
+            return MALFORMED
     if payload_len != 0:
         shorten(cursor, at + 40 + payload_len)
     cursor[IP_AT] = at

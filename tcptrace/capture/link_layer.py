@@ -6,10 +6,8 @@ A step reads the header at cursor[AT], moves cursor[AT] behind it and returns th
 from tcptrace.capture.cursor import (
     AT,
     CISCO_HDLC,
-    CONTROL,
     CUT_SHORT,
     DIRECTION,
-    END,
     ETAG,
     ETHERNET,
     ETHERTYPE,
@@ -38,7 +36,7 @@ from tcptrace.capture.cursor import (
     VNTAG,
     shorten,
 )
-from tcptrace.capture.words import BIG, u16, u32
+from tcptrace.capture.words import BIG, LITTLE, u16, u32
 from tcptrace.schema import I64, U8
 
 LENGTH_MAX = 1500
@@ -151,22 +149,22 @@ def null(buffer: U8, cursor: I64) -> int:
     cursor[AT] = at + 4
     number = u32(buffer, at, BIG)
     if number > 0xFFFF:
-        number = number >> 16 if number < 0x60000 else buffer[at] + buffer[at + 1] * 0x100
+        number = number >> 16 if number < 0x60000 else u32(buffer, at, LITTLE)
     elif number & 0xFF == 0 and number < 0x600:
         number >>= 8
-    if number > LENGTH_MAX:
-        return by_ethertype(number)
     if number == 2:
         return IPV4
     if number in (10, 24, 28, 30):
         return IPV6
-    return NULL_FAMILY - number
+    if LENGTH_MAX < number <= 0xFFFF:
+        return by_ethertype(number)
+    return NULL_FAMILY - min(number, 0xFFFF)
 
 
 def ppp(buffer: U8, cursor: I64) -> int:
     """PPP, with or without address and control field and with either form of protocol (RFC 1661, 1662)."""
     at, limit = cursor[AT], cursor[LIMIT]
-    if at + 2 <= limit and u16(buffer, at, BIG) == 0xFF03:
+    if at < limit and buffer[at] == 0xFF:
         at += 2
     if at + 2 > limit:
         return CUT_SHORT
@@ -182,14 +180,10 @@ def ppp(buffer: U8, cursor: I64) -> int:
 
 
 def pppoe(buffer: U8, cursor: I64) -> int:
-    """PPPoE session (RFC 2516), whose length counts even beyond the frame's; a code is no session data."""
+    """PPPoE session (RFC 2516)."""
     at = cursor[AT]
     if at + 6 > cursor[LIMIT]:
         return CUT_SHORT
-    if buffer[at + 1] != 0:
-        return CONTROL
-    end = at + 6 + u16(buffer, at + 4, BIG)
+    shorten(cursor, at + 6 + u16(buffer, at + 4, BIG))
     cursor[AT] = at + 6
-    cursor[END] = end
-    cursor[LIMIT] = min(end, cursor[LIMIT])
     return PPP

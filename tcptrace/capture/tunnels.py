@@ -6,7 +6,7 @@ from tcptrace.capture.cursor import (
     CAPWAP,
     CONTROL,
     CUT_SHORT,
-    ERSPAN_II,
+    ERSPAN,
     ERSPAN_III,
     ETHERNET,
     GENEVE,
@@ -16,6 +16,7 @@ from tcptrace.capture.cursor import (
     IPV4,
     L2TP,
     LIMIT,
+    MALFORMED,
     MPLS,
     PPP,
     PSEUDOWIRE,
@@ -34,13 +35,25 @@ from tcptrace.schema import I64, U8
 
 UDP_PROTOCOL = 17
 
+_ASSOCIATED_CHANNEL = 13
+"""The label of what concerns the path itself (RFC 5586)."""
+
+_SEQUENCE = 0x1000
+_PPTP = 0x880B
+_ERSPAN = 0x88BE
+"""Without a sequence number it is ERSPAN type I: the bare frame."""
+
+_ARUBA = 0x8200
+_ARUBA_MASK = 0xFE0F
+"""GRE protocols 0x8200, 0x8210 ... 0x83F0 are Aruba's, for 802.11 frames."""
+
 # A UDP port or a GRE protocol that is no ethertype, and the kind that it announces, in turn.
 # fmt: off
 _UDP_PORTS = (
     4789, VXLAN, 8472, VXLAN, 4790, VXLAN_GPE, 6081, GENEVE, 2152, GTP, 1701, L2TP, 3544, TEREDO, 6635, MPLS,
     4754, GRE, 5247, CAPWAP, 37008, TZSP, 5072, AYIYA,
 )
-_GRE_PROTOCOLS = (0x880B, PPP, 0x22EB, ERSPAN_III, 0x883E, WCCP, 0x8200, WLAN)
+_GRE_PROTOCOLS = (0x880B, PPP, 0x88BE, ERSPAN, 0x22EB, ERSPAN, 0x883E, WCCP)
 # fmt: on
 
 
@@ -53,7 +66,7 @@ def _by_udp_port(port: int) -> int:
 
 
 def udp(buffer: U8, cursor: I64) -> int:
-    """RFC 768; the lower port is asked first, as Wireshark does."""
+    """RFC 768; the lower port is asked first, as Wireshark does. Length 0 is segmentation offload."""
     at = cursor[AT]
     if at + 8 > cursor[LIMIT]:
         return IP_PROTOCOL - UDP_PROTOCOL
@@ -66,6 +79,8 @@ def udp(buffer: U8, cursor: I64) -> int:
     length = u16(buffer, at + 4, BIG)
     if length >= 8:
         shorten(cursor, at + length)
+    elif length != 0:
+        return MALFORMED
     cursor[AT] = at + 8
     return kind
 
@@ -78,6 +93,8 @@ def mpls(buffer: U8, cursor: I64) -> int:
     at += 4
     if at >= limit:
         return CUT_SHORT
+    if u16(buffer, at - 4, BIG) == 0 and buffer[at - 2] // 16 == _ASSOCIATED_CHANNEL:
+        return CONTROL
     cursor[AT] = at
     nibble = buffer[at] // 16
     if nibble in (4, 6):
@@ -87,16 +104,18 @@ def mpls(buffer: U8, cursor: I64) -> int:
     return UNKNOWN_PAYLOAD
 
 
-def gre(buffer: U8, cursor: I64) -> int:
+def gre(buffer: U8, cursor: I64) -> int:  # noqa: C901  as many flags
     """RFC 2784 and 2890, version 1 by RFC 2637 (PPTP), routing entries by RFC 1701."""
     at, limit = cursor[AT], cursor[LIMIT]
     if at + 4 > limit:
         return CUT_SHORT
     flags, number = u16(buffer, at, BIG), u16(buffer, at + 2, BIG)
     after = at + 4
-    for flag in (0xC000, 0x2000, 0x1000, 0x0080):
+    for flag in (0xC000, 0x2000, _SEQUENCE):
         if flags & flag:
             after += 4
+    if flags & 0x0080 and number == _PPTP:
+        after += 4
     if flags & 0x4000:
         while after + 4 <= limit and buffer[after + 3] != 0:
             after += 4 + buffer[after + 3]
@@ -104,12 +123,28 @@ def gre(buffer: U8, cursor: I64) -> int:
     if after > limit:
         return CUT_SHORT
     cursor[AT] = after
-    if number == 0x88BE:
-        return ERSPAN_II if flags & 0x1000 else ETHERNET
+    if number == _ERSPAN and flags & _SEQUENCE == 0:
+        return ETHERNET
     for place in range(0, len(_GRE_PROTOCOLS), 2):
         if _GRE_PROTOCOLS[place] == number:
             return _GRE_PROTOCOLS[place + 1]
+    if number & _ARUBA_MASK == _ARUBA:
+        return WLAN
     return by_ethertype(number)
+
+
+def erspan(buffer: U8, cursor: I64) -> int:
+    """Encapsulated port mirroring (draft-foschiano-erspan): type II here, type III in the long tail."""
+    at = cursor[AT]
+    if at + 8 > cursor[LIMIT]:
+        return CUT_SHORT
+    version = buffer[at] // 16
+    if version == 2:
+        return ERSPAN_III
+    if version != 1:
+        return UNKNOWN_PAYLOAD
+    cursor[AT] = at + 8
+    return ETHERNET
 
 
 def geneve(buffer: U8, cursor: I64) -> int:
@@ -132,7 +167,9 @@ def gtp(buffer: U8, cursor: I64) -> int:
         return CONTROL
     flags = buffer[at]
     after = at + 20
+    length = u16(buffer, at + 2, BIG)
     if flags // 32 == 1:
+        shorten(cursor, at + 8 + length)
         after = at + 12 if flags & 7 else at + 8
         following = buffer[at + 11] if flags & 4 else 0
         while following != 0 and after < limit and buffer[after] != 0:

@@ -4,7 +4,7 @@ from tcptrace.capture.cursor import (
     AT,
     DIRECTION,
     END,
-    ERSPAN_II,
+    ERSPAN,
     ETAG,
     ETHERNET,
     FRAGMENT,
@@ -36,7 +36,7 @@ from tcptrace.capture.cursor import (
 )
 from tcptrace.capture.internet import extension_header, icmp, ipv4, ipv6
 from tcptrace.capture.link_layer import cooked, null, ppp, pppoe, raw_ip, typed
-from tcptrace.capture.tunnels import geneve, gre, gtp, mpls, udp
+from tcptrace.capture.tunnels import erspan, geneve, gre, gtp, mpls, udp
 from tcptrace.schema import I64, U8
 
 WIRESHARK_LENGTH_MAX = 0x7FFFFFFF
@@ -79,8 +79,10 @@ def walk(buffer: U8, cursor: I64, kind: int) -> int:  # noqa: C901  one line a k
             kind = udp(buffer, cursor)
         elif kind in (ICMP, ICMPV6):
             kind = icmp(buffer, cursor, kind)
-        elif kind in (VXLAN, ERSPAN_II):
+        elif kind == VXLAN:
             kind = skip(cursor, 8, ETHERNET)
+        elif kind == ERSPAN:
+            kind = erspan(buffer, cursor)
         elif kind == GRE:
             kind = gre(buffer, cursor)
         elif kind == MPLS:
