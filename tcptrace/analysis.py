@@ -149,8 +149,8 @@ def _track(reader: CaptureReader, tracker: Tracker) -> Iterator[tuple[Packets, S
 
 def _results(reader: CaptureReader, tracker: Tracker, selection: Selection) -> Analysis:
     client, guessed = client_sides(tracker)
-    flows = flow_table(tracker, client, guessed)
     transitions = transition_table(tracker, client)
+    flows = flow_table(tracker, client, guessed)
     if selection != EVERYTHING:
         flows = chosen(flows, selection.flow_rows(flows, reader.addresses, reader.summary.start_ns))
         transitions = chosen(transitions, np.flatnonzero(np.isin(transitions.flow, flows.flow)))

@@ -105,7 +105,8 @@ def _compiled(place: Path | None) -> Kernels:
 
     setattr(numba.config, "CACHE_DIR", str(place or ""))  # noqa: B010  numba declares no attributes
     entry = numba.njit(cache=place is not None, nogil=True)
-    internal = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    bare: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    internal = numba.njit(nogil=True, **bare)
     copies: dict[str, ModuleType] = {}
     for name in KERNEL_MODULES:
         copies[name] = _compiled_copy(name, entry, internal, copies)

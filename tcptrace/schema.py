@@ -115,7 +115,7 @@ class Endpoints(NamedTuple):
     """Both endpoints of every flow while a capture is read; columns differ in length."""
 
     wide: Annotated[I64, Column("", "fields as tcptrace.tcp.endpoint_rows names them", per_row=7)]
-    narrow: Annotated[I32, Column("", "fields as tcptrace.tcp.endpoint_rows names them", per_row=6)]
+    narrow: Annotated[I32, Column("", "fields as tcptrace.tcp.endpoint_rows names them", per_row=7)]
     used: Annotated[I64, Column("", "two values: flows whose endpoints are set up, steps written")]
     steps: Annotated[I64, Column("", "transitions as tcptrace.tcp.transition_log writes them", per_row=4)]
     next_states: Annotated[I8, Column("", "the state table, as tcptrace.tcp.endpoint.next_states() gives it")]
@@ -134,7 +134,7 @@ class Segments(NamedTuple):
 class Transitions(NamedTuple):
     """Every change of an endpoint's state, in order of time within a flow."""
 
-    capture: Annotated[I32, Column("", "index into the captures")]
+    capture: Annotated[I16, Column("", "index into the captures")]
     flow: Annotated[I64, Column("", "number of the flow in its capture")]
     frame: Annotated[I64, Column("", "frame that told of the change; 0 for a timer")]
     time_ns: Annotated[I64, Column("ns", "when; NO_TIME when unknown")]
@@ -149,7 +149,7 @@ class Transitions(NamedTuple):
 class Flows(NamedTuple):
     """One lifetime of one 4-tuple in one capture."""
 
-    capture: Annotated[I32, Column("", "index into the captures")]
+    capture: Annotated[I16, Column("", "index into the captures")]
     flow: Annotated[I64, Column("", "number in its capture, from 0, as tshark's tcp.stream")]
     client: Annotated[I32, Column("", "client address, index into the capture's addresses")]
     client_port: Annotated[I32, Column("", "client port")]
@@ -158,8 +158,8 @@ class Flows(NamedTuple):
     midstream: Annotated[I8, Column("", "1: no handshake seen, client and server are a guess")]
     start_ns: Annotated[I64, Column("ns", "first frame")]
     end_ns: Annotated[I64, Column("ns", "last frame")]
-    client_frames: Annotated[I64, Column("", "frames the client sent")]
-    server_frames: Annotated[I64, Column("", "frames the server sent")]
+    client_frames: Annotated[I32, Column("", "frames the client sent")]
+    server_frames: Annotated[I32, Column("", "frames the server sent")]
     client_payload_bytes: Annotated[I64, Column("bytes", "unique payload bytes the client sent")]
     server_payload_bytes: Annotated[I64, Column("bytes", "unique payload bytes the server sent")]
     client_state: Annotated[I8, Column("", "the client's last state, index into STATES")]

@@ -22,7 +22,8 @@ WINDOW = 2  # latest window in bytes, as far as it is known, capped
 HOLES = 3  # first hole in what it sent, 0 for none (see `holes`)
 BEFORE_RESET = 4  # state before a reset, -1
 NOTES = 5  # bits: below NOTE_PAST_SYN one an unexpected event that was recorded
-NARROW = 6
+VIA = 6  # interface of its last segment with news: pcapng number << 16 ^ number in the cooked header
+NARROW = 7
 
 NOTE_PAST_SYN = 1 << 16  # has sent something after its SYN
 NOTE_CLOSED_FIRST = 1 << 17  # sent its FIN before it had the peer's
@@ -48,4 +49,5 @@ def begin(endpoints: Endpoints, flows: int) -> None:
         narrow[e * NARROW + HOLES] = 0
         narrow[e * NARROW + BEFORE_RESET] = -1
         narrow[e * NARROW + NOTES] = 0
+        narrow[e * NARROW + VIA] = -1
     used[0] = flows

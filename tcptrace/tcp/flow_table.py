@@ -1,14 +1,18 @@
 """The table of flows, once a capture has been read: who is client, how it went, how it ended."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from tcptrace import flows as f
-from tcptrace.schema import CLOSES, I8, I64, UNKNOWN, Flows, Transitions
+from tcptrace.rows import part
+from tcptrace.schema import CLOSES, I8, I64, UNKNOWN, Flows, Transitions, allocate
 from tcptrace.tcp import endpoint_rows as e
 from tcptrace.tcp.tracker import Tracker
 
 PORT_MASK = 0xFFFF
+BATCH_FLOWS = 1 << 16
 
 
 def client_sides(tracker: Tracker) -> tuple[I8, npt.NDArray[np.bool_]]:
@@ -40,26 +44,39 @@ def _guess(rows: I64, guessed: npt.NDArray[np.bool_]) -> I8:
 
 
 def flow_table(tracker: Tracker, client: I8, guessed: npt.NDArray[np.bool_]) -> Flows:
-    """One row a flow that has frames of its own (numbers of quoted headers are left out)."""
-    count = tracker.flow_count
-    rows = tracker.flows.rows[: count * f.WIDTH].reshape(-1, f.WIDTH)
+    """One row a flow that has frames of its own (numbers of quoted headers are left out).
+
+    Made batch by batch into its place: what a batch needs meanwhile is small, however many flows there are.
+    """
+    table = allocate(Flows, tracker.flow_count)
+    filled = 0
+    for first in range(0, tracker.flow_count, BATCH_FLOWS):
+        batch = _batch(tracker, client, guessed, first, min(first + BATCH_FLOWS, tracker.flow_count))
+        count = len(batch.flow)
+        column: npt.NDArray[Any]
+        for column, values in zip(table, batch, strict=True):
+            column[filled : filled + count] = values
+        filled += count
+    return part(table, 0, filled)
+
+
+def _batch(tracker: Tracker, client: I8, guessed: npt.NDArray[np.bool_], start: int, stop: int) -> Flows:
+    rows = tracker.flows.rows[start * f.WIDTH : stop * f.WIDTH].reshape(-1, f.WIDTH)
     kept = np.flatnonzero((rows[:, f.FRAMES_0] + rows[:, f.FRAMES_1]) > 0)
-    rows = rows[kept]
+    rows, kept = rows[kept], kept + start
     first = client[kept].astype(np.int64)
     clients, servers = kept * 2 + first, kept * 2 + 1 - first
-    wide = tracker.endpoints.wide[: count * 2 * e.WIDE].reshape(-1, e.WIDE)
-    narrow = tracker.endpoints.narrow[: count * 2 * e.NARROW].reshape(-1, e.NARROW)
-    index = np.arange(len(kept))
+    wide, narrow = tracker.endpoints.wide, tracker.endpoints.narrow
 
-    def of(field: int, side: I64) -> I64:
-        return rows[index, field + side]
+    def by_side(field: int, side: I64) -> I64:
+        return rows[np.arange(len(kept)), field + side]
 
-    syn_ns, syn_ack_ns = wide[clients, e.HANDSHAKE_NS], wide[servers, e.HANDSHAKE_NS]
+    syn_ns, syn_ack_ns = (wide[ends * e.WIDE + e.HANDSHAKE_NS] for ends in (clients, servers))
     ack_ns = rows[:, f.HANDSHAKE_ACK_NS]
-    closed_by, close = _endings(narrow[clients, e.NOTES], narrow[servers, e.NOTES])
-    client_key, server_key = of(f.KEY_0, first), of(f.KEY_0, 1 - first)
+    closed_by, close = _endings(*(narrow[ends * e.NARROW + e.NOTES] for ends in (clients, servers)))
+    client_key, server_key = by_side(f.KEY_0, first), by_side(f.KEY_0, 1 - first)
     return Flows(
-        capture=np.zeros(len(kept), np.int32),
+        capture=np.zeros(len(kept), np.int16),
         flow=kept,
         client=(client_key >> 16).astype(np.int32),
         client_port=(client_key & PORT_MASK).astype(np.int32),
@@ -68,12 +85,12 @@ def flow_table(tracker: Tracker, client: I8, guessed: npt.NDArray[np.bool_]) -> 
         midstream=guessed[kept].astype(np.int8),
         start_ns=rows[:, f.START_NS].copy(),
         end_ns=rows[:, f.END_NS].copy(),
-        client_frames=of(f.FRAMES_0, first),
-        server_frames=of(f.FRAMES_0, 1 - first),
-        client_payload_bytes=wide[clients, e.PAYLOAD],
-        server_payload_bytes=wide[servers, e.PAYLOAD],
-        client_state=narrow[clients, e.STATE].astype(np.int8),
-        server_state=narrow[servers, e.STATE].astype(np.int8),
+        client_frames=by_side(f.FRAMES_0, first).astype(np.int32),
+        server_frames=by_side(f.FRAMES_0, 1 - first).astype(np.int32),
+        client_payload_bytes=wide[clients * e.WIDE + e.PAYLOAD],
+        server_payload_bytes=wide[servers * e.WIDE + e.PAYLOAD],
+        client_state=narrow[clients * e.NARROW + e.STATE].astype(np.int8),
+        server_state=narrow[servers * e.NARROW + e.STATE].astype(np.int8),
         handshake_total_ns=_elapsed(syn_ns, ack_ns),
         syn_to_synack_ns=_elapsed(syn_ns, syn_ack_ns),
         synack_to_ack_ns=_elapsed(syn_ack_ns, ack_ns),
@@ -100,5 +117,5 @@ def _endings(client_notes: npt.NDArray[np.int32], server_notes: npt.NDArray[np.i
 
 def transition_table(tracker: Tracker, client: I8) -> Transitions:
     """All transitions by flow, sides named by client and server."""
-    found = tracker.transitions()
+    found = tracker.take_transitions()
     return found._replace(side=found.side ^ client[found.flow])

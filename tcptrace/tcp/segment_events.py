@@ -47,6 +47,7 @@ from tcptrace.tcp.endpoint_rows import (
     SINCE_NS,
     START,
     STATE,
+    VIA,
     WIDE,
     WINDOW,
 )
@@ -142,19 +143,27 @@ def infer_unseen_fin(
                 endpoints.narrow[y * NARROW + NOTES] |= NOTE_CLOSED_FIRST
 
 
-def on_segment(endpoints: Endpoints, x: int, y: int, flags: int, end: int, ack: int, frame: int, time_ns: int) -> None:
-    """A segment that is neither SYN nor RST; `end` is one past its payload and FIN, `ack` -1 without ACK."""
+def tell_opening(endpoints: Endpoints, x: int, y: int, flags: int, ack: int, frame: int, time_ns: int) -> None:
+    """What an acknowledging segment past the SYN tells of the handshake, or of a flow met midstream."""
     wide, narrow = endpoints.wide, endpoints.narrow
-    if ack >= 0:
-        x_state = narrow[x * NARROW + STATE]
-        opened = ack > wide[y * WIDE + START] if x_state == SYN_SENT else x_state != UNKNOWN_STATE or flags & FIN == 0
-        if opened:
-            step(endpoints, x, SENT_PAST_SYN, 1 if x_state == UNKNOWN_STATE else 0, frame, time_ns)
-        y_state = narrow[y * NARROW + STATE]
-        if LISTEN <= y_state <= SYN_RCVD and ack > wide[y * WIDE + START]:
-            step(endpoints, y, RECEIVED_ACK_OF_SYN, 1, frame, time_ns)
-        elif y_state == UNKNOWN_STATE and flags & FIN == 0:
-            step(endpoints, y, RECEIVED_SEGMENT, 1, frame, time_ns)
+    x_state, y_state = narrow[x * NARROW + STATE], narrow[y * NARROW + STATE]
+    acks_syn = ack > wide[y * WIDE + START]
+    if x_state == UNKNOWN_STATE:
+        if flags & FIN == 0:
+            step(endpoints, x, SENT_PAST_SYN, 1, frame, time_ns)
+    elif x_state != SYN_SENT or acks_syn:
+        step(endpoints, x, SENT_PAST_SYN, 0, frame, time_ns)
+    if LISTEN <= y_state <= SYN_RCVD and acks_syn:
+        step(endpoints, y, RECEIVED_ACK_OF_SYN, 1, frame, time_ns)
+    elif y_state == UNKNOWN_STATE and flags & FIN == 0:
+        step(endpoints, y, RECEIVED_SEGMENT, 1, frame, time_ns)
+
+
+def tell_closing(
+    endpoints: Endpoints, x: int, y: int, flags: int, end: int, ack: int, frame: int, time_ns: int
+) -> None:
+    """What FINs and their acknowledgements tell; `end` is one past the payload and FIN, `ack` -1 without ACK."""
+    wide, narrow = endpoints.wide, endpoints.narrow
     acks_fin = 0 <= wide[y * WIDE + FIN_END] <= ack
     if flags & FIN:
         if wide[x * WIDE + FIN_END] < 0 and not acks_fin:
@@ -164,15 +173,15 @@ def on_segment(endpoints: Endpoints, x: int, y: int, flags: int, end: int, ack: 
     elif acks_fin and wide[x * WIDE + ACKED] < wide[y * WIDE + FIN_END]:
         step(endpoints, x, SENT_ACK_OF_FIN, 0, frame, time_ns)
     y_state = narrow[y * NARROW + STATE]
-    fin_acked = acks_fin and (y_state == FIN_WAIT_1 or y_state == CLOSING or y_state == LAST_ACK)
-    if fin_acked and flags & FIN:
+    if not acks_fin or y_state not in (FIN_WAIT_1, CLOSING, LAST_ACK):
+        if flags & FIN:
+            step(endpoints, y, RECEIVED_FIN, 1, frame, time_ns)
+    elif flags & FIN:
         step(endpoints, y, RECEIVED_FIN_AND_ACK, 1, frame, time_ns)
-    elif fin_acked:
+    else:
         if y_state == FIN_WAIT_1 and 0 <= wide[x * WIDE + FIN_END] <= end:
             step(endpoints, y, RECEIVED_FIN, 1, frame, time_ns)  # X's FIN, sent before, came before this
         step(endpoints, y, RECEIVED_ACK_OF_FIN, 1, frame, time_ns)
-    elif flags & FIN:
-        step(endpoints, y, RECEIVED_FIN, 1, frame, time_ns)
 
 
 def tell(
@@ -198,10 +207,24 @@ def tell(
         restore(endpoints, x, frame, time_ns)
     if ack >= 0:
         infer_unseen_fin(endpoints, x, y, flags, length, ack, frame, time_ns)
-    on_segment(endpoints, x, y, flags, end, ack, frame, time_ns)
+        tell_opening(endpoints, x, y, flags, ack, frame, time_ns)
+    tell_closing(endpoints, x, y, flags, end, ack, frame, time_ns)
     narrow[x * NARROW + NOTES] |= NOTE_PAST_SYN
     if narrow[x * NARROW + STATE] == TIME_WAIT:
         wide[x * WIDE + SINCE_NS] = time_ns
+
+
+def is_copy(endpoints: Endpoints, x: int, via: int, flags: int, end: int, ack: int) -> bool:
+    """Whether a segment met at another interface than X's last news shows nothing new: the same frame again.
+
+    A capture on several interfaces holds a forwarded segment once for each; copies are no repeats.
+    """
+    wide, narrow = endpoints.wide, endpoints.narrow
+    if narrow[x * NARROW + VIA] == via:
+        return False
+    if end > wide[x * WIDE + NEXT] or ack > wide[x * WIDE + ACKED]:
+        return False
+    return flags & RST == 0 or narrow[x * NARROW + STATE] == CLOSED
 
 
 def is_plain(endpoints: Endpoints, x: int, y: int, flags: int) -> bool:

@@ -20,12 +20,13 @@ from tcptrace.tcp.endpoint_rows import (
     START,
     STATE,
     SYN_UNSEEN,
+    VIA,
     WIDE,
     WINDOW,
     begin,
 )
 from tcptrace.tcp.holes import append_hole, fill_holes
-from tcptrace.tcp.segment_events import expire, is_plain, tell
+from tcptrace.tcp.segment_events import expire, is_copy, is_plain, tell
 from tcptrace.tcp.sequence import CYCLE, unwrap
 from tcptrace.tcp.transition_log import step
 
@@ -113,6 +114,19 @@ def note_handshake(flows: FlowRows, endpoints: Endpoints, x: int, y: int, flags:
         flows.rows[row + HANDSHAKE_ACK_NS] = time_ns
 
 
+def place(endpoints: Endpoints, x: int, y: int, flags: int, position: int, ack: int, scale: int) -> None:
+    """Fix where both streams start, as far as this segment tells, and what both ends were before the first."""
+    wide = endpoints.wide
+    if wide[x * WIDE + NEXT] < 0 and wide[y * WIDE + NEXT] < 0:
+        first_states(endpoints, x, y, flags)
+    if flags & SYN and flags & RST == 0:
+        note_syn(endpoints, x, y, position, scale)
+    if wide[x * WIDE + START] < 0:
+        wide[x * WIDE + START] = position - 1
+    if wide[y * WIDE + START] < 0 and ack >= 0:
+        wide[y * WIDE + START] = ack - 1
+
+
 def advance(
     packets: Packets, count: int, segments: Segments, flows: FlowRows, nodes: I64, endpoints: Endpoints
 ) -> None:
@@ -120,45 +134,43 @@ def advance(
 
     The caller has room in `steps` for STEPS_PER_SEGMENT rows and in `nodes` for two nodes a row.
     """
-    wide = endpoints.wide
-    flow_of, side_of = segments.flow, segments.side
-    flags_of, seq_of, ack_of, len_of = packets.flags, packets.seq, packets.ack, packets.len
-    frame_of, time_of, window, scale_of = packets.frame, packets.time_ns, packets.window, packets.window_scale
+    wide, narrow = endpoints.wide, endpoints.narrow
+    flow_of, side_of, flags_of, quoted = segments.flow, segments.side, packets.flags, packets.quoted
+    seq_of, ack_of, len_of, window = packets.seq, packets.ack, packets.len, packets.window
+    frame_of, time_of, interface, if_index = packets.frame, packets.time_ns, packets.interface, packets.if_index
+    seq_relative, ack_relative, window_bytes = segments.seq_relative, segments.ack_relative, segments.window_bytes
     begin(endpoints, int(flows.used[0]))
     for i in range(count):
-        segments.seq_relative[i] = -1
-        segments.ack_relative[i] = -1
-        segments.window_bytes[i] = -1
+        seq_relative[i] = -1
+        ack_relative[i] = -1
+        window_bytes[i] = -1
         flow, flags = flow_of[i], flags_of[i]
-        if flow < 0 or flags < 0 or packets.quoted[i] != 0:
+        if flow < 0 or flags < 0 or quoted[i] != 0:
             continue
         x = int(flow * 2 + side_of[i])
         y = x ^ 1
         seq, raw_ack, time_ns, length = seq_of[i], ack_of[i], time_of[i], max(0, len_of[i])
-        if wide[x * WIDE + NEXT] < 0 and wide[y * WIDE + NEXT] < 0:
-            first_states(endpoints, x, y, flags)
         position = position_in(endpoints, x, y, seq)
         ack = position_in(endpoints, y, x, raw_ack) if flags & ACK and raw_ack >= 0 else -1
-        if flags & SYN and flags & RST == 0:
-            note_syn(endpoints, x, y, position, scale_of[i])
-            end_previous(
-                flows, endpoints, int(flow), flows.rows[flow * FLOW_WIDTH + KEY_0 + side_of[i]], frame_of[i], time_ns
-            )
-        if wide[x * WIDE + START] < 0:
-            wide[x * WIDE + START] = position - 1
-        if wide[y * WIDE + START] < 0 and ack >= 0:
-            wide[y * WIDE + START] = ack - 1
-        note_handshake(flows, endpoints, x, y, flags, ack, time_ns)
-        if not is_plain(endpoints, x, y, flags):
-            tell(endpoints, x, y, flags, position, length, ack, frame_of[i], time_ns)
+        end = position + length + (flags & FIN) + (flags & SYN) // SYN
+        place(endpoints, x, y, flags, position, ack, packets.window_scale[i])
         size = window_of(endpoints, x, y, flags, window[i])
-        if flags & RST == 0:
-            note_sent(endpoints, x, nodes, flags, position, length)
-            wide[x * WIDE + ACKED] = max(wide[x * WIDE + ACKED], ack)
-            endpoints.narrow[x * NARROW + WINDOW] = min(max(size, 0), WINDOW_CAP)
-        segments.window_bytes[i] = size
-        segments.seq_relative[i] = (seq - wide[x * WIDE + START]) & (CYCLE - 1) if seq >= 0 else -1
-        segments.ack_relative[i] = (raw_ack - wide[y * WIDE + START]) & (CYCLE - 1) if ack >= 0 else -1
+        via = (interface[i] << 16) ^ (if_index[i] + 1)
+        if not is_copy(endpoints, x, via, flags, end, ack):
+            if flags & SYN:
+                src_key = flows.rows[flow * FLOW_WIDTH + KEY_0 + side_of[i]]
+                end_previous(flows, endpoints, int(flow), src_key, frame_of[i], time_ns)
+            note_handshake(flows, endpoints, x, y, flags, ack, time_ns)
+            if not is_plain(endpoints, x, y, flags):
+                tell(endpoints, x, y, flags, position, length, ack, frame_of[i], time_ns)
+            if flags & RST == 0:
+                note_sent(endpoints, x, nodes, flags, position, length)
+                wide[x * WIDE + ACKED] = max(wide[x * WIDE + ACKED], ack)
+                narrow[x * NARROW + WINDOW] = min(max(size, 0), WINDOW_CAP)
+            narrow[x * NARROW + VIA] = via
+        window_bytes[i] = size
+        seq_relative[i] = (seq - wide[x * WIDE + START]) & (CYCLE - 1) if seq >= 0 else -1
+        ack_relative[i] = (raw_ack - wide[y * WIDE + START]) & (CYCLE - 1) if ack >= 0 else -1
 
 
 def finish(endpoints: Endpoints, first: int, last: int, end_ns: int) -> None:

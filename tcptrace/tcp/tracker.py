@@ -9,7 +9,7 @@ from tcptrace.schema import I64, Endpoints, FlowRows, Packets, Segments, Transit
 from tcptrace.tcp import endpoint_rows, holes, transition_log
 from tcptrace.tcp.endpoint import next_states
 
-GROWTH = 1.25
+GROWTH = 1.1
 STEPS_PER_SEGMENT = 12
 """No segment tells more: two timers, a reused tuple, three steps and a return each way."""
 FINISH_BATCH = 1 << 16
@@ -32,7 +32,8 @@ class Tracker:
         )
         self._holes = np.zeros(0, np.int64)
         self._segments = allocate(Segments, 0)
-        self._steps: list[I64] = []
+        self._steps = np.empty(0, np.int64)
+        self._step_count = 0
 
     @property
     def flow_count(self) -> int:
@@ -58,16 +59,19 @@ class Tracker:
             kernels["tcp.segment_pass"].finish(kernels.view(self.endpoints), first, last, end_ns)
             self._keep_steps()
 
-    def transitions(self) -> Transitions:
-        """All transitions so far by flow and in order; sides are 0 for the flow's first sender."""
-        steps = np.concatenate(self._steps or [np.empty((0, transition_log.STEP), np.int64)])
-        steps = steps[np.argsort(steps[:, transition_log.ENDPOINT] >> 1, kind="stable")]
-        packed = steps[:, transition_log.PACKED]
+    def take_transitions(self) -> Transitions:
+        """All transitions by flow and in order, which are kept no longer; sides are 0 for the flow's first sender."""
+        steps = self._steps[: self._step_count * transition_log.STEP].reshape(-1, transition_log.STEP)
+        self._steps, self._step_count = np.empty(0, np.int64), 0
+        endpoint = steps[:, transition_log.ENDPOINT]
+        if (endpoint[:-1] >> 1 > endpoint[1:] >> 1).any():
+            steps = steps[np.argsort(endpoint >> 1, kind="stable")]
+        flow, packed = steps[:, transition_log.ENDPOINT] >> 1, steps[:, transition_log.PACKED]
         before = (packed >> transition_log.FROM_SHIFT & transition_log.BYTE).astype(np.int8)
         after = (packed & transition_log.BYTE).astype(np.int8)
         return Transitions(
-            capture=np.zeros(len(steps), np.int32),
-            flow=steps[:, transition_log.ENDPOINT] >> 1,
+            capture=np.zeros(len(steps), np.int16),
+            flow=flow,
             frame=steps[:, transition_log.FRAME].copy(),
             time_ns=steps[:, transition_log.TIME_NS].copy(),
             side=(steps[:, transition_log.ENDPOINT] & 1).astype(np.int8),
@@ -94,10 +98,12 @@ class Tracker:
             kernels["flows"].rehash(kernels.view(self.flows))
 
     def _keep_steps(self) -> None:
-        count = int(self.endpoints.used[1])
-        if count:
-            self._steps.append(self.endpoints.steps[: count * transition_log.STEP].reshape(count, -1).copy())
-            self.endpoints.used[1] = 0
+        written = int(self.endpoints.used[1]) * transition_log.STEP
+        kept = self._step_count * transition_log.STEP
+        grow(self._steps, kept + written)
+        self._steps[kept : kept + written] = self.endpoints.steps[:written]
+        self._step_count += int(self.endpoints.used[1])
+        self.endpoints.used[1] = 0
 
 
 def grow(array: I64 | npt.NDArray[np.int32], size: int) -> None:

@@ -14,7 +14,7 @@ def test_cell(cell: Cell):
     endpoints = kernels.plain().view(
         Endpoints(
             np.zeros(14, np.int64),
-            np.zeros(12, np.int32),
+            np.zeros(14, np.int32),
             np.zeros(2, np.int64),
             np.zeros(8, np.int64),
             endpoint.next_states(),

@@ -1,6 +1,6 @@
 """Both endpoints' states for every way a connection opens, closes and breaks."""
 
-from tests.conversation import outcome
+from tests.conversation import outcome, packets, track
 
 OPEN = """
     C S 0
@@ -191,3 +191,20 @@ def test_port_reuse_out_of_time_wait():
 def test_unique_bytes_with_loss_and_reordering():
     got = outcome(OPEN + "C . 1:101 1\n C . 201:301 1\n C . 101:201 1\n C . 1:101 1\n C . 150:350 1\n C . 400:401 1")
     assert got.flows.client_payload_bytes[0] == 350
+
+
+def test_a_second_interface_shows_the_same_segments_again():
+    text = OPEN + TALK + "C F. 101 201\n S F. 201 102\n C . 102 202"
+    first, second = packets(text), packets(text)
+    second.interface[:] = 1
+    alone, both = track(first), track(first, second)
+    assert both.path("client") == alone.path("client")
+    assert both.path("server") == alone.path("server")
+    assert both.flows.client_payload_bytes[0] == 100
+    assert both.unexpected() == []
+
+
+def test_a_flow_that_moves_to_another_interface_goes_on():
+    moved = packets(OPEN + TALK + "C F. 101 201\n S F. 201 102\n C . 102 202")
+    moved.interface[5:] = 1
+    assert track(moved).states() == ("TIME_WAIT", "CLOSED")
