@@ -35,6 +35,10 @@ SHORTEST = 58
 PORTS_LEN = 4
 """So much of a TCP header makes a row."""
 
+RFB = 0x52464220
+RFB_LEN = 12
+"""A VNC version message: `RFB 003.008` and a line feed (RFC 6143 section 7.1.1)."""
+
 FIXED_LEN = 16
 """Below so much of a TCP header only the ports are told, as in Wireshark."""
 
@@ -146,6 +150,8 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
             payload = tcp + header_len
             if payload <= end:
                 lens[row] = end - payload
+                if end - payload == RFB_LEN and end <= limit and u32(buffer, payload, BIG) == RFB:
+                    packets.rfb[row] = 1
             if header_len >= 20:
                 acks[row] = (
                     buffer[tcp + 8] * 0x1000000

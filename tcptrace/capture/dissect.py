@@ -203,11 +203,12 @@ def erf(buffer: Any, cursor: Any) -> int:
     if at + 16 > limit:
         return c.CUT_SHORT
     form, more = buffer[at + 8] & 0x7F, buffer[at + 8] & 0x80
-    c.shorten(cursor, at + 16 + _big(buffer, at + 14, 2) + (2 if form in _ERF_ETHERNET else 0))
+    length = _big(buffer, at + 14, 2) + (2 if form in _ERF_ETHERNET else 0)
     at += 16
     while more and at + 8 <= limit:
         more = buffer[at] & 0x80
         at += 8
+    c.shorten(cursor, at + length)
     cursor[c.AT] = at
     if form in _ERF_ETHERNET:
         return c.skip(cursor, 2, c.ETHERNET)
