@@ -1,5 +1,7 @@
 """LINKTYPE numbers and their names as libpcap spells them (www.tcpdump.org/linktypes.html)."""
 
+from tcptrace.capture.walk_pcapng import NO_PACKET
+
 _NAMES = """
 0 NULL 1 EN10MB 3 AX25 6 IEEE802 7 ARCNET 8 SLIP 9 PPP 10 FDDI 11 ATM_RFC1483 12 RAW 14 RAW 50 PPP_SERIAL 51 PPP_ETHER
 99 SYMANTEC_FIREWALL 100 ATM_RFC1483 101 RAW 102 SLIP_BSDOS 103 PPP_BSDOS 104 C_HDLC 105 IEEE802_11 106 ATM_CLIP
@@ -28,7 +30,7 @@ _NAMES = """
 284 DSA_TAG_DSA 285 DSA_TAG_EDSA 286 ELEE 287 Z_WAVE_SERIAL 288 USB_2_0 289 ATSC_ALP
 """.split()
 
-NAMES = dict(zip(map(int, _NAMES[::2]), _NAMES[1::2], strict=True))
+NAMES = dict(zip(map(int, _NAMES[::2]), _NAMES[1::2], strict=True)) | {NO_PACKET: "pcapng block without a packet"}
 
 
 def link_type_name(number: int) -> str:

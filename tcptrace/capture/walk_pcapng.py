@@ -1,8 +1,9 @@
 """Walking the blocks of a pcapng file (a kernel module).
 
-A block is its type, its length, a body, and its length again. Packet blocks become records; a section
-header or an interface description is left to the caller, as it changes what later blocks mean; all
-other blocks are stepped over. Source: draft-ietf-opsawg-pcapng.
+A block is its type, its length, a body, and its length again. Packet blocks become records, and so do
+custom and journal blocks, as Wireshark gives them frame numbers; a section header or an interface
+description is left to the caller, as it changes what later blocks mean; all other blocks are stepped
+over. Source: draft-ietf-opsawg-pcapng.
 """
 
 from tcptrace.capture.walk_pcap import FRAME_BYTES_MAX, MORE
@@ -14,6 +15,9 @@ INTERFACE_DESCRIPTION = 1
 OBSOLETE_PACKET = 2
 SIMPLE_PACKET = 3
 ENHANCED_PACKET = 6
+JOURNAL_EXPORT = 9
+CUSTOM = 0xBAD
+CUSTOM_NOT_COPIED = 0x40000BAD
 
 BLOCK_BYTES_MAX = 1 << 27
 """A block that claims more is damage."""
@@ -38,6 +42,11 @@ BAD_FRAME_LENGTH = 4
 STRUCTURE = 5
 """Status: a section header or an interface description lies at the position, for the caller to read."""
 
+NO_PACKET = 0xFFFF
+"""In place of a LINKTYPE_ number, none of which is as large: the block holds no packet."""
+
+_WITHOUT_PACKET = (CUSTOM, CUSTOM_NOT_COPIED, JOURNAL_EXPORT)
+_NUMBERED = (ENHANCED_PACKET, SIMPLE_PACKET, OBSOLETE_PACKET, CUSTOM, CUSTOM_NOT_COPIED, JOURNAL_EXPORT)
 _MAX_NS = 2**63 - 1
 _LATEST_SECOND = 9_223_372_035
 _MASK_32 = 0xFFFFFFFF
@@ -70,7 +79,7 @@ def walk(
             return place, filled, BAD_TRAILER
         if kind == INTERFACE_DESCRIPTION:
             return place, filled, STRUCTURE
-        if kind in (ENHANCED_PACKET, OBSOLETE_PACKET, SIMPLE_PACKET):
+        if kind in _NUMBERED:
             status = packet(data, place, padded, kind, flip, interfaces, count, records, filled)
             if status != MORE:
                 return place, filled, status
@@ -90,7 +99,9 @@ def packet(
     records: Records,
     row: int,
 ) -> int:
-    """Write the packet block at `place` into row `row`; MORE when it is sound, else what is wrong."""
+    """Write the block at `place` into row `row`; MORE when it is sound, else what is wrong."""
+    if kind in _WITHOUT_PACKET:
+        return no_packet(place, padded, records, row)
     start = SIMPLE_DATA_OFFSET if kind == SIMPLE_PACKET else DATA_OFFSET
     room = padded - start - 4
     if room < 0:
@@ -121,6 +132,18 @@ def packet(
     records.time_ns[row] = when
     records.interface[row] = interfaces.interface[number]
     records.link_type[row] = interfaces.link_type[number]
+    return MORE
+
+
+def no_packet(place: int, padded: int, records: Records, row: int) -> int:
+    """Write the block at `place`, which holds no packet, into row `row`: all it has is a frame number. MORE."""
+    length = padded - SHORTEST_BLOCK
+    records.offset[row] = place + SHORTEST_BLOCK - 4
+    records.captured_len[row] = length if length < FRAME_BYTES_MAX else FRAME_BYTES_MAX
+    records.original_len[row] = length
+    records.time_ns[row] = NO_TIME
+    records.interface[row] = 0
+    records.link_type[row] = NO_PACKET
     return MORE
 
 

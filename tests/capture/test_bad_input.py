@@ -209,7 +209,7 @@ def test_a_gzip_bomb_of_zeros_is_no_capture(tmp_path: Path) -> None:
 
 def test_a_gzip_bomb_of_large_blocks_takes_no_memory(tmp_path: Path) -> None:
     start = Pcapng().section().interface().data
-    repeated = Pcapng().block(0x0BAD, bytes(1 << 20)).data
+    repeated = Pcapng().block(0xBEEF, bytes(1 << 20)).data
     path = _file(tmp_path, bomb(start, repeated, 300))
     peak, summary = peak_bytes(path)
     assert isinstance(summary, CaptureSummary)

@@ -87,10 +87,21 @@ def test_many_interfaces(tmp_path: Path) -> None:
 
 
 def test_unknown_blocks_are_stepped_over_and_have_no_frame_number(tmp_path: Path) -> None:
-    file = Pcapng().section().block(0x0BAD, b"?" * 100).interface().block(4, bytes(40)).block(5, bytes(16))
-    file.enhanced(FRAME, 1).block(0x0BAD, b"?" * 6_000_000).enhanced(FRAME, 2).block(10, bytes(8))
+    file = Pcapng().section().block(0xBEEF, b"?" * 100).interface().block(4, bytes(40)).block(5, bytes(16))
+    file.enhanced(FRAME, 1).block(0xBEEF, b"?" * 6_000_000).enhanced(FRAME, 2).block(10, bytes(8))
     rows, summary = read(tmp_path, file.data)
     assert [row.frame for row in rows] == [1, 2]
+    assert not summary.problems
+
+
+def test_blocks_that_wireshark_numbers_take_a_number(tmp_path: Path) -> None:
+    file = Pcapng().section().block(0x0BAD, b"?" * 100).interface().enhanced(FRAME, 1)
+    file.block(0x40000BAD, b"?" * 6_000_000).block(9, b"__REALTIME_TIMESTAMP=1\n").enhanced(FRAME, 2)
+    rows, summary = read(tmp_path, file.data)
+    assert [row.frame for row in rows] == [2, 5]
+    assert (summary.frames, summary.tcp_frames) == (5, 2)
+    assert summary.other_frames == {"link type 65535 (pcapng block without a packet)": 3}
+    assert summary.link_types == ["EN10MB"]
     assert not summary.problems
 
 

@@ -166,6 +166,8 @@ def pcapng_twin(data: bytes, order: str, table: SectionInterfaces, count: int) -
                 yield place, row
                 return
             yield row
+        elif kind in (9, 0xBAD, 0x40000BAD):
+            yield place + 8, len(block) - 12, len(block) - 12, NO_TIME, 0, walk_pcapng.NO_PACKET
         place += len(block)
     yield place, walk_pcapng.STRUCTURE if place + 12 <= len(data) else walk_pcapng.MORE
 
@@ -197,7 +199,7 @@ def blocks(order: str, count: int) -> bytes:
     file = Pcapng(order)
     for i, frame in enumerate(frames(count)):
         file.enhanced(frame, (10 + i) << 40 | i, interface=i % 4)
-        file.simple(frame).obsolete(frame, 10**15 + i, interface=i % 3).block(5, bytes(i))
+        file.simple(frame).obsolete(frame, 10**15 + i, interface=i % 3).block(5, bytes(i)).block(0xBAD, bytes(i))
     return file.data
 
 
