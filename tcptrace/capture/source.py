@@ -60,7 +60,7 @@ class Source(io.RawIOBase):
 
     def close(self) -> None:
         """Close the file, unless it is standard input."""
-        if not self.closed:
+        if not self.closed and self.path != STANDARD_INPUT:
             self._file.close()
         super().close()
 

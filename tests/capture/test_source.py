@@ -135,9 +135,11 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, format: str, compressio
 
 
 def test_standard_input_without_a_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CAPTURES["pcapng"])))
+    stdin = io.TextIOWrapper(io.BytesIO(CAPTURES["pcapng"]))
+    monkeypatch.setattr(sys, "stdin", stdin)
     rows, _ = drain(open_capture("-"))
     assert len(rows) == 2000
+    assert not stdin.closed
 
 
 def test_a_terminal_is_no_capture(monkeypatch: pytest.MonkeyPatch) -> None:
