@@ -22,6 +22,7 @@ _NUMBERS: dict[int, dict[int, str]] = {
         0x0806: "ARP",
         0x0842: "Wake-on-LAN",
         0x2000: "CDP",
+        0x2001: "CGMP",
         0x22F0: "AVTP",
         0x22F3: "TRILL",
         0x6002: "DEC MOP",
@@ -50,6 +51,7 @@ _NUMBERS: dict[int, dict[int, str]] = {
         0x8947: "GeoNetworking",
         0x8899: "Realtek",
         0x9000: "Ethernet loopback",
+        0xFEFE: "OSI",
     },
     c.PPP_PROTOCOL: {
         0x002D: "PPP compressed TCP",
@@ -69,6 +71,9 @@ _NUMBERS: dict[int, dict[int, str]] = {
     c.SNAP: {0x2000: "CDP", 0x2003: "VTP", 0x2004: "DTP", 0x0108: "STP", 0x010B: "PVST+", 0x0111: "UDLD"},
     c.NLPID: {0x08: "Q.933", 0x09: "LMI", 0x81: "OSI CLNP", 0x82: "OSI ES-IS", 0x83: "OSI IS-IS"},
 }
+
+_PROTOCOL_NAMES = {33: "DCCP", 58: "ICMPv6", 59: "IPv6 without payload", 112: "VRRP", 132: "SCTP", 136: "UDP-Lite"}
+"""Where dpkt has no name, or another one than is usual."""
 
 _SPACES = {
     c.ETHERTYPE: "ethertype 0x{:04x}",
@@ -96,9 +101,8 @@ def frame_name(verdict: int) -> str:
 
 
 def _protocol_name(number: int) -> str:
-    """An IP protocol by dpkt's table."""
+    """An IP protocol by dpkt's table; 253 and above are for experiments."""
     import dpkt.ip
 
-    names = {58: "ICMPv6", 59: "IPv6 without payload", 132: "SCTP", 33: "DCCP", 136: "UDP-Lite", 112: "VRRP"}
-    name = names.get(number) or dpkt.ip.get_ip_proto_name(number)
-    return f"IP protocol {number} (unknown)" if name is None or name.startswith("UNKNOWN") else str(name)
+    name = _PROTOCOL_NAMES.get(number) or (dpkt.ip.get_ip_proto_name(number) if number < 253 else None)
+    return str(name) if name else f"IP protocol {number} (unknown)"

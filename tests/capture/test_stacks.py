@@ -112,6 +112,7 @@ STACKS = {
     "GRE bridging": (1, over_gre("20006558 00000001", FRAME)),
     "GRE, PPTP": (1, over_gre("3081880b 00320001 00000001 00000001", b"\xff\3\0\x21" + SEGMENT)),
     "GRE, MPLS": (1, over_gre("00008847", b"\0\2\1\x40" + SEGMENT)),
+    "GRE, MikroTik": (1, over_gre("20016400 00400001", FRAME)),
     "GRE, WCCP": (1, over_gre("0000883e", b"\0\1\2\3" + SEGMENT)),
     "GRE, Aruba": (1, over_gre("00008240", wlan(llc(SEGMENT)))),
     "ERSPAN I": (1, over_gre("000088be", FRAME)),
