@@ -5,7 +5,9 @@ its newest flow; a flow row holds WIDTH values, named below. Side 0 is the sende
 first frame, side 1 the other; who is client is decided when the whole flow is known.
 
 A bare SYN begins a new lifetime when its sequence number is not the one this side started with
-(Wireshark 4.0, packet-tcp.c, dissect_tcp).
+(Wireshark 4.0, packet-tcp.c, dissect_tcp). One more thing begins a number there: what follows a VNC
+version message on an unusual port, because the dissector that recognises it opens a conversation of
+its own (packet-vnc.c). Such a flow goes on where the one before it stood.
 """
 
 from tcptrace.schema import I8, I64, FlowRows, Packets
@@ -29,6 +31,9 @@ SEEN_FIN = 4
 SEEN_RST = 8
 SEEN_LATER = 16  # a segment that is neither SYN nor RST
 SIDE_SHIFT = 8
+SEEN_HANDSHAKE = SEEN_SYN | SEEN_SYN_ACK
+SEEN_RFB = 1 << 16  # a VNC version message: the next segment begins a new number
+CONTINUES = 1 << 17  # the same connection as PREVIOUS
 
 FIN = 1
 SYN = 2
@@ -90,6 +95,26 @@ def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, time_ns: 
     return flow
 
 
+def continue_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, time_ns: int) -> int:
+    """A new number for the rest of the connection in a slot; who opened it, and when, is kept."""
+    rows = flows.rows
+    flow = begin_flow(flows, slot, src_key, dst_key, time_ns)
+    row, previous = flow * WIDTH, rows[flow * WIDTH + PREVIOUS] * WIDTH
+    seen = rows[previous + SEEN]
+    same, other = seen & SEEN_HANDSHAKE, seen >> SIDE_SHIFT & SEEN_HANDSHAKE
+    if rows[previous + KEY_0] != src_key:
+        same, other = other, same
+    rows[row + SEEN] = CONTINUES | same | other << SIDE_SHIFT
+    rows[row + HANDSHAKE_ACK_NS] = rows[previous + HANDSHAKE_ACK_NS]
+    return flow
+
+
+def is_vnc_port(key: int) -> bool:
+    """Whether the VNC dissector takes an end's port by number, and need not recognise the payload."""
+    port = key & 0xFFFF
+    return 5500 <= port <= 5501 or 5900 <= port <= 5901
+
+
 def note_segment(flows: FlowRows, flow: int, side: int, flags: int, seq: int, ack: int, time_ns: int) -> None:
     """Keep what a flow row keeps of one segment."""
     rows = flows.rows
@@ -122,7 +147,7 @@ def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of:
     """
     src, sport, dst, dport = packets.src, packets.sport, packets.dst, packets.dport
     flags_of, seq_of, ack_of, time_of, quoted = packets.flags, packets.seq, packets.ack, packets.time_ns, packets.quoted
-    rows, slots = flows.rows, flows.slots
+    rows, slots, rfb = flows.rows, flows.slots, packets.rfb
     for i in range(count):
         flags, seq = flags_of[i], seq_of[i]
         if flags < 0 and seq < 0:
@@ -135,6 +160,8 @@ def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of:
         flow = slots[slot] - 1
         if flow < 0:
             flow = begin_flow(flows, slot, src_key, dst_key, time_of[i])
+        elif rows[flow * WIDTH + SEEN] & SEEN_RFB:
+            flow = continue_flow(flows, slot, src_key, dst_key, time_of[i])
         side = 0 if rows[flow * WIDTH + KEY_0] == src_key else 1
         base = rows[flow * WIDTH + BASE_0 + side]
         if flags > 0 and flags & (SYN | ACK | FIN | RST) == SYN and base >= 0 and base != seq and quoted[i] == 0:
@@ -142,5 +169,7 @@ def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of:
             side = 0
         if quoted[i] == 0:
             note_segment(flows, flow, side, flags, seq, ack_of[i], time_of[i])
+            if rfb[i] != 0 and not is_vnc_port(src_key) and not is_vnc_port(dst_key):
+                rows[flow * WIDTH + SEEN] |= SEEN_RFB if rows[flow * WIDTH + SEEN] & CONTINUES == 0 else 0
         flow_of[i] = flow
         side_of[i] = side

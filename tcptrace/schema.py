@@ -89,6 +89,7 @@ class Packets(NamedTuple):
     ack: Annotated[I64, Column("", "raw 32-bit acknowledgement number, also without the ACK flag")]
     window: Annotated[I32, Column("", "raw window field, not scaled")]
     len: Annotated[I64, Column("bytes", "TCP payload by the IP length; -1 in a fragment")]
+    rfb: Annotated[I8, Column("", "1: the payload is an RFB version message; Wireshark numbers what follows anew")]
     inferred: Annotated[I8, Column("", "1: seq is inferred (tcpdump prints none for a pure ACK)")]
     mss: Annotated[I32, Column("bytes", "maximum segment size option; -1 without")]
     window_scale: Annotated[I32, Column("bits", "window scale option; -1 without")]

@@ -30,6 +30,7 @@ def packets(text: str, isn: dict[str, int] | None = None) -> Packets:
     for column in table:
         column[:] = UNKNOWN
     table.quoted[:] = 0
+    table.rfb[:] = 0
     table.inferred[:] = 0
     now = 0.0
     for i, words in enumerate(lines):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tcptrace import kernels
 from tcptrace.schema import UNKNOWN, Packets, allocate
 from tcptrace.tcp.tracker import Tracker
-from tests.conversation import outcome, packets
+from tests.conversation import outcome, packets, track
 
 SYN, ACK = 2, 16
 ROW = st.tuples(
@@ -26,6 +26,7 @@ def table(rows) -> Packets:
     made = allocate(Packets, len(rows))
     for column in made:
         column[:] = UNKNOWN
+    made.rfb[:] = 0
     for i, (src, dst, sport, dport, flags, seq, quoted) in enumerate(rows):
         made.src[i], made.dst[i], made.sport[i], made.dport[i] = src, dst, sport, dport
         made.flags[i], made.seq[i], made.ack[i], made.len[i], made.quoted[i] = flags, seq, 7, 0, quoted
@@ -106,3 +107,16 @@ def test_the_end_with_more_flows_is_the_server_of_midstream_ones():
     tracker = Tracker()
     tracker.take(made, kernels.plain())
     assert flow_table(tracker, *client_sides(tracker)).server_port.tolist() == [60000] * 3
+
+
+def test_a_vnc_version_message_begins_a_new_number_that_goes_on():
+    made = packets("C S 0\n S S. 0 1\n C . 1 1\n S P. 1:13 1\n C P. 1:13 13\n S . 13 13\n C R. 13 13")
+    made.rfb[3:5] = 1
+    tracker = Tracker()
+    assert tracker.take(made, kernels.plain()).flow.tolist() == [0, 0, 0, 0, 1, 1, 1]
+    got = track(made)
+    assert got.states(0) == ("ESTABLISHED", "ESTABLISHED")
+    assert got.path("client", 1) == ["ESTABLISHED", "CLOSED"]
+    assert got.flows.midstream.tolist() == [0, 0]
+    made.dport[made.dport == 80], made.sport[made.sport == 80] = 5900, 5900
+    assert len(track(made).flows.flow) == 1

@@ -14,7 +14,15 @@ from tcptrace.kernels import Kernels
 from tcptrace.rows import part
 from tcptrace.schema import Packets, Records, allocate, columns
 
-ABSENT = {"quoted": 0, "inferred": 0, "sack_permitted": 0, "option_kinds": 0, "options_cut": 0, "sack_count": 0}
+ABSENT = {
+    "quoted": 0,
+    "rfb": 0,
+    "inferred": 0,
+    "sack_permitted": 0,
+    "option_kinds": 0,
+    "options_cut": 0,
+    "sack_count": 0,
+}
 """What a column holds where the frame says nothing; -1 in all others."""
 
 ROOM_STEP = 4096

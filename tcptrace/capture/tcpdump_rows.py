@@ -65,6 +65,7 @@ class Rows:
                 ack,
                 window,
                 UNKNOWN if ip.fragment else length,
+                0,
                 inferred,
                 options.mss,
                 options.window_scale,

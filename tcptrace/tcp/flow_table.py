@@ -53,8 +53,8 @@ def flow_table(tracker: Tracker, client: I8, guessed: npt.NDArray[np.bool_]) -> 
     for first in range(0, tracker.flow_count, BATCH_FLOWS):
         batch = _batch(tracker, client, guessed, first, min(first + BATCH_FLOWS, tracker.flow_count))
         count = len(batch.flow)
-        column: npt.NDArray[Any]
-        for column, values in zip(table, batch, strict=True):
+        pairs: Any = zip(table, batch, strict=True)
+        for column, values in pairs:
             column[filled : filled + count] = values
         filled += count
     return part(table, 0, filled)

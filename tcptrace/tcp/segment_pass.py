@@ -1,6 +1,6 @@
 """The one pass over all segments: positions, unique bytes, windows, states (a kernel module)."""
 
-from tcptrace.flows import ACK, FIN, HANDSHAKE_ACK_NS, KEY_0, PREVIOUS, RST, SYN
+from tcptrace.flows import ACK, CONTINUES, FIN, HANDSHAKE_ACK_NS, KEY_0, PREVIOUS, RST, SEEN, SYN
 from tcptrace.flows import WIDTH as FLOW_WIDTH
 from tcptrace.schema import I64, Endpoints, FlowRows, Packets, Segments
 from tcptrace.tcp.endpoint import CLOSED, LISTEN, TIME_WAIT, TUPLE_REUSED
@@ -114,11 +114,24 @@ def note_handshake(flows: FlowRows, endpoints: Endpoints, x: int, y: int, flags:
         flows.rows[row + HANDSHAKE_ACK_NS] = time_ns
 
 
+def inherit(flows: FlowRows, endpoints: Endpoints, flow: int) -> None:
+    """Let both ends of a flow that continues another stand where they stood there."""
+    previous = flows.rows[flow * FLOW_WIDTH + PREVIOUS]
+    turned = flows.rows[flow * FLOW_WIDTH + KEY_0] != flows.rows[previous * FLOW_WIDTH + KEY_0]
+    for side in range(2):
+        e = flow * 2 + side
+        before = previous * 2 + (1 - side if turned else side)
+        for field in range(WIDE):
+            endpoints.wide[e * WIDE + field] = endpoints.wide[before * WIDE + field]
+        for field in range(NARROW):
+            endpoints.narrow[e * NARROW + field] = endpoints.narrow[before * NARROW + field]
+        endpoints.wide[e * WIDE + PAYLOAD] = 0
+        endpoints.narrow[e * NARROW + HOLES] = 0
+
+
 def place(endpoints: Endpoints, x: int, y: int, flags: int, position: int, ack: int, scale: int) -> None:
-    """Fix where both streams start, as far as this segment tells, and what both ends were before the first."""
+    """Fix where both streams start, as far as this segment tells."""
     wide = endpoints.wide
-    if wide[x * WIDE + NEXT] < 0 and wide[y * WIDE + NEXT] < 0:
-        first_states(endpoints, x, y, flags)
     if flags & SYN and flags & RST == 0:
         note_syn(endpoints, x, y, position, scale)
     if wide[x * WIDE + START] < 0:
@@ -150,6 +163,11 @@ def advance(
         x = int(flow * 2 + side_of[i])
         y = x ^ 1
         seq, raw_ack, time_ns, length = seq_of[i], ack_of[i], time_of[i], max(0, len_of[i])
+        if wide[x * WIDE + NEXT] < 0 and wide[y * WIDE + NEXT] < 0:
+            if flows.rows[flow * FLOW_WIDTH + SEEN] & CONTINUES:
+                inherit(flows, endpoints, int(flow))
+            else:
+                first_states(endpoints, x, y, flags)
         position = position_in(endpoints, x, y, seq)
         ack = position_in(endpoints, y, x, raw_ack) if flags & ACK and raw_ack >= 0 else -1
         end = position + length + (flags & FIN) + (flags & SYN) // SYN
