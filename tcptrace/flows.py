@@ -147,10 +147,10 @@ def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of:
     """
     src, sport, dst, dport = packets.src, packets.sport, packets.dst, packets.dport
     flags_of, seq_of, ack_of, time_of, quoted = packets.flags, packets.seq, packets.ack, packets.time_ns, packets.quoted
-    rows, slots, rfb = flows.rows, flows.slots, packets.rfb
+    rows, slots, rfb, window = flows.rows, flows.slots, packets.rfb, packets.window
     for i in range(count):
         flags, seq = flags_of[i], seq_of[i]
-        if flags < 0 and seq < 0:
+        if flags < 0 and window[i] < 0:
             flow_of[i] = -1
             side_of[i] = -1
             continue

@@ -104,8 +104,9 @@ def _compiled(place: Path | None) -> Kernels:
     import numba
 
     setattr(numba.config, "CACHE_DIR", str(place or ""))  # noqa: B010  numba declares no attributes
-    entry = numba.njit(cache=place is not None, nogil=True)
-    bare: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    lean: dict[str, Any] = {"_nrt": False}
+    entry = numba.njit(cache=place is not None, nogil=True, **lean)
+    bare: dict[str, Any] = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     internal = numba.njit(nogil=True, **bare)
     copies: dict[str, ModuleType] = {}
     for name in KERNEL_MODULES:

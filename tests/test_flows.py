@@ -26,7 +26,7 @@ def table(rows) -> Packets:
     made = allocate(Packets, len(rows))
     for column in made:
         column[:] = UNKNOWN
-    made.rfb[:] = 0
+    made.rfb[:], made.window[:] = 0, 100
     for i, (src, dst, sport, dport, flags, seq, quoted) in enumerate(rows):
         made.src[i], made.dst[i], made.sport[i], made.dport[i] = src, dst, sport, dport
         made.flags[i], made.seq[i], made.ack[i], made.len[i], made.quoted[i] = flags, seq, 7, 0, quoted
