@@ -47,7 +47,10 @@ def test_the_help_names_every_command() -> None:
 
 def test_the_version_is_told_before_anything_is_imported() -> None:
     code = (
-        "import sys; sys.argv = ['tcptrace', '--version']; from tcptrace.__main__ import main; main();"
+        "import os, sys; os._exit = sys.exit; sys.argv = ['tcptrace', '--version']\n"
+        "from tcptrace.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
         "assert not {'typer', 'rich', 'numpy', 'orjson'} & set(sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
@@ -57,7 +60,7 @@ def test_the_version_is_told_before_anything_is_imported() -> None:
 
 def test_a_small_capture_needs_neither_pandas_nor_numba() -> None:
     code = (
-        f"import sys; sys.argv = ['tcptrace', 'analyze', {REFUSED!r}]\n"
+        f"import os, sys; os._exit = sys.exit; sys.argv = ['tcptrace', 'analyze', {REFUSED!r}]\n"
         "from tcptrace.__main__ import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code\n"
