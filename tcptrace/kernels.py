@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from mmap import mmap
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -74,7 +75,7 @@ class Kernels:
             return type(table)(*(self.view(column) for column in table))
         return memoryview(table)
 
-    def view_bytes(self, buffer: bytes | bytearray | memoryview) -> Any:
+    def view_bytes(self, buffer: bytes | bytearray | memoryview | mmap) -> Any:
         """A byte buffer in the form these kernels take: uint8 array, or memoryview."""
         return np.frombuffer(buffer, np.uint8) if self.compiled else memoryview(buffer)
 

@@ -5,6 +5,7 @@ two chunks lies whole in one buffer. A stream that fits into one buffer is read 
 """
 
 import threading
+from mmap import mmap
 from queue import SimpleQueue
 from typing import NamedTuple
 
@@ -17,10 +18,15 @@ CARRY_BYTES = 1 << 19
 """The longest left over; no record needs more to be taken (walk_pcapng.WHOLE_BYTES_MAX)."""
 
 
+def new_buffer() -> mmap:
+    """A buffer on whole pages: the kernel copies a file into one three times as fast as into a bytearray."""
+    return mmap(-1, CARRY_BYTES + CHUNK_BYTES)
+
+
 class Window(NamedTuple):
     """A part of a stream, in a buffer."""
 
-    buffer: bytearray
+    buffer: mmap
     start: int
     """Place of the first byte that is part of it."""
     end: int
@@ -32,7 +38,7 @@ class Window(NamedTuple):
 class Filled(NamedTuple):
     """A buffer whose bytes from CARRY_BYTES to `end` come from the stream."""
 
-    buffer: bytearray
+    buffer: mmap
     end: int
     last: bool
 
@@ -42,10 +48,10 @@ class Chunks:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._empty: SimpleQueue[bytearray | None] = SimpleQueue()
+        self._empty: SimpleQueue[mmap | None] = SimpleQueue()
         self._filled: SimpleQueue[Filled] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._current = self._fill(bytearray(CARRY_BYTES + CHUNK_BYTES))
+        self._current = self._fill(new_buffer())
         self._offset = -CARRY_BYTES
 
     @property
@@ -63,7 +69,7 @@ class Chunks:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="tcptrace-read", daemon=True)
             self._thread.start()
-            self._empty.put(bytearray(CARRY_BYTES + CHUNK_BYTES))
+            self._empty.put(new_buffer())
         self._current = self._filled.get()
         start = CARRY_BYTES - (window.end - place)
         if place < window.end:
@@ -88,7 +94,7 @@ class Chunks:
             if filled.last:
                 return
 
-    def _fill(self, buffer: bytearray) -> Filled:
+    def _fill(self, buffer: mmap) -> Filled:
         """Read until the buffer is full or the stream ends."""
         end = CARRY_BYTES
         with memoryview(buffer) as view:

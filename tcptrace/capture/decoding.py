@@ -1,6 +1,7 @@
 """Drives the decode kernel over the records of a capture, chunk by chunk."""
 
 from collections import Counter
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,9 @@ class Decoder:
         self._cursor = np.zeros(c.CURSOR_SIZE, np.int64)
         self._verdicts = np.zeros(0, np.int32)
 
-    def decode_chunk(self, buffer: bytearray, records: Records, n: int, first_frame: int, kernels: Kernels) -> Packets:
+    def decode_chunk(
+        self, buffer: bytearray | mmap, records: Records, n: int, first_frame: int, kernels: Kernels
+    ) -> Packets:
         """The rows of the first `n` records; record 0 is frame `first_frame`.
 
         The columns are views of arrays that the next call uses again.
@@ -60,7 +63,7 @@ class Decoder:
         for name, (_, column) in columns(Packets).items():
             getattr(self._table, name)[: n * column.per_row] = ABSENT.get(name, -1)
 
-    def _decode(self, buffer: bytearray, records: Records, n: int, first_frame: int, kernels: Kernels) -> int:
+    def _decode(self, buffer: bytearray | mmap, records: Records, n: int, first_frame: int, kernels: Kernels) -> int:
         """Fill the table; how many rows."""
         decode = kernels["capture.decode"].decode
         data, cursor, verdicts = kernels.view_bytes(buffer), kernels.view(self._cursor), kernels.view(self._verdicts)
@@ -77,7 +80,7 @@ class Decoder:
             else:
                 self._dissect(buffer)
 
-    def _dissect(self, buffer: bytearray) -> None:
+    def _dissect(self, buffer: bytearray | mmap) -> None:
         """Strip the headers of the long tail at which the kernel stopped."""
         array: Any = self._cursor  # mypy knows no buffer protocol of arrays
         with memoryview(buffer) as view, memoryview(array) as cursor:

@@ -6,6 +6,7 @@ first records read, as Wireshark knows them.
 """
 
 import struct
+from mmap import mmap
 from typing import NamedTuple
 
 from tcptrace.capture.chunks import Window
@@ -118,7 +119,7 @@ class Pcap:
             return 0
         return self._variant.header_len + self._lengths_at(window.buffer, place)[0]
 
-    def _lengths_at(self, data: bytes | bytearray, place: int) -> tuple[int, int]:
+    def _lengths_at(self, data: bytes | mmap, place: int) -> tuple[int, int]:
         """Captured and original length of the record at `place`."""
         captured, original = struct.unpack_from(f"{self._order}II", data, place + 8)
         if self._lengths == SWAPPED or (self._lengths == MAYBE_SWAPPED and captured > original):

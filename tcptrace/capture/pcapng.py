@@ -6,6 +6,7 @@ interfaces are numbered through all sections. Source: draft-ietf-opsawg-pcapng.
 
 import struct
 from collections.abc import Iterator
+from mmap import mmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,7 +109,7 @@ class Pcapng:
         """Length of the block at `place`; 0 when it is cut before its length."""
         return self._padded_length(window.buffer, place) if window.end - place >= 8 else 0
 
-    def _padded_length(self, buffer: bytearray, place: int) -> int:
+    def _padded_length(self, buffer: bytearray | mmap, place: int) -> int:
         length: int = struct.unpack_from(f"{self._order}I", buffer, place + 4)[0]
         return (length + 3) & ~3
 
@@ -135,7 +136,7 @@ class Pcapng:
         self._describe(bytes(buffer[place : min(place + step, end)]))
         return step, ""
 
-    def _section_fault(self, data: bytes | bytearray, place: int) -> str:
+    def _section_fault(self, data: bytes | mmap, place: int) -> str:
         """Set the byte order by the section header at `place`; what is wrong with it, empty if nothing."""
         for order in "<>":
             if struct.unpack_from(f"{order}I", data, place + 8)[0] == BYTE_ORDER_MAGIC:
