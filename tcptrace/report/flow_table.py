@@ -60,12 +60,13 @@ def _line(row: Any, rank: int, book: AddressBook) -> Line:
     """One flow; `row` is a record of Flows."""
     known = row.start_ns != NO_TIME and row.end_ns != NO_TIME
     shaky = "dim" if row.midstream else ""
+    silent_listener = row.server_frames == 0 and STATES[row.server_state] == "LISTEN"  # nothing shows that it listens
     return Line(
         flow=Piece(str(row.flow), "title"),
         client=Piece(book.endpoint(row.client, row.client_port), shaky),
         server=Piece(book.endpoint(row.server, row.server_port), shaky),
         client_state=Piece(STATE_TEXTS[row.client_state], OUTCOMES[rank].style),
-        server_state=Piece(STATE_TEXTS[row.server_state], OUTCOMES[rank].style),
+        server_state=Piece("?" if silent_listener else STATE_TEXTS[row.server_state], OUTCOMES[rank].style),
         frames=Piece(f"{row.client_frames + row.server_frames:,}"),
         bytes=Piece(sizes(row.client_payload_bytes, row.server_payload_bytes)),
         time=Piece(duration(row.end_ns - row.start_ns) if known else "?"),
