@@ -164,7 +164,7 @@ def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of:
             flow = continue_flow(flows, slot, src_key, dst_key, time_of[i])
         side = 0 if rows[flow * WIDTH + KEY_0] == src_key else 1
         base = rows[flow * WIDTH + BASE_0 + side]
-        if flags > 0 and flags & (SYN | ACK | FIN | RST) == SYN and base >= 0 and base != seq and quoted[i] == 0:
+        if flags > 0 and flags & (SYN | ACK) == SYN and base >= 0 and base != seq and quoted[i] == 0:
             flow = begin_flow(flows, slot, src_key, dst_key, time_of[i])
             side = 0
         if quoted[i] == 0:

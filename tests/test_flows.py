@@ -16,7 +16,7 @@ ROW = st.tuples(
     st.integers(0, 2),
     st.integers(1, 2),  # source port
     st.integers(1, 2),
-    st.sampled_from([SYN, SYN | ACK, ACK, ACK | 1, 4, 0]),
+    st.sampled_from([SYN, SYN | ACK, ACK, ACK | 1, 4, 0, SYN | 1, SYN | 4]),
     st.integers(0, 3),  # seq
     st.booleans(),  # quoted in ICMP
 )
@@ -42,7 +42,7 @@ def naive_numbers(rows) -> list[int]:
     for src, dst, sport, dport, flags, seq, quoted in rows:
         ends = ((src, sport), (dst, dport))
         key = frozenset(ends)
-        reused = key in newest and flags & (SYN | ACK | 1 | 4) == SYN and not quoted
+        reused = key in newest and flags & (SYN | ACK) == SYN and not quoted
         if key not in newest or (reused and base[newest[key]].get(ends[0], seq) != seq):
             newest[key] = len(base)
             base.append({})
