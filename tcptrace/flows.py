@@ -27,9 +27,6 @@ WIDTH = 11
 
 SEEN_SYN = 1
 SEEN_SYN_ACK = 2
-SEEN_FIN = 4
-SEEN_RST = 8
-SEEN_LATER = 16  # a segment that is neither SYN nor RST
 SIDE_SHIFT = 8
 SEEN_HANDSHAKE = SEEN_SYN | SEEN_SYN_ACK
 SEEN_RFB = 1 << 16  # a VNC version message: the next segment begins a new number
@@ -131,13 +128,9 @@ def note_segment(flows: FlowRows, flow: int, side: int, flags: int, seq: int, ac
         rows[row + BASE_0 + side] = seq if flags & SYN else (seq - 1) & 0xFFFFFFFF
     if rows[row + BASE_1 - side] < 0 and flags & ACK:
         rows[row + BASE_1 - side] = (ack - 1) & 0xFFFFFFFF
-    if flags & RST:
-        bit = SEEN_RST
-    elif flags & SYN:
+    if flags & SYN and flags & RST == 0:
         bit = SEEN_SYN_ACK if flags & ACK else SEEN_SYN
-    else:
-        bit = SEEN_LATER | (SEEN_FIN if flags & FIN else 0)
-    rows[row + SEEN] |= bit << (SIDE_SHIFT * side)
+        rows[row + SEEN] |= bit << (SIDE_SHIFT * side)
 
 
 def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of: I8) -> None:
