@@ -51,7 +51,7 @@ corpus: $(READY) ## the tests over a folder of captures, named by TCPTRACE_CORPU
 fuzz: $(READY) ## the property tests with many more examples
 	$(BIN)/pytest -n $(JOBS) -m "not corpus" --hypothesis-profile long
 
-bench: $(READY) ## speed and memory beside other tools, into docs/benchmarks.md (see bench/run.py)
+bench: $(READY) ## speed and memory beside other tools, into docs/benchmarks.md, which says what it needs (root)
 	$(BIN)/python bench/run.py
 
 record: ## record the cases of captures/ anew (root)

@@ -4,8 +4,9 @@
     make bench                          prints the figures and writes them into docs/benchmarks.md
     .venv/bin/python bench/run.py --peers   the peers alone
 
-Reads bench/data/, which record_traffic.py (as root) and syn_flood.py make. A peer that is not
-installed is left out. Exit status 1: a budget is missed.
+Reads bench/data/; what is missing there is made first, by record_traffic.py (needs root, nginx,
+wrk, tcpdump) and syn_flood.py. A peer that is not installed is left out. Exit status 1: a budget
+is missed.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import tempfile
 from pathlib import Path
 
 import page
+import record_traffic
+import syn_flood
 from budgets import (
     ANALYZE,
     C_TCPTRACE,
@@ -34,8 +37,7 @@ from budgets import (
 from measure import Command, in_turn
 
 BENCH = Path(__file__).resolve().parent
-DATA = BENCH / "data"
-HTTP_1GB, HTTP_4GB, SYN_FLOOD = DATA / "http-1gb.pcap", DATA / "http-4gb.pcap", DATA / "syn-flood.pcap"
+HTTP_1GB, HTTP_4GB, SYN_FLOOD = record_traffic.SMALL, record_traffic.LARGE, syn_flood.FILE
 FEW_FRAMES = BENCH.parent / "captures" / "close-client-first" / "client.pcap"
 PAGE = BENCH.parent / "docs" / "benchmarks.md"
 OURS = str(Path(sys.executable).with_name("tcptrace"))
@@ -46,9 +48,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--peers", action="store_true", help="time the peers only; docs/benchmarks.md stays as it is")
     peers_only = parser.parse_args().peers
-    missing = [file.name for file in (HTTP_1GB, HTTP_4GB, SYN_FLOOD) if not file.exists()]
-    if missing:
-        sys.exit(f"no {', '.join(missing)} in {DATA}: run bench/record_traffic.py (as root) and bench/syn_flood.py")
+    make_captures()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         figures = Figures(
@@ -67,6 +67,14 @@ def main() -> int:
     if not peers_only:
         page.write(PAGE, text)
     return 0 if all(budget.met for budget in held) else 1
+
+
+def make_captures() -> None:
+    """Make what is missing of the captures; they stay for later runs."""
+    if not (HTTP_1GB.exists() and HTTP_4GB.exists()):
+        record_traffic.main()
+    if not SYN_FLOOD.exists():
+        syn_flood.main()
 
 
 def readers(file: Path, scratch: Path, runs: int, slow_runs: int, *, ours: bool) -> dict[str, Command]:

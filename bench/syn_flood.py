@@ -78,13 +78,15 @@ def _checksums(words: npt.NDArray[np.uint16], extra: int = 0) -> npt.NDArray[np.
 
 
 def main() -> None:
-    """Write the file."""
+    """Write the file; it appears when it is whole."""
     DATA.mkdir(exist_ok=True)
     random = np.random.default_rng(SEED)
-    with FILE.open("wb") as file:
+    unfinished = FILE.with_suffix(".part")
+    with unfinished.open("wb") as file:
         file.write(PCAP_HEADER)
         for first in range(0, FLOWS, CHUNK):
             file.write(records(first, CHUNK, random).tobytes())
+    unfinished.replace(FILE)
 
 
 if __name__ == "__main__":
