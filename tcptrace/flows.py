@@ -124,7 +124,7 @@ def note_segment(flows: FlowRows, flow: int, side: int, flags: int, seq: int, ac
             rows[row + END_NS] = time_ns
     if flags < 0:
         return
-    if rows[row + BASE_0 + side] < 0 and seq >= 0:
+    if seq >= 0 and (rows[row + BASE_0 + side] < 0 or flags & (SYN | ACK) == SYN | ACK):
         rows[row + BASE_0 + side] = seq if flags & SYN else (seq - 1) & 0xFFFFFFFF
     if rows[row + BASE_1 - side] < 0 and flags & ACK:
         rows[row + BASE_1 - side] = (ack - 1) & 0xFFFFFFFF
@@ -157,7 +157,7 @@ def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of:
             flow = continue_flow(flows, slot, src_key, dst_key, time_of[i])
         side = 0 if rows[flow * WIDTH + KEY_0] == src_key else 1
         base = rows[flow * WIDTH + BASE_0 + side]
-        if flags > 0 and flags & (SYN | ACK) == SYN and base >= 0 and base != seq and quoted[i] == 0:
+        if flags > 0 and flags & (SYN | ACK) == SYN and base >= 0 and base != seq:
             flow = begin_flow(flows, slot, src_key, dst_key, time_of[i])
             side = 0
         if quoted[i] == 0:

@@ -42,12 +42,14 @@ def naive_numbers(rows) -> list[int]:
     for src, dst, sport, dport, flags, seq, quoted in rows:
         ends = ((src, sport), (dst, dport))
         key = frozenset(ends)
-        reused = key in newest and flags & (SYN | ACK) == SYN and not quoted
+        reused = key in newest and flags & (SYN | ACK) == SYN
         if key not in newest or (reused and base[newest[key]].get(ends[0], seq) != seq):
             newest[key] = len(base)
             base.append({})
         flow = newest[key]
         if not quoted:
+            if flags & (SYN | ACK) == SYN | ACK:
+                base[flow][ends[0]] = seq
             base[flow].setdefault(ends[0], seq if flags & SYN else (seq - 1) % 2**32)
             if flags & ACK and ends[0] != ends[1]:
                 base[flow].setdefault(ends[1], 6)

@@ -22,7 +22,7 @@ from tcptrace.schema import I8, STATES
 
 TABLE = """
                             UN  CL  LI  SS  SR  ES  F1  F2  CW  CG  LA  TW
-sent SYN                    SS  SS  SS  .   .   !   !   !   !   !   !   !
+sent SYN                    SS  SS  SS  .   .   .   .   .   .   .   .   .
 sent SYN-ACK                SR  SR  SR  SR  .   SR  !   !   SR  !   !   !
 sent past SYN               ES  .   ES  ES  ES  .   .   .   .   .   .   .
 sent FIN                    F1  !   !   !   F1  F1  .   F1  F1  .   .   F1

@@ -22,12 +22,13 @@ WINDOW = 2  # latest window in bytes, as far as it is known, capped
 HOLES = 3  # first hole in what it sent, 0 for none (see `holes`)
 BEFORE_RESET = 4  # state before a reset, -1
 NOTES = 5  # bits: below NOTE_PAST_SYN one an unexpected event that was recorded
-VIA = 6  # interface of its last segment with news: pcapng number << 16 ^ number in the cooked header
+VIA = 6  # interface of its last segment with news: pcapng number + 1 << 16 ^ number in the cooked header + 1
 NARROW = 7
 
 NOTE_PAST_SYN = 1 << 16  # has sent something after its SYN
 NOTE_CLOSED_FIRST = 1 << 17  # sent its FIN before it had the peer's
 NOTE_RESET = 1 << 18  # its RST ended the flow
+NOTE_ONE_MORE = 1 << 19  # its last acknowledgement advanced by exactly one
 
 NO_SCALE = -1
 SYN_UNSEEN = -2

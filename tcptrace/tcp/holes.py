@@ -1,8 +1,8 @@
 """Unique payload bytes: what of a segment was not sent before (a kernel module).
 
-Each direction keeps the ranges it skipped as a list of holes in ascending order. A node is three
-values in `nodes`: left edge, right edge, next node. Node 0 is no hole; its `next` heads the free
-list, and its left edge is how many nodes were ever used.
+Each direction keeps the ranges it skipped as a list of holes, highest first: what fills holes comes
+soon after they opened. A node is three values in `nodes`: left edge, right edge, next node. Node 0
+is no hole; its `next` heads the free list, and its left edge is how many nodes were ever used.
 """
 
 from tcptrace.schema import I64, Endpoints
@@ -19,7 +19,7 @@ def used(nodes: I64) -> int:
     return int(nodes[LEFT]) if len(nodes) else 0
 
 
-def new_hole(nodes: I64, left: int, right: int) -> int:
+def new_hole(nodes: I64, left: int, right: int, following: int) -> int:
     """A node for a range, from the free list if it has one."""
     node = nodes[FOLLOWING]
     if node != 0:
@@ -29,20 +29,33 @@ def new_hole(nodes: I64, left: int, right: int) -> int:
         node = nodes[LEFT]
     nodes[node * NODE + LEFT] = left
     nodes[node * NODE + RIGHT] = right
-    nodes[node * NODE + FOLLOWING] = 0
+    nodes[node * NODE + FOLLOWING] = following
     return int(node)
 
 
-def append_hole(endpoints: Endpoints, e: int, nodes: I64, left: int, right: int) -> None:
+def open_hole(endpoints: Endpoints, e: int, nodes: I64, left: int, right: int) -> None:
     """Note that endpoint `e` skipped a range above all it sent before."""
-    node = new_hole(nodes, left, right)
-    last = int(endpoints.narrow[e * NARROW + HOLES])
-    if last == 0:
-        endpoints.narrow[e * NARROW + HOLES] = node
-        return
-    while nodes[last * NODE + FOLLOWING] != 0:
-        last = int(nodes[last * NODE + FOLLOWING])
-    nodes[last * NODE + FOLLOWING] = node
+    narrow = endpoints.narrow
+    narrow[e * NARROW + HOLES] = new_hole(nodes, left, right, int(narrow[e * NARROW + HOLES]))
+
+
+def drop_hole(endpoints: Endpoints, e: int, nodes: I64, before: int, node: int) -> int:
+    """Take a node out of the list behind `before` (0: the head); the node that followed it."""
+    following = int(nodes[node * NODE + FOLLOWING])
+    if before == 0:
+        endpoints.narrow[e * NARROW + HOLES] = following
+    else:
+        nodes[before * NODE + FOLLOWING] = following
+    nodes[node * NODE + FOLLOWING] = nodes[FOLLOWING]
+    nodes[FOLLOWING] = node
+    return following
+
+
+def drop_holes(endpoints: Endpoints, e: int, nodes: I64) -> None:
+    """Forget all holes of an endpoint."""
+    node = int(endpoints.narrow[e * NARROW + HOLES])
+    while node != 0:
+        node = drop_hole(endpoints, e, nodes, 0, node)
 
 
 def fill_holes(endpoints: Endpoints, e: int, nodes: I64, left: int, right: int) -> int:
@@ -50,30 +63,21 @@ def fill_holes(endpoints: Endpoints, e: int, nodes: I64, left: int, right: int) 
     new_bytes = 0
     before = 0
     node = int(endpoints.narrow[e * NARROW + HOLES])
-    while node != 0 and nodes[node * NODE + LEFT] < right:
-        following = int(nodes[node * NODE + FOLLOWING])
-        hole_left, hole_right = nodes[node * NODE + LEFT], nodes[node * NODE + RIGHT]
-        if hole_right > left:
+    while node != 0 and nodes[node * NODE + RIGHT] > left:
+        hole_left, hole_right = int(nodes[node * NODE + LEFT]), int(nodes[node * NODE + RIGHT])
+        if hole_left < right:
             new_bytes += min(right, hole_right) - max(left, hole_left)
-            if hole_right > right and hole_left < left:
-                rest = new_hole(nodes, right, hole_right)
-                nodes[rest * NODE + FOLLOWING] = following
-                nodes[node * NODE + FOLLOWING] = rest
-                nodes[node * NODE + RIGHT] = left
-                return int(new_bytes)
-            if hole_right > right:
-                nodes[node * NODE + LEFT] = right
-            elif hole_left < left:
-                nodes[node * NODE + RIGHT] = left
-            else:
-                if before == 0:
-                    endpoints.narrow[e * NARROW + HOLES] = following
-                else:
-                    nodes[before * NODE + FOLLOWING] = following
-                nodes[node * NODE + FOLLOWING] = nodes[FOLLOWING]
-                nodes[FOLLOWING] = node
-                node = following
+            if hole_left >= left and hole_right <= right:
+                node = drop_hole(endpoints, e, nodes, before, node)
                 continue
+            if hole_right > right and hole_left < left:
+                rest = new_hole(nodes, hole_left, left, int(nodes[node * NODE + FOLLOWING]))
+                nodes[node * NODE + LEFT] = right
+                nodes[node * NODE + FOLLOWING] = rest
+            elif hole_right > right:
+                nodes[node * NODE + LEFT] = right
+            else:
+                nodes[node * NODE + RIGHT] = left
         before = node
-        node = following
+        node = int(nodes[node * NODE + FOLLOWING])
     return int(new_bytes)

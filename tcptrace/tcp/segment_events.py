@@ -7,6 +7,7 @@ inferred. Sequence checks happen here, so that the state table need not know num
 from tcptrace.flows import ACK, FIN, RST, SYN
 from tcptrace.schema import Endpoints
 from tcptrace.tcp.endpoint import (
+    CLOSE_WAIT,
     CLOSED,
     CLOSING,
     ESTABLISHED,
@@ -36,11 +37,11 @@ from tcptrace.tcp.endpoint_rows import (
     ACKED,
     BEFORE_RESET,
     FIN_END,
-    HANDSHAKE_NS,
     NARROW,
     NEXT,
     NO_TIME,
     NOTE_CLOSED_FIRST,
+    NOTE_ONE_MORE,
     NOTE_PAST_SYN,
     NOTE_RESET,
     NOTES,
@@ -63,13 +64,6 @@ def expire(endpoints: Endpoints, e: int, now_ns: int) -> None:
     since = endpoints.wide[e * WIDE + SINCE_NS]
     if endpoints.narrow[e * NARROW + STATE] == TIME_WAIT and since != NO_TIME and now_ns - since >= TIME_WAIT_NS:
         step(endpoints, e, TIMEOUT_2MSL, 1, 0, since + TIME_WAIT_NS)
-
-
-def round_trip_ns(endpoints: Endpoints, x: int, y: int) -> int:
-    """A bound for how long segments of before may still arrive: the handshake's round trip."""
-    a = endpoints.wide[x * WIDE + HANDSHAKE_NS]
-    b = endpoints.wide[y * WIDE + HANDSHAKE_NS]
-    return ROUND_TRIP_UNKNOWN_NS if a == NO_TIME or b == NO_TIME else abs(a - b) * 2
 
 
 def on_reset(
@@ -101,53 +95,82 @@ def on_reset(
         narrow[x * NARROW + NOTES] |= NOTE_RESET
 
 
-def survives_reset(endpoints: Endpoints, x: int, y: int, position: int, end: int, ack: int, time_ns: int) -> bool:
+def survives_reset(endpoints: Endpoints, x: int, y: int, end: int, ack: int, bound_ns: int, time_ns: int) -> bool:
     """Whether a segment of X, believed reset, can only come from a live X: it is no straggler."""
     wide, narrow = endpoints.wide, endpoints.narrow
     since = wide[x * WIDE + SINCE_NS]
+    if narrow[y * NARROW + STATE] != CLOSED:
+        return True
     if narrow[x * NARROW + NOTES] & NOTE_RESET and (end > wide[x * WIDE + NEXT] or ack > wide[x * WIDE + ACKED]):
         return True
-    return time_ns != NO_TIME and since != NO_TIME and time_ns - since > round_trip_ns(endpoints, x, y)
+    return time_ns != NO_TIME and since != NO_TIME and time_ns - since > bound_ns
+
+
+def is_fin_due(endpoints: Endpoints, x: int, y: int, position: int, end: int) -> bool:
+    """Whether a FIN lies where Y can take it: not below what Y has acknowledged, not beyond Y's window."""
+    wide = endpoints.wide
+    expected = wide[y * WIDE + ACKED]
+    if expected < 0 or end == wide[x * WIDE + FIN_END]:
+        return True
+    right = max(wide[x * WIDE + NEXT], expected + max(endpoints.narrow[y * NARROW + WINDOW], UNSCALED_WINDOW_MAX))
+    return end > expected and position <= right
+
+
+def forget_reset(endpoints: Endpoints, x: int, y: int) -> None:
+    """A handshake begins anew in the same flow: what a RST did before is over."""
+    narrow = endpoints.narrow
+    for e in (x, y):
+        narrow[e * NARROW + BEFORE_RESET] = -1
+        narrow[e * NARROW + NOTES] &= ~NOTE_RESET
 
 
 def on_syn(endpoints: Endpoints, x: int, y: int, flags: int, ack: int, frame: int, time_ns: int) -> None:
     """A SYN or SYN-ACK."""
     wide, narrow = endpoints.wide, endpoints.narrow
+    before = narrow[x * NARROW + STATE]
     if flags & ACK == 0:
         step(endpoints, x, SENT_SYN, 0, frame, time_ns)
-    elif narrow[x * NARROW + NOTES] & NOTE_PAST_SYN == 0 or narrow[x * NARROW + STATE] == CLOSED:
-        simultaneous = narrow[x * NARROW + STATE] == SYN_SENT
+    elif narrow[x * NARROW + NOTES] & NOTE_PAST_SYN == 0 or narrow[x * NARROW + BEFORE_RESET] >= 0:
+        if before in (ESTABLISHED, CLOSE_WAIT) and time_ns != NO_TIME and time_ns < wide[x * WIDE + SINCE_NS]:
+            return  # later in the file, earlier in time: it is the one that was acknowledged
         step(endpoints, x, SENT_SYN_ACK, 0, frame, time_ns)
-        narrow[x * NARROW + BEFORE_RESET] = -1
-        if simultaneous and wide[y * WIDE + ACKED] > wide[x * WIDE + START]:
+        if before == SYN_SENT and wide[y * WIDE + ACKED] > wide[x * WIDE + START]:
             step(endpoints, x, RECEIVED_ACK_OF_SYN, 1, frame, time_ns)
         if narrow[y * NARROW + STATE] == SYN_RCVD and ack > wide[y * WIDE + START]:
             step(endpoints, y, RECEIVED_ACK_OF_SYN, 1, frame, time_ns)
+    if before == CLOSED and narrow[x * NARROW + STATE] != CLOSED:
+        forget_reset(endpoints, x, y)
 
 
 def infer_unseen_fin(
     endpoints: Endpoints, x: int, y: int, flags: int, length: int, ack: int, frame: int, time_ns: int
 ) -> None:
     """Where Y's segments are not in the capture: X, closing, acknowledges exactly one more, Y's FIN."""
-    wide = endpoints.wide
+    wide, narrow = endpoints.wide, endpoints.narrow
     closing = flags & FIN != 0 or wide[x * WIDE + FIN_END] >= 0
-    if wide[y * WIDE + NEXT] < 0 and wide[y * WIDE + FIN_END] < 0 and length == 0 and closing:
+    if wide[y * WIDE + NEXT] < 0 and wide[y * WIDE + FIN_END] < 0:
         acked = wide[x * WIDE + ACKED]
-        if acked >= 0 and ack == acked + 1:
-            after_fin = endpoints.narrow[x * NARROW + STATE] == FIN_WAIT_1
+        one_more = length == 0 and acked >= 0 and ack == acked + 1
+        just_before = narrow[x * NARROW + NOTES] & NOTE_ONE_MORE != 0 and ack == acked
+        if one_more and not closing:
+            narrow[x * NARROW + NOTES] |= NOTE_ONE_MORE
+        elif ack != acked or length > 0:
+            narrow[x * NARROW + NOTES] &= ~NOTE_ONE_MORE
+        if closing and (one_more or just_before):
+            after_fin = narrow[x * NARROW + STATE] == FIN_WAIT_1
             wide[y * WIDE + FIN_END] = ack
             step(endpoints, y, SENT_FIN_AFTER_FIN if after_fin else SENT_FIN, 1, frame, time_ns)
             if after_fin:
                 step(endpoints, x, RECEIVED_FIN_AND_ACK, 1, frame, time_ns)
             else:
-                endpoints.narrow[y * NARROW + NOTES] |= NOTE_CLOSED_FIRST
+                narrow[y * NARROW + NOTES] |= NOTE_CLOSED_FIRST
 
 
 def tell_opening(endpoints: Endpoints, x: int, y: int, flags: int, ack: int, frame: int, time_ns: int) -> None:
     """What an acknowledging segment past the SYN tells of the handshake, or of a flow met midstream."""
     wide, narrow = endpoints.wide, endpoints.narrow
     x_state, y_state = narrow[x * NARROW + STATE], narrow[y * NARROW + STATE]
-    acks_syn = ack > wide[y * WIDE + START]
+    acks_syn = ack > wide[y * WIDE + START] and (y_state != SYN_SENT or ack <= wide[y * WIDE + NEXT])
     if x_state == UNKNOWN_STATE:
         if flags & FIN == 0:
             step(endpoints, x, SENT_PAST_SYN, 1, frame, time_ns)
@@ -185,7 +208,16 @@ def tell_closing(
 
 
 def tell(
-    endpoints: Endpoints, x: int, y: int, flags: int, position: int, length: int, ack: int, frame: int, time_ns: int
+    endpoints: Endpoints,
+    x: int,
+    y: int,
+    flags: int,
+    position: int,
+    length: int,
+    ack: int,
+    bound_ns: int,
+    frame: int,
+    time_ns: int,
 ) -> None:
     """All that one segment tells: timers that ran out before it, then X's sending, then Y's receipt."""
     wide, narrow = endpoints.wide, endpoints.narrow
@@ -200,7 +232,7 @@ def tell(
         return
     end = position + length + (1 if flags & FIN else 0)
     if narrow[x * NARROW + STATE] == CLOSED and narrow[x * NARROW + BEFORE_RESET] >= 0:
-        if not survives_reset(endpoints, x, y, position, end, ack, time_ns):
+        if not survives_reset(endpoints, x, y, end, ack, bound_ns, time_ns):
             return
         narrow[x * NARROW + NOTES] &= ~NOTE_RESET
         narrow[y * NARROW + NOTES] &= ~NOTE_RESET
@@ -211,7 +243,7 @@ def tell(
     tell_closing(endpoints, x, y, flags, end, ack, frame, time_ns)
     narrow[x * NARROW + NOTES] |= NOTE_PAST_SYN
     if narrow[x * NARROW + STATE] == TIME_WAIT:
-        wide[x * WIDE + SINCE_NS] = time_ns
+        wide[x * WIDE + SINCE_NS] = max(wide[x * WIDE + SINCE_NS], time_ns)
 
 
 def is_copy(endpoints: Endpoints, x: int, via: int, flags: int, end: int, ack: int) -> bool:
@@ -228,7 +260,8 @@ def is_copy(endpoints: Endpoints, x: int, via: int, flags: int, end: int, ack: i
 
 
 def is_plain(endpoints: Endpoints, x: int, y: int, flags: int) -> bool:
-    """Whether a segment can tell nothing new: no SYN, FIN or RST, and both ends known to be established."""
+    """Whether a segment can tell nothing new: no SYN, FIN or RST, and both ends seen and known to be established."""
     narrow = endpoints.narrow
     established = narrow[x * NARROW + STATE] == ESTABLISHED and narrow[y * NARROW + STATE] == ESTABLISHED
-    return established and flags & (SYN | FIN | RST) == 0 and narrow[x * NARROW + NOTES] & NOTE_PAST_SYN != 0
+    heard = narrow[x * NARROW + NOTES] & NOTE_PAST_SYN != 0 and endpoints.wide[y * WIDE + NEXT] >= 0
+    return established and heard and flags & (SYN | FIN | RST) == 0

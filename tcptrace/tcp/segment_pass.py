@@ -1,9 +1,9 @@
 """The one pass over all segments: positions, unique bytes, windows, states (a kernel module)."""
 
-from tcptrace.flows import ACK, CONTINUES, FIN, HANDSHAKE_ACK_NS, KEY_0, PREVIOUS, RST, SEEN, SYN
+from tcptrace.flows import ACK, CONTINUES, FIN, HANDSHAKE_ACK_NS, KEY_0, PREVIOUS, RST, SEEN, SEEN_SYN, SIDE_SHIFT, SYN
 from tcptrace.flows import WIDTH as FLOW_WIDTH
 from tcptrace.schema import I64, Endpoints, FlowRows, Packets, Segments
-from tcptrace.tcp.endpoint import CLOSED, LISTEN, TIME_WAIT, TUPLE_REUSED
+from tcptrace.tcp.endpoint import CLOSED, LISTEN, SYN_SENT, TIME_WAIT, TUPLE_REUSED
 from tcptrace.tcp.endpoint_rows import (
     ACKED,
     FIN_END,
@@ -25,8 +25,16 @@ from tcptrace.tcp.endpoint_rows import (
     WINDOW,
     begin,
 )
-from tcptrace.tcp.holes import append_hole, fill_holes
-from tcptrace.tcp.segment_events import expire, is_copy, is_plain, tell
+from tcptrace.tcp.holes import drop_holes, fill_holes, open_hole
+from tcptrace.tcp.segment_events import (
+    ROUND_TRIP_UNKNOWN_NS,
+    UNSCALED_WINDOW_MAX,
+    expire,
+    is_copy,
+    is_fin_due,
+    is_plain,
+    tell,
+)
 from tcptrace.tcp.sequence import CYCLE, unwrap
 from tcptrace.tcp.transition_log import step
 
@@ -44,7 +52,7 @@ def position_in(endpoints: Endpoints, x: int, y: int, number: int) -> int:
     return int(max(near, CYCLE))
 
 
-def note_syn(endpoints: Endpoints, x: int, y: int, position: int, scale: int) -> None:
+def note_syn(endpoints: Endpoints, x: int, y: int, nodes: I64, position: int, scale: int) -> None:
     """Keep what a SYN tells of its sender; another ISN begins its stream anew."""
     wide, narrow = endpoints.wide, endpoints.narrow
     narrow[x * NARROW + SCALE] = NO_SCALE if scale < 0 else min(scale, WINDOW_SCALE_MAX)
@@ -52,7 +60,9 @@ def note_syn(endpoints: Endpoints, x: int, y: int, position: int, scale: int) ->
         wide[x * WIDE + START] = position
         wide[x * WIDE + NEXT] = -1
         wide[x * WIDE + FIN_END] = -1
+        wide[x * WIDE + ACKED] = -1
         wide[y * WIDE + ACKED] = -1
+        drop_holes(endpoints, x, nodes)
         narrow[x * NARROW + NOTES] &= ~NOTE_PAST_SYN
 
 
@@ -89,7 +99,7 @@ def note_sent(endpoints: Endpoints, x: int, nodes: I64, flags: int, position: in
             new_bytes += fill_holes(endpoints, x, nodes, left, min(right, following))
         wide[x * WIDE + PAYLOAD] += new_bytes
     if left > following:
-        append_hole(endpoints, x, nodes, following, left)
+        open_hole(endpoints, x, nodes, following, left)
     wide[x * WIDE + NEXT] = max(following, end)
 
 
@@ -98,6 +108,8 @@ def end_previous(flows: FlowRows, endpoints: Endpoints, flow: int, src_key: int,
     row = flows.rows[flow * FLOW_WIDTH + PREVIOUS]
     if row >= 0:
         side = 0 if flows.rows[row * FLOW_WIDTH + KEY_0] == src_key else 1
+        if time_ns != NO_TIME:
+            expire(endpoints, int(row) * 2 + side, time_ns)
         if endpoints.narrow[(row * 2 + side) * NARROW + STATE] == TIME_WAIT:
             step(endpoints, int(row) * 2 + side, TUPLE_REUSED, 0, frame, time_ns)
 
@@ -106,11 +118,15 @@ def note_handshake(flows: FlowRows, endpoints: Endpoints, x: int, y: int, flags:
     """Keep the times of the handshake's last SYN, SYN-ACK and first ACK (the terms of Wireshark's iRTT)."""
     wide = endpoints.wide
     row = (x >> 1) * FLOW_WIDTH
-    if flows.rows[row + HANDSHAKE_ACK_NS] != NO_TIME or flags & RST:
+    done = flows.rows[row + HANDSHAKE_ACK_NS] != NO_TIME
+    if flags & RST:
         return
     if flags & SYN:
-        wide[x * WIDE + HANDSHAKE_NS] = time_ns
-    elif ack > wide[y * WIDE + START] and wide[y * WIDE + HANDSHAKE_NS] >= wide[x * WIDE + HANDSHAKE_NS] != NO_TIME:
+        if not done or wide[x * WIDE + HANDSHAKE_NS] == NO_TIME:
+            wide[x * WIDE + HANDSHAKE_NS] = time_ns
+        return
+    sent_syn = flows.rows[row + SEEN] >> (SIDE_SHIFT * (x & 1)) & SEEN_SYN
+    if not done and sent_syn and ack > wide[y * WIDE + START] and wide[x * WIDE + HANDSHAKE_NS] != NO_TIME:
         flows.rows[row + HANDSHAKE_ACK_NS] = time_ns
 
 
@@ -129,11 +145,42 @@ def inherit(flows: FlowRows, endpoints: Endpoints, flow: int) -> None:
         endpoints.narrow[e * NARROW + HOLES] = 0
 
 
-def place(endpoints: Endpoints, x: int, y: int, flags: int, position: int, ack: int, scale: int) -> None:
+def begin_flow(flows: FlowRows, endpoints: Endpoints, x: int, y: int, flags: int) -> None:
+    """Where both ends stand before the first segment of a flow."""
+    if flows.rows[(x >> 1) * FLOW_WIDTH + SEEN] & CONTINUES:
+        inherit(flows, endpoints, x >> 1)
+    else:
+        first_states(endpoints, x, y, flags)
+
+
+def round_trip_ns(flows: FlowRows, endpoints: Endpoints, x: int, y: int) -> int:
+    """A bound for how long segments of before may still arrive: two round trips of the handshake.
+
+    SYN to ACK is a whole round trip wherever the capture was taken.
+    """
+    done = flows.rows[(x >> 1) * FLOW_WIDTH + HANDSHAKE_ACK_NS]
+    first, other = endpoints.wide[x * WIDE + HANDSHAKE_NS], endpoints.wide[y * WIDE + HANDSHAKE_NS]
+    if other != NO_TIME and (first == NO_TIME or other < first):
+        first = other
+    return ROUND_TRIP_UNKNOWN_NS if done == NO_TIME or first == NO_TIME else 2 * abs(done - first)
+
+
+def acked_by(endpoints: Endpoints, x: int, y: int, ack: int) -> int:
+    """X's highest acknowledgement, this one included if Y can have sent so much (RFC 9293 section 3.10.7.4)."""
+    wide, narrow = endpoints.wide, endpoints.narrow
+    sent = wide[y * WIDE + NEXT]
+    if narrow[y * NARROW + STATE] != SYN_SENT:
+        sent += max(narrow[x * NARROW + WINDOW], UNSCALED_WINDOW_MAX)  # the capture may lack segments
+    if wide[y * WIDE + NEXT] >= 0 and ack > sent:
+        return int(wide[x * WIDE + ACKED])
+    return int(max(wide[x * WIDE + ACKED], ack))
+
+
+def place(endpoints: Endpoints, x: int, y: int, nodes: I64, flags: int, position: int, ack: int, scale: int) -> None:
     """Fix where both streams start, as far as this segment tells."""
     wide = endpoints.wide
     if flags & SYN and flags & RST == 0:
-        note_syn(endpoints, x, y, position, scale)
+        note_syn(endpoints, x, y, nodes, position, scale)
     if wide[x * WIDE + START] < 0:
         wide[x * WIDE + START] = position - 1
     if wide[y * WIDE + START] < 0 and ack >= 0:
@@ -163,28 +210,31 @@ def advance(
         x = int(flow * 2 + side_of[i])
         y = x ^ 1
         seq, raw_ack, time_ns, length = seq_of[i], ack_of[i], time_of[i], max(0, len_of[i])
-        if wide[x * WIDE + NEXT] < 0 and wide[y * WIDE + NEXT] < 0:
-            if flows.rows[flow * FLOW_WIDTH + SEEN] & CONTINUES:
-                inherit(flows, endpoints, int(flow))
-            else:
-                first_states(endpoints, x, y, flags)
+        if narrow[x * NARROW + VIA] < 0 and narrow[y * NARROW + VIA] < 0:
+            begin_flow(flows, endpoints, x, y, flags)
         position = position_in(endpoints, x, y, seq)
         ack = position_in(endpoints, y, x, raw_ack) if flags & ACK and raw_ack >= 0 else -1
         end = position + length + (flags & FIN) + (flags & SYN) // SYN
-        place(endpoints, x, y, flags, position, ack, packets.window_scale[i])
+        if flags & FIN and not is_fin_due(endpoints, x, y, position, end):
+            flags -= FIN
+            end -= 1
+        place(endpoints, x, y, nodes, flags, position, ack, packets.window_scale[i])
         size = window_of(endpoints, x, y, flags, window[i])
-        via = (interface[i] << 16) ^ (if_index[i] + 1)
+        via = ((interface[i] + 1) << 16) ^ (if_index[i] + 1)
         if not is_copy(endpoints, x, via, flags, end, ack):
             if flags & SYN:
                 src_key = flows.rows[flow * FLOW_WIDTH + KEY_0 + side_of[i]]
                 end_previous(flows, endpoints, int(flow), src_key, frame_of[i], time_ns)
             note_handshake(flows, endpoints, x, y, flags, ack, time_ns)
             if not is_plain(endpoints, x, y, flags):
-                tell(endpoints, x, y, flags, position, length, ack, frame_of[i], time_ns)
+                bound_ns = round_trip_ns(flows, endpoints, x, y)
+                tell(endpoints, x, y, flags, position, length, ack, bound_ns, frame_of[i], time_ns)
             if flags & RST == 0:
                 note_sent(endpoints, x, nodes, flags, position, length)
-                wide[x * WIDE + ACKED] = max(wide[x * WIDE + ACKED], ack)
+                wide[x * WIDE + ACKED] = acked_by(endpoints, x, y, ack)
                 narrow[x * NARROW + WINDOW] = min(max(size, 0), WINDOW_CAP)
+            elif narrow[x * NARROW + STATE] == CLOSED and wide[x * WIDE + NEXT] >= 0:
+                note_sent(endpoints, x, nodes, 0, position, 0)  # a RST's number tells how far X has sent
             narrow[x * NARROW + VIA] = via
         window_bytes[i] = size
         seq_relative[i] = (seq - wide[x * WIDE + START]) & (CYCLE - 1) if seq >= 0 else -1

@@ -208,3 +208,74 @@ def test_a_flow_that_moves_to_another_interface_goes_on():
     moved = packets(OPEN + TALK + "C F. 101 201\n S F. 201 102\n C . 102 202")
     moved.interface[5:] = 1
     assert track(moved).states() == ("TIME_WAIT", "CLOSED")
+
+
+def test_once_the_forged_senders_life_shows_so_does_the_victims():
+    got = outcome(OPEN + TALK + "S R 201\n S P. 201:301 101\n C . 101 301")
+    assert got.path("server")[-2:] == ["CLOSED", "ESTABLISHED"]
+    assert got.path("client")[-2:] == ["CLOSED?", "ESTABLISHED"]
+
+
+def test_reset_that_overtakes_its_own_data():
+    got = outcome(OPEN + TALK + "C R. 201 201\n C P. 101:201 201")
+    assert got.states() == ("CLOSED", "CLOSED")
+    assert got.flows.client_payload_bytes[0] == 200
+
+
+def test_stragglers_at_a_servers_capture_are_no_sign_of_life():
+    got = outcome(
+        "0 C S 0\n 0.02 S S. 0 1\n 50 C . 1 1\n 51 C P. 1:101 1\n 52 S . 1 101\n 100 S R. 1 101\n 130 C P. 101:201 1"
+    )
+    assert got.states() == ("CLOSED", "CLOSED")
+    assert (got.flows.closed_by[0], got.flows.close[0]) == (2, 2)
+
+
+def test_stale_connection_answers_a_syn_by_an_old_ack():
+    got = outcome("C S 0\n S . 90000 555555\n C R 555555\n 1000 C S 0\n S S. 200000 1\n C . 1 200001\n C R. 1 200001")
+    assert got.states() == ("CLOSED", "CLOSED")
+    assert (got.flows.closed_by[0], got.flows.close[0]) == (1, 2)
+
+
+def test_a_refused_connection_that_is_opened_at_the_second_try():
+    got = outcome("C S 0\n S R. 0 1\n 500 C S 0\n S S. 0 1\n C . 1 1")
+    assert got.states() == ("ESTABLISHED", "ESTABLISHED")
+    assert (got.flows.closed_by[0], got.flows.close[0]) == (0, 0)
+
+
+def test_file_order_is_not_time_order():
+    got = outcome("1 C S 0\n 3 C . 1 1\n 2 S S. 0 1")
+    assert got.states() == ("ESTABLISHED", "ESTABLISHED")
+    assert got.flows.handshake_total_ns[0] == 2_000_000
+    assert outcome("1 C S 0\n 2 S S. 0 1\n 3 C . 1 1\n 2 S S. 0 1").states() == ("ESTABLISHED", "ESTABLISHED")
+
+
+def test_2msl_ends_before_the_tuple_is_used_again():
+    got = outcome(OPEN + "100 C F. 1 1\n S F. 1 2\n C . 2 2\n 600000 C S 500000")
+    assert got.path("client")[-1] == "CLOSED?"
+    assert got.transitions.time_ns[got.transitions.frame == 0].tolist() == [60_120_000_000]
+
+
+def test_timelines_chain():
+    for text in ("S R 5\n C S 777\n S S. 0 778", "S R. 0 1\n C S 0", "C R 1\n S R 1\n C S 5"):
+        got = outcome(text)
+        for side in ("client", "server"):
+            path = got.path(side)
+            assert not path or path[-1].rstrip("?") == got.states()[side == "server"]
+
+
+def test_one_side_of_a_four_segment_close():
+    server_only = outcome("S S. 0 1\n S . 1 78\n S P. 1:637 78\n S . 637 79\n S F. 637 79")
+    assert server_only.states() == ("TIME_WAIT", "LAST_ACK")
+    assert server_only.flows.closed_by[0] == 1
+    client_only = outcome("C S 0\n C . 1 1\n C P. 1:78 1\n C . 78 637\n C . 78 638\n C F. 78 638")
+    assert client_only.states() == ("LAST_ACK", "TIME_WAIT")
+    assert client_only.flows.closed_by[0] == 2
+
+
+def test_initial_round_trip_without_the_syn_ack():
+    assert outcome("0 C S 0\n 20 C . 1 1").flows.handshake_total_ns[0] == 20_000_000
+
+
+def test_fin_outside_what_the_peer_can_take_closes_nothing():
+    got = outcome(OPEN + TALK + "C F. 50 201\n C F. 90000000 201\n S . 201 101\n C P. 101:111 201")
+    assert got.states() == ("ESTABLISHED", "ESTABLISHED")
