@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 from tcptrace.capture import pcapng
 from tcptrace.capture.address_book import AddressBook
-from tcptrace.capture.chunks import Chunks, Window
+from tcptrace.capture.ahead import Ahead
 from tcptrace.capture.container import Container
 from tcptrace.capture.decoding import Decoder
 from tcptrace.capture.erf import Erf, looks_like_erf
@@ -18,16 +18,10 @@ from tcptrace.capture.pcap import Pcap, byte_order
 from tcptrace.capture.source import Source, open_source
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.capture.tcpdump_text import looks_like_tcpdump, read_text
+from tcptrace.capture.walking import Walked, Walker
 from tcptrace.errors import CaptureError
 from tcptrace.kernels import Kernels, Notice
-from tcptrace.rows import part
-from tcptrace.schema import I64, NO_TIME, Packets, Records, allocate
-
-CHUNK_RECORDS = 1 << 15
-"""Frames decoded at a time: a few megabytes of columns."""
-
-FIRST_RECORDS = 256
-"""Frames of the first chunk: enough to tell how many a file of that size holds."""
+from tcptrace.schema import I64, NO_TIME, Packets
 
 
 class Chunk(NamedTuple):
@@ -46,7 +40,7 @@ class CaptureReader:
         self._choice = KernelChoice(source.size, notice)
         self.addresses = AddressBook()
         self.summary = CaptureSummary(source.path, "")
-        self._chunks: Chunks | None = None
+        self._ahead: Ahead[Walked] | None = None
         self._container = _identify(source, self.summary)
         kind = self._container.format if self._container else "tcpdump text"
         self.summary.format = f"{kind}, {source.compression}" if source.compression else kind
@@ -61,9 +55,7 @@ class CaptureReader:
 
     def close(self) -> None:
         """Stop reading and close the file."""
-        if self._chunks is not None:
-            self._chunks.close()
-        else:
+        if self._ahead is None or self._ahead.close():
             self._source.close()
 
     def chunks(self) -> Iterator[Chunk]:
@@ -77,34 +69,29 @@ class CaptureReader:
             yield Chunk(packets, self._choice.next(self.summary.frames, 0))
         self.summary.format = kind
         if self._source.damage:
-            self._note_truncated(self._source.damage)
+            self.summary.note_truncated(self._source.damage)
 
     def _binary_chunks(self, container: Container) -> Iterator[Chunk]:
-        """The packets of a binary capture: walk the records of a window, decode them, take the next window."""
-        summary, chunks = self.summary, Chunks(self._source)
-        self._chunks = chunks
-        window = chunks.first
-        place = window.start
-        table, decoder = allocate(Records, CHUNK_RECORDS), Decoder(self.addresses, summary)
-        room = FIRST_RECORDS
-        while True:
-            records = part(table, 0, room)
-            kernels = self._choice.next(summary.frames, window.offset + place)
-            walk = container.walk(window, place, records, kernels)
-            if walk.filled:
-                packets = decoder.decode_chunk(window.buffer, records, walk.filled, summary.frames + 1, kernels)
-                summary.frames += walk.filled
-                self._note_times(records.time_ns[: walk.filled])
-                yield Chunk(packets, kernels)
-            place = walk.place
-            if walk.damage:
-                return self._note_damage(window.offset + place, walk.damage)
-            if walk.filled < room:
-                following = chunks.next(window, place)
-                if following is None:
-                    return self._note_end(container, window, place)
-                window, place = following, following.start
-            room = CHUNK_RECORDS
+        """The packets of a binary capture: its records, walked in a thread beyond the first window, and decoded."""
+        decoder = Decoder(self.addresses, self.summary)
+        walked = Walker(self._source, container, self.summary, self._choice).parts()
+        for part in walked:
+            yield from self._decoded(part, decoder)
+            if part.then_reads:
+                self._ahead = Ahead(walked)
+                for later in self._ahead:
+                    yield from self._decoded(later, decoder)
+                return
+
+    def _decoded(self, walked: Walked, decoder: Decoder) -> Iterator[Chunk]:
+        """The packets among some records; nothing where there are no records."""
+        buffer, records, first_frame, kernels, _ = walked
+        filled = len(records.offset)
+        if filled:
+            packets = decoder.decode_chunk(buffer, records, filled, first_frame, kernels)
+            self.summary.frames += filled
+            self._note_times(records.time_ns)
+            yield Chunk(packets, kernels)
 
     def _note_times(self, times: I64) -> None:
         """Widen the capture's time span to hold these times."""
@@ -115,39 +102,6 @@ class CaptureReader:
         summary = self.summary
         summary.start_ns = first if summary.start_ns is None else min(first, summary.start_ns)
         summary.end_ns = last if summary.end_ns is None else max(last, summary.end_ns)
-
-    def _note_damage(self, offset: int, damage: str) -> None:
-        """The capture cannot be read from `offset` in the stream on."""
-        size = self._source.size
-        lost = "what follows is" if size is None else f"the last {_bytes(size - offset)} are"
-        self._note_truncated(f"damaged at byte {offset:,} {self._after_frame()}: {damage}; {lost} not read")
-
-    def _note_end(self, container: Container, window: Window, place: int) -> None:
-        """The stream ends: as it should, inside a record, or because it cannot be read further."""
-        if self._source.damage:
-            self._note_truncated(self._source.damage)
-        if place == window.end:
-            return
-        where = f"cut short at byte {window.offset + window.end:,} {self._after_frame()}"
-        if place > window.end:
-            self._note_truncated(f"{where}: the last record lacks {_bytes(place - window.end)}")
-            return
-        there, needed = window.end - place, container.bytes_needed(window, place)
-        if needed > there:
-            self._note_truncated(f"{where}: the next record lacks {needed - there:,} of its {_bytes(needed)}")
-        else:
-            self._note_truncated(f"{where}: the next record is cut within its header ({_bytes(there)} of it there)")
-
-    def _after_frame(self) -> str:
-        return f"after frame {self.summary.frames:,}" if self.summary.frames else "before the first frame"
-
-    def _note_truncated(self, problem: str) -> None:
-        self.summary.truncated = True
-        self.summary.problems.append(problem)
-
-
-def _bytes(count: int) -> str:
-    return "1 byte" if count == 1 else f"{count:,} bytes"
 
 
 def open_capture(path: str | Path, notice: Notice = lambda text: None) -> CaptureReader:

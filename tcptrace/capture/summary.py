@@ -26,3 +26,8 @@ class CaptureSummary:
     """What a user should know of the reading: damage and where, how much was lost."""
     other_frames: dict[str, int] = field(default_factory=dict)
     """Frames without a TCP row by what they were: `UDP`, `ARP`, `later fragment`, `ethertype 0x88cc (unknown)`."""
+
+    def note_truncated(self, problem: str) -> None:
+        """The reading ended before the capture did, for this reason."""
+        self.truncated = True
+        self.problems.append(problem)

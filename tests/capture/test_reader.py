@@ -1,11 +1,16 @@
 """A capture's packets in chunks: the same however the buffers fall, whichever kernels are chosen."""
 
+import struct
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tcptrace.capture import chunks, kernel_choice, reader
+from tcptrace.capture import chunks, decoding, kernel_choice, walking
 from tcptrace.capture.reader import open_capture
+from tcptrace.schema import Packets
 from tests.capture_files import drain, erf, frames, pcap, pcapng, read, tcp_frame
 
 FILES = {"pcap": pcap, "pcapng": pcapng, "ERF": erf}
@@ -39,8 +44,8 @@ def test_cut_in_a_later_buffer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 def test_record_table_smaller_than_a_buffer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str) -> None:
     data = FILES[format](frames(300))
     whole, _ = read(tmp_path, data)
-    monkeypatch.setattr(reader, "CHUNK_RECORDS", 7)
-    monkeypatch.setattr(reader, "FIRST_RECORDS", 3)
+    monkeypatch.setattr(walking, "CHUNK_RECORDS", 7)
+    monkeypatch.setattr(walking, "FIRST_RECORDS", 3)
     rows, _ = read(tmp_path, data)
     assert rows == whole
 
@@ -91,3 +96,45 @@ def test_chunks_may_be_left_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with open_capture(path) as capture:
         next(capture.chunks())
     assert capture.summary.frames < 1000
+    assert "tcptrace-read" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_small_capture_starts_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: pytest.fail("a thread is started"))
+    rows, _ = read(tmp_path, pcap(frames(1000)))
+    assert len(rows) == 1000
+
+
+def test_chunks_hold_while_the_thread_runs_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "capture"
+    path.write_bytes(pcap(frames(300)))
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(walking, "CHUNK_RECORDS", 7)
+    decode_chunk = decoding.Decoder.decode_chunk
+
+    def slow(*arguments: Any) -> Packets:
+        time.sleep(0.002)
+        return decode_chunk(*arguments)
+
+    monkeypatch.setattr(decoding.Decoder, "decode_chunk", slow)
+    rows, summary = drain(open_capture(path))
+    assert [row.seq for row in rows] == list(range(1, 301))
+    assert summary.frames == 300
+
+
+def test_buffers_without_frames_do_not_overtake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = pcapng(frames(40))
+    name_resolution = struct.pack("<II", 4, 6000) + bytes(5988) + struct.pack("<I", 6000)
+    path = tmp_path / "capture"
+    path.write_bytes(whole + name_resolution * 5)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 1000)
+    decode_chunk = decoding.Decoder.decode_chunk
+
+    def slow(*arguments: Any) -> Packets:
+        time.sleep(0.01)
+        return decode_chunk(*arguments)
+
+    monkeypatch.setattr(decoding.Decoder, "decode_chunk", slow)
+    rows, summary = drain(open_capture(path))
+    assert [row.seq for row in rows] == list(range(1, 41))
+    assert not summary.problems
