@@ -27,6 +27,8 @@ def _run() -> int:
         return 0
     if hasattr(signal, "SIGPIPE"):  # `tcptrace ... | head` ends quietly, as every other tool in a pipe
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(number, _stop)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an old terminal's encoding lacks the arrows
@@ -43,6 +45,11 @@ def _run() -> int:
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
     return 0
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    """End as by an exception, so that an unfinished output file is removed."""
+    raise SystemExit(128 + number)
 
 
 def _leave(status: int) -> NoReturn:

@@ -108,6 +108,7 @@ def timeline(path: str | Path, flow: int, *, notice: Notice = _silent) -> Timeli
             rows = np.flatnonzero((segments.flow == flow) & (packets.quoted == 0))
             if len(rows):
                 kept.append((chosen(packets, rows), chosen(segments, rows)))
+        _tell_problems(reader, notice)
     analysis = _results(reader, tracker, Selection(flow=flow))
     if not kept:
         raise UsageError(f"{reader.summary.path}: no flow {flow}\n  {_flows_there(tracker)}")
@@ -127,6 +128,7 @@ def packets(
         for rows, segments in _track(reader, tracker):
             index = selection.packet_rows(rows, segments, reader.addresses, reader.summary.start_ns)
             yield chosen(rows, index), chosen(segments, index), reader.addresses
+        _tell_problems(reader, notice)
 
 
 def _analyze_one(path: str | Path, selection: Selection, notice: Notice) -> Analysis:
@@ -151,6 +153,7 @@ def _results(reader: CaptureReader, tracker: Tracker, selection: Selection) -> A
     client, guessed = client_sides(tracker)
     transitions = transition_table(tracker, client)
     flows = flow_table(tracker, client, guessed)
+    reader.summary.flows = len(flows.flow)
     if selection != EVERYTHING:
         flows = chosen(flows, selection.flow_rows(flows, reader.addresses, reader.summary.start_ns))
         transitions = chosen(transitions, np.flatnonzero(np.isin(transitions.flow, flows.flow)))
@@ -163,6 +166,12 @@ def _numbered(table: Any, capture: int) -> Any:
     return table
 
 
+def _tell_problems(reader: CaptureReader, notice: Notice) -> None:
+    """Where the result does not carry the summary, say what is wrong with the capture."""
+    for problem in reader.summary.problems:
+        notice(f"{reader.summary.path}: {problem}")
+
+
 def _flows_there(tracker: Tracker) -> str:
     count = tracker.flow_count
-    return f"its flows are 0 to {count - 1}" if count else "it holds no TCP"
+    return f"its flow numbers are 0 to {count - 1}" if count else "it holds no flow"

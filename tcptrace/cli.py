@@ -129,7 +129,7 @@ def packets(
 ) -> None:
     """List every TCP frame with the flow it belongs to."""
     selection = _selection(flow, host, port, since, until, utc)
-    with reading(capture, quiet=quiet or output is None) as notice, open_output(output, [capture]) as out:
+    with reading(capture, quiet=quiet, progress=output is not None) as notice, open_output(output, [capture]) as out:
         chunks = read_packets(capture, selection, notice=notice)
         report(format).write_packets(capture, chunks, out, _view(output, no_color, utc=utc, raw=raw))
 

@@ -56,6 +56,6 @@ def _with_times(frame: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     """Nanosecond columns as UTC timestamps under new names; NO_TIME is NaT to both libraries."""
     for old, new in names.items():
         values = frame[old].astype("Int64").fillna(np.iinfo(np.int64).min).to_numpy(np.int64)
-        frame[old] = pd.to_datetime(values, utc=True)
+        frame[old] = pd.to_datetime(values, utc=True).as_unit("ns")
         frame = frame.rename(columns={old: new})
     return frame

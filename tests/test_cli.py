@@ -190,3 +190,35 @@ def test_an_interrupt_ends_it_with_130_and_no_output_file(tmp_path: Path) -> Non
         assert process.wait(timeout=10) == 130
         assert b"Traceback" not in process.stderr.read()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_wrong_with_a_capture_is_told_beside_its_packets(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(Path(CLOSED).read_bytes()[:300])
+    done = subprocess.run(
+        [sys.executable, "-m", "tcptrace", "packets", str(cut), "--format", "csv"], capture_output=True, check=True
+    )
+    assert len(done.stdout.splitlines()) == 4
+    assert b"cut short at byte 300" in done.stderr
+
+
+def test_a_choice_is_told_from_what_there_is() -> None:
+    assert "in 1 flow, 0 of them chosen" in invoke("analyze", CLOSED, "--flow", "7").stdout
+
+
+def test_a_closed_standard_output_is_a_message() -> None:
+    done = subprocess.run(f"{sys.executable} -m tcptrace packets {REFUSED} >&-", shell=True, capture_output=True)
+    assert done.returncode == 2
+    assert b"standard output is closed" in done.stderr
+
+
+def test_terminated_work_leaves_no_part_of_a_file(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; import tcptrace.report.csv_report as report\n"
+        "report.write_analyses = lambda *args: os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"sys.argv = ['tcptrace', 'analyze', {CLOSED!r}, '--format', 'csv', '-o', {str(tmp_path / 'o.csv')!r}]\n"
+        "from tcptrace.__main__ import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert done.returncode == 128 + 15
+    assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ MAGIC = {
     b"\x28\xb5\x2f\xfd": "zstd",
     b"\x04\x22\x4d\x18": "lz4",
     b"\xfd7zXZ\x00": "xz",
+    **{bytes([0x50 + number]) + b"\x2a\x4d\x18": "zstd" for number in range(16)},  # skippable frames come first
 }
 """RFC 1952, RFC 8878, the LZ4 frame format and the .xz file format."""
 

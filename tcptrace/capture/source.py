@@ -2,6 +2,7 @@
 
 import io
 import os
+import shlex
 import stat
 import sys
 
@@ -74,7 +75,7 @@ def open_source(path: str) -> Source:
     except IsADirectoryError:
         raise CaptureError(path, "is a directory", "name the captures in it") from None
     except PermissionError:
-        raise CaptureError(path, "permission denied", f"make it readable: sudo chmod a+r {path}") from None
+        raise CaptureError(path, "permission denied", f"make it readable: sudo chmod a+r {shlex.quote(path)}") from None
     except (OSError, ValueError) as error:
         raise CaptureError(path, f"cannot be opened: {getattr(error, 'strerror', None) or error}") from None
     try:

@@ -16,6 +16,8 @@ class CaptureSummary:
     """Names of the interfaces, by the number Packets.interface uses; "" for a nameless one."""
     frames: int = 0
     tcp_frames: int = 0
+    flows: int = 0
+    """Known once the flows are."""
     start_ns: int | None = None
     end_ns: int | None = None
     dated: bool = True

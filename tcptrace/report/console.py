@@ -55,7 +55,8 @@ def write_summary(screen: Screen, summary: CaptureSummary, flows: int, *, utc: b
     screen.line(Piece(summary.path, "title"))
     _fact(screen, "format", ", ".join([summary.format, *summary.link_types]))
     _fact(screen, "time", _time(summary, utc))
-    _fact(screen, "TCP", f"{count(summary.tcp_frames, 'frame')} in {count(flows, 'flow')}")
+    chosen = f", {flows:,} of them chosen" if flows < summary.flows else ""
+    _fact(screen, "TCP", f"{count(summary.tcp_frames, 'frame')} in {count(max(summary.flows, flows), 'flow')}{chosen}")
     others = sorted(summary.other_frames.items(), key=lambda item: -item[1])
     if others:
         _fact(screen, "other", ", ".join(f"{number:,} {name}" for name, number in others))

@@ -14,8 +14,9 @@ def markdown_cell(text: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Text that a spreadsheet takes as text: a quote goes before a formula's first character."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """Text that a spreadsheet takes as text, a quote before a formula's first character, and a terminal as well."""
+    formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and text != "-"
+    return f"'{printable(text)}" if formula else printable(text)
 
 
 _MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>()#|~!&"})

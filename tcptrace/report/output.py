@@ -19,6 +19,8 @@ def open_output(path: Path | None, inputs: Sequence[str] = ()) -> Iterator[TextI
     exception. Raises UsageError when it cannot be written or is one of `inputs`.
     """
     if path is None:
+        if sys.stdout is None:
+            raise UsageError("standard output is closed\n  open it, or give -o a file")
         yield sys.stdout
         sys.stdout.flush()
         return
@@ -26,7 +28,7 @@ def open_output(path: Path | None, inputs: Sequence[str] = ()) -> Iterator[TextI
         raise UsageError(f"{path}: is an input\n  give -o another file")
     place = path.resolve()  # a symbolic link stays one, its target is replaced
     special = path.exists() and not path.is_file()  # /dev/stdout, a FIFO: nothing to take the place of
-    unfinished = place if special else place.with_name(f".{place.name}.{os.getpid()}.part")
+    unfinished = path if special else place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         stream = unfinished.open("w" if special else "x", encoding="utf-8", newline="\n")
     except OSError as error:

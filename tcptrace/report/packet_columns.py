@@ -40,7 +40,7 @@ def columns(chunk: Chunk, unknown: str | None) -> list[Sequence[Any]]:
     return [
         packets.frame.tolist(),
         time_ns,
-        segments.flow.tolist(),
+        _values(segments.flow, segments.flow < 0, unknown),
         src,
         sport,
         dst,

@@ -85,7 +85,7 @@ def _lines(chunks: Iterable[Chunk], view: View) -> Iterator[tuple[str, Line]]:
                     Line(
                         frame=Piece(str(frame), "dim"),
                         time=Piece(time_of_day(time_ns, utc=view.utc)),
-                        flow=Piece(str(flow)),
+                        flow=Piece(str(flow) if flow >= 0 else ""),
                         ends=Piece(f"{book.endpoint(src, sport)} → {book.endpoint(dst, dport)}"),
                         segment=told(segment),
                     ),

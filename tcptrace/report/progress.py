@@ -17,12 +17,15 @@ _ERASE = "\r\x1b[K"
 
 
 @contextmanager
-def reading(path: str, *, quiet: bool = False) -> Iterator[Notice]:
-    """Show that a capture is being read, on a terminal; yields how to tell the user something meanwhile."""
+def reading(path: str, *, quiet: bool = False, progress: bool = True) -> Iterator[Notice]:
+    """Show that a capture is being read, on a terminal; yields how to tell the user something meanwhile.
+
+    Without `progress`, for a result that is written meanwhile, there are only notices.
+    """
     if quiet:
         yield lambda text: None
         return
-    if not sys.stderr.isatty():
+    if not progress or not sys.stderr.isatty():
         yield lambda text: print(printable(text), file=sys.stderr)
         return
     done = threading.Event()

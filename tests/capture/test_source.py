@@ -154,3 +154,12 @@ def test_closed_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(CaptureError, match="standard input is closed"):
         open_capture("-")
+
+
+def test_zstd_data_may_begin_with_a_frame_to_skip(tmp_path: Path) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    capture = Path(__file__).parents[2] / "captures" / "refused" / "client.pcap"
+    path = tmp_path / "skip.zst"
+    path.write_bytes(b"\x50\x2a\x4d\x18\x04\0\0\0note" + zstandard.compress(capture.read_bytes()))
+    with open_capture(path) as reader:
+        assert reader.summary.format == "pcap, zstd"

@@ -139,7 +139,13 @@ def test_csv_has_one_row_a_flow() -> None:
 @pytest.mark.parametrize("path", ["=cmd()|x.pcap", "+1.pcap", "-1.pcap", "@a.pcap", "\t=a.pcap"])
 def test_csv_holds_no_formula(path: str) -> None:
     row = list(csv.reader(io.StringIO(written(Format.CSV, "analyses", [analysis(path=path)]))))[1]
-    assert row[0] == f"'{path}"
+    assert row[0] == "'" + path.replace("\t", r"\t")
+
+
+@pytest.mark.parametrize(("path", "cell"), [("-", "-"), ("a\x1b[31m.pcap", r"a\x1b[31m.pcap")])
+def test_csv_shows_a_path_as_it_is_but_for_control_characters(path: str, cell: str) -> None:
+    row = list(csv.reader(io.StringIO(written(Format.CSV, "analyses", [analysis(path=path)]))))[1]
+    assert row[0] == cell
 
 
 def test_markdown_is_a_table_that_text_cannot_leave() -> None:
