@@ -58,6 +58,8 @@ def main() -> int:
             HTTP_1GB.stat().st_size,
             HTTP_4GB.stat().st_size,
         )
+        if not peers_only:
+            subprocess.run([OURS, "analyze", str(HTTP_1GB)], stdout=subprocess.DEVNULL, check=True)  # compiles kernels
         for file, group in ((HTTP_1GB, figures.gb1), (HTTP_4GB, figures.gb4), (SYN_FLOOD, figures.single)):
             in_turn(group.values(), file)
         figures.gb1_flows, figures.gb4_flows = (flows(scratch / f"{file.stem}.txt") for file in (HTTP_1GB, HTTP_4GB))
