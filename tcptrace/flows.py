@@ -10,7 +10,7 @@ version message on an unusual port, because the dissector that recognises it ope
 its own (packet-vnc.c). Such a flow goes on where the one before it stood.
 """
 
-from tcptrace.schema import I8, I64, FlowRows, Packets
+from tcptrace.schema import I8, I64, NO_TIME, FlowRows, Packets
 
 KEY_0 = 0  # address number << 16 | port of side 0
 KEY_1 = 1
@@ -37,7 +37,6 @@ SYN = 2
 RST = 4
 ACK = 16
 
-NO_TIME = -(2**63)
 _MULTIPLIER = 0x5BD1E995
 _MASK_31 = 0x7FFFFFFF
 

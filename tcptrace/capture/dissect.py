@@ -95,8 +95,8 @@ def nflog(buffer: Any, cursor: Any) -> int:
     at += 4
     while at + 4 <= limit:
         order = "little" if buffer[at + 1] == 0 or buffer[at + 3] & 0x7F == 0 else "big"
-        length = int.from_bytes(buffer[at : at + 2], order)  # type: ignore[arg-type]
-        tag = int.from_bytes(buffer[at + 2 : at + 4], order)  # type: ignore[arg-type]
+        length = int.from_bytes(buffer[at : at + 2], order)  # type: ignore[arg-type]  # order is one of the two literals
+        tag = int.from_bytes(buffer[at + 2 : at + 4], order)  # type: ignore[arg-type]  # order is one of the two literals
         if length < 4:
             break
         if tag & 0x7FFF == _NFULA_PACKET_HDR and at + 6 <= limit:

@@ -26,7 +26,7 @@ _FAST_OPEN = 0xF989
 """Fast open's experiment id (RFC 7413 appendix A), where TOA has its port."""
 
 
-def options(buffer: U8, at: int, end: int, packets: Packets, row: int, addresses: Addresses) -> int:  # noqa: C901
+def options(buffer: U8, at: int, end: int, packets: Packets, row: int, addresses: Addresses) -> int:  # noqa: C901  a branch an option
     """Fill the option columns of `row` from the options between `at` and `end`; how many there are."""
     kinds = 0
     known = 0

@@ -4,7 +4,7 @@ Endpoint `flow * 2 + side` owns WIDE values of 64 bits and NARROW ones of 32. Po
 unwrapped sequence numbers (see `sequence`), -1 while unknown.
 """
 
-from tcptrace.schema import Endpoints
+from tcptrace.schema import NO_TIME, Endpoints
 from tcptrace.tcp.endpoint import UNKNOWN_STATE
 
 START = 0  # position of the SYN, or one before the first number seen
@@ -32,7 +32,6 @@ NOTE_ONE_MORE = 1 << 19  # its last acknowledgement advanced by exactly one
 
 NO_SCALE = -1
 SYN_UNSEEN = -2
-NO_TIME = -(2**63)
 
 
 def begin(endpoints: Endpoints, flows: int) -> None:

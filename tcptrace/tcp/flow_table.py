@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from tcptrace import flows as f
 from tcptrace.rows import part
-from tcptrace.schema import CLOSES, I8, I64, UNKNOWN, Flows, Transitions, allocate
+from tcptrace.schema import CLOSES, I8, I64, NO_TIME, UNKNOWN, Flows, Transitions, allocate
 from tcptrace.tcp import endpoint_rows as e
 from tcptrace.tcp.tracker import Tracker
 
@@ -100,7 +100,7 @@ def _batch(tracker: Tracker, client: I8, guessed: npt.NDArray[np.bool_], start: 
 
 
 def _elapsed(start_ns: I64, end_ns: I64) -> I64:
-    known = (start_ns != f.NO_TIME) & (end_ns != f.NO_TIME) & (end_ns >= start_ns)
+    known = (start_ns != NO_TIME) & (end_ns != NO_TIME) & (end_ns >= start_ns)
     return np.where(known, end_ns - np.where(known, start_ns, 0), UNKNOWN)
 
 

@@ -5,7 +5,7 @@ inferred. Sequence checks happen here, so that the state table need not know num
 """
 
 from tcptrace.flows import ACK, FIN, RST, SYN
-from tcptrace.schema import Endpoints
+from tcptrace.schema import NO_TIME, Endpoints
 from tcptrace.tcp.endpoint import (
     CLOSE_WAIT,
     CLOSED,
@@ -39,7 +39,6 @@ from tcptrace.tcp.endpoint_rows import (
     FIN_END,
     NARROW,
     NEXT,
-    NO_TIME,
     NOTE_CLOSED_FIRST,
     NOTE_ONE_MORE,
     NOTE_PAST_SYN,

@@ -2,7 +2,7 @@
 
 from tcptrace.flows import ACK, CONTINUES, FIN, HANDSHAKE_ACK_NS, KEY_0, PREVIOUS, RST, SEEN, SEEN_SYN, SIDE_SHIFT, SYN
 from tcptrace.flows import WIDTH as FLOW_WIDTH
-from tcptrace.schema import I64, Endpoints, FlowRows, Packets, Segments
+from tcptrace.schema import I64, NO_TIME, Endpoints, FlowRows, Packets, Segments
 from tcptrace.tcp.endpoint import CLOSED, LISTEN, SYN_SENT, TIME_WAIT, TUPLE_REUSED
 from tcptrace.tcp.endpoint_rows import (
     ACKED,
@@ -12,7 +12,6 @@ from tcptrace.tcp.endpoint_rows import (
     NARROW,
     NEXT,
     NO_SCALE,
-    NO_TIME,
     NOTE_PAST_SYN,
     NOTES,
     PAYLOAD,

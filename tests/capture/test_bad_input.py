@@ -165,7 +165,7 @@ def test_a_file_that_cannot_be_read_further(tmp_path: Path) -> None:
 
     data = pcap(frames(3))
     with open_capture(_file(tmp_path, data)) as capture:
-        capture._source._stream = Failing()  # type: ignore[assignment]
+        capture._source._stream = Failing()  # type: ignore[assignment]  # all that a stream needs
         capture._source._start = memoryview(b"")
         rows, summary = drain(capture)
     assert len(rows) == 3
