@@ -5,9 +5,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+INSTALLED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""An installed program finds its bytecode, whatever the shell that measures it says."""
 
 
 @dataclass
@@ -17,7 +20,7 @@ class Command:
     name: str
     words: Sequence[str]
     runs: int
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     output: Path = Path(os.devnull)
     seconds: list[float] = field(default_factory=list)
     peak_bytes: int = 0
@@ -43,7 +46,11 @@ class Command:
         with self.output.open("wb") as out, Path(os.devnull).open("rb") as empty:
             start = time.perf_counter()
             process = subprocess.Popen(
-                self.words, stdin=empty, stdout=out, stderr=subprocess.PIPE, env={**os.environ, **self.environment}
+                self.words,
+                stdin=empty,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                env=os.environ | INSTALLED | self.environment,
             )
             assert process.stderr is not None
             said = process.stderr.read()

@@ -26,7 +26,14 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
 
-DTYPES: dict[Any, type[np.integer[Any]]] = {I8: np.int8, I16: np.int16, I32: np.int32, I64: np.int64, U32: np.uint32}
+DTYPES: dict[Any, type[np.integer[Any]]] = {
+    U8: np.uint8,
+    I8: np.int8,
+    I16: np.int16,
+    I32: np.int32,
+    I64: np.int64,
+    U32: np.uint32,
+}
 
 
 class Column(NamedTuple):

@@ -19,6 +19,7 @@ KINDS = {
 EXPERIMENTS = ("tfo", "e2d4")
 """Of `exp-...`, what is an experiment (RFC 6994) and no TOA port: TCP Fast Open, SMC-R."""
 
+_EXPERIMENT = re.compile(r"exp-([0-9a-f]{4})")
 _NUMBERED = re.compile(r"(?:unknown|opt)-(\d{1,3})")
 _BLOCK = re.compile(r"\{(\d{1,10}):(\d{1,10})\}")
 _CUT = re.compile(r"\[\|tcp\]|\[bad opt\]|invalid|malformed")
@@ -78,10 +79,8 @@ def _odd_option(name: str, toa_port: int) -> tuple[int, int]:
     tcpdump takes the first two bytes of a TOA option, the client's port, for an experiment id.
     """
     if name.startswith("exp-"):
-        try:
-            return KINDS["exp"], toa_port if name[4:] in EXPERIMENTS else int(name[4:8], 16)
-        except ValueError:
-            return KINDS["exp"], toa_port
+        port = _EXPERIMENT.match(name)
+        return KINDS["exp"], int(port[1], 16) if port and name[4:] not in EXPERIMENTS else toa_port
     if numbered := _NUMBERED.match(name):
         return min(int(numbered[1]), 0xFF), toa_port
     return KINDS.get(re.split(r"[:\[]", name, maxsplit=1)[0], -1), toa_port

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tcptrace import kernels
 from tcptrace.capture import chunks, decoding, kernel_choice, walking
 from tcptrace.capture.reader import open_capture
 from tcptrace.schema import Packets
@@ -55,7 +56,7 @@ def test_plain_and_compiled_kernels_read_the_same(tmp_path: Path, monkeypatch: p
     path = tmp_path / "capture"
     path.write_bytes(FILES[format](frames(1000)))
     plain, plain_summary = drain(open_capture(path))
-    monkeypatch.setattr(kernel_choice, "FRAMES_WORTH", 0)
+    monkeypatch.setattr(kernel_choice, "FRAMES_WORTH_MAKING", 0)
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 10_000)
     sets = []
     with open_capture(path) as capture:
@@ -67,17 +68,25 @@ def test_plain_and_compiled_kernels_read_the_same(tmp_path: Path, monkeypatch: p
     assert compiled_summary == plain_summary
 
 
-def test_size_tells_whether_kernels_are_compiled() -> None:
-    small = kernel_choice.KernelChoice(1_000_000, print)
+@pytest.mark.parametrize(("kept", "frame_bytes"), [(True, 1000), (False, 60)])
+def test_size_tells_whether_kernels_are_compiled(monkeypatch: pytest.MonkeyPatch, kept: bool, frame_bytes: int) -> None:
+    monkeypatch.setattr(kernels, "are_kept", lambda: kept)
+    small = kernel_choice.KernelChoice(3_000 * frame_bytes, print)
     assert not small.next(0, 0).compiled
-    assert not small.next(1000, 100_000).compiled
-    large = kernel_choice.KernelChoice(100_000_000, print)
+    assert not small.next(1000, 1000 * frame_bytes).compiled
+    large = kernel_choice.KernelChoice(400_000 * frame_bytes, print)
     assert not large.next(0, 0).compiled
-    assert large.next(1000, 100_000).compiled
+    assert large.next(1000, 1000 * frame_bytes).compiled
     unknown = kernel_choice.KernelChoice(None, print)
-    assert not unknown.next(1000, 100_000).compiled
-    assert unknown.next(100_000, 10_000_000).compiled
+    assert not unknown.next(1000, 1000 * frame_bytes).compiled
+    assert unknown.next(400_000, 400_000 * frame_bytes).compiled
     assert unknown.next(0, 0).compiled
+
+
+def test_a_capture_of_medium_size_waits_for_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kept in (True, False):
+        monkeypatch.setattr(kernels, "are_kept", lambda kept=kept: kept)
+        assert kernel_choice.KernelChoice(5_000_000, print).next(1000, 100_000).compiled == kept
 
 
 def test_times_out_of_order(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ SYN = Options(mss=1460, window_scale=7, sack_permitted=1, tsval=1, tsecr=0, kind
         ("exp-0050", Options(toa_port=80, kinds=kinds(254))),
         ("exp-tfo cookie 0102030405060708", Options(kinds=kinds(254))),
         ("exp-e2d4", Options(kinds=kinds(254))),
+        ("exp--1echo", Options(kinds=kinds(254))),
         ("tfo  cookiereq,nop,nop", Options(kinds=kinds(34))),
         ("unknown-69 0x0102", Options(kinds=kinds(69))),
         ("opt-30:0102", Options(kinds=kinds(30))),
