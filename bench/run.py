@@ -99,13 +99,16 @@ def readers(file: Path, scratch: Path, runs: int, slow_runs: int, *, ours: bool)
 def singles(scratch: Path) -> dict[str, Command]:
     """Our own fixed costs: start-up, first compile, and memory where flows are all there is."""
     few = [OURS, "analyze", str(FEW_FRAMES)]
-    fresh = {"TCPTRACE_CACHE": str(scratch / "compile")}
+    fresh, fresh_small = (
+        {key: str(scratch / name) for key in ("TCPTRACE_CACHE", "XDG_CACHE_HOME", "HOME")}
+        for name in ("compile", "small")
+    )
     return {
         command.name: command
         for command in (
             Command(VERSION, [OURS, "--version"], 5),
             Command(SMALL_CAPTURE, few, 5),
-            Command(SMALL_CAPTURE_FRESH, few, 1, {"TCPTRACE_CACHE": str(scratch / "small")}),
+            Command(SMALL_CAPTURE_FRESH, few, 1, fresh_small),
             Command(FIRST_COMPILE, [OURS, "analyze", str(HTTP_1GB)], 1, fresh),
             Command(FLOOD, [OURS, "analyze", str(SYN_FLOOD)], 2),
         )

@@ -23,7 +23,8 @@ END_NS = 7
 SEEN = 8  # bits below, those of side 1 shifted by SIDE_SHIFT
 PREVIOUS = 9  # the lifetime before this one on the same tuple, -1 for none
 HANDSHAKE_ACK_NS = 10  # when the SYN's sender acknowledged the SYN-ACK; NO_TIME before
-WIDTH = 11
+FIRST_FRAME = 11
+WIDTH = 12
 
 SEEN_SYN = 1
 SEEN_SYN_ACK = 2
@@ -70,7 +71,7 @@ def rehash(flows: FlowRows) -> None:
         slots[find_slot(flows, min(a, b), max(a, b))] = flow + 1
 
 
-def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, time_ns: int) -> int:
+def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame: int, time_ns: int) -> int:
     """A new flow row in a slot; the flow that held the slot is its PREVIOUS."""
     rows, slots = flows.rows, flows.slots
     flow = int(flows.used[0])
@@ -86,15 +87,16 @@ def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, time_ns: 
     rows[row + SEEN] = 0
     rows[row + PREVIOUS] = slots[slot] - 1
     rows[row + HANDSHAKE_ACK_NS] = NO_TIME
+    rows[row + FIRST_FRAME] = frame
     slots[slot] = flow + 1
     flows.used[0] = flow + 1
     return flow
 
 
-def continue_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, time_ns: int) -> int:
+def continue_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame: int, time_ns: int) -> int:
     """A new number for the rest of the connection in a slot; who opened it, and when, is kept."""
     rows = flows.rows
-    flow = begin_flow(flows, slot, src_key, dst_key, time_ns)
+    flow = begin_flow(flows, slot, src_key, dst_key, frame, time_ns)
     row, previous = flow * WIDTH, rows[flow * WIDTH + PREVIOUS] * WIDTH
     seen = rows[previous + SEEN]
     same, other = seen & SEEN_HANDSHAKE, seen >> SIDE_SHIFT & SEEN_HANDSHAKE
@@ -151,13 +153,13 @@ def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of:
         slot = find_slot(flows, min(src_key, dst_key), max(src_key, dst_key))
         flow = slots[slot] - 1
         if flow < 0:
-            flow = begin_flow(flows, slot, src_key, dst_key, time_of[i])
+            flow = begin_flow(flows, slot, src_key, dst_key, packets.frame[i], time_of[i])
         elif rows[flow * WIDTH + SEEN] & SEEN_RFB:
-            flow = continue_flow(flows, slot, src_key, dst_key, time_of[i])
+            flow = continue_flow(flows, slot, src_key, dst_key, packets.frame[i], time_of[i])
         side = 0 if rows[flow * WIDTH + KEY_0] == src_key else 1
         base = rows[flow * WIDTH + BASE_0 + side]
         if flags > 0 and flags & (SYN | ACK) == SYN and base >= 0 and base != seq:
-            flow = begin_flow(flows, slot, src_key, dst_key, time_of[i])
+            flow = begin_flow(flows, slot, src_key, dst_key, packets.frame[i], time_of[i])
             side = 0
         if quoted[i] == 0:
             note_segment(flows, flow, side, flags, seq, ack_of[i], time_of[i])

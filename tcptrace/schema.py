@@ -114,7 +114,7 @@ class Packets(NamedTuple):
 class FlowRows(NamedTuple):
     """The flows of one capture while it is read; columns differ in length."""
 
-    rows: Annotated[I64, Column("", "one row a flow, fields as tcptrace.flows names them", per_row=11)]
+    rows: Annotated[I64, Column("", "one row a flow, fields as tcptrace.flows names them", per_row=12)]
     slots: Annotated[I32, Column("", "hash table of flow number + 1 by tuple; 0 is empty")]
     used: Annotated[I64, Column("", "one value: how many flows there are")]
 
@@ -123,10 +123,19 @@ class Endpoints(NamedTuple):
     """Both endpoints of every flow while a capture is read; columns differ in length."""
 
     wide: Annotated[I64, Column("", "fields as tcptrace.tcp.endpoint_rows names them", per_row=7)]
-    narrow: Annotated[I32, Column("", "fields as tcptrace.tcp.endpoint_rows names them", per_row=7)]
+    narrow: Annotated[I32, Column("", "fields as tcptrace.tcp.endpoint_rows names them", per_row=8)]
     used: Annotated[I64, Column("", "two values: flows whose endpoints are set up, steps written")]
     steps: Annotated[I64, Column("", "transitions as tcptrace.tcp.transition_log writes them", per_row=4)]
     next_states: Annotated[I8, Column("", "the state table, as tcptrace.tcp.endpoint.next_states() gives it")]
+
+
+class Directions(NamedTuple):
+    """What is kept of both directions of a flow while a capture is read; columns differ in length."""
+
+    of_flow: Annotated[I32, Column("", "number of the flow's pair of directions + 1; 0: it has none")]
+    used: Annotated[I64, Column("", "one value: how many pairs there are")]
+    first: Annotated[I64, Column("", "of a pair, fields as tcptrace.tcp.directions names them", per_row=6)]
+    labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
 
 
 class Segments(NamedTuple):
@@ -137,6 +146,8 @@ class Segments(NamedTuple):
     seq_relative: Annotated[I64, Column("", "sequence number from the sender's ISN or first number; -1 unknown")]
     ack_relative: Annotated[I64, Column("", "acknowledgement from the receiver's ISN or first number; -1 unknown")]
     window_bytes: Annotated[I64, Column("bytes", "window times its scale; -1 when the scale or the window is unknown")]
+    direction: Annotated[I32, Column("", "its sender's row in Directions; -1: a lone SYN, or too little of a header")]
+    labels: Annotated[I32, Column("", "Wireshark's labels, a bit each in the order of LABELS")]
 
 
 class Transitions(NamedTuple):
@@ -182,6 +193,12 @@ class Flows(NamedTuple):
 STATES = (
     "UNKNOWN CLOSED LISTEN SYN_SENT SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSE_WAIT CLOSING LAST_ACK TIME_WAIT"
 ).split()
+LABELS = (
+    "retransmission fast_retransmission spurious_retransmission out_of_order duplicate_ack lost_segment "
+    "ack_lost_segment zero_window zero_window_probe zero_window_probe_ack window_full window_update keep_alive "
+    "keep_alive_ack reused_ports"
+).split()
+"""Wireshark's names (tcp.analysis.*) of what a segment is."""
 SIDES = ["client", "server"]
 CLOSED_BY = ["none", "client", "server", "both"]
 CLOSES = ["none", "fin", "rst"]

@@ -1,7 +1,7 @@
 """Conversations in a few words, as Packets, and what the tracker makes of them.
 
-Each line is `[time_ms] C|S FLAGS seq[:end] [ack]`, numbers relative to the sender's ISN and the
-receiver's; C is 10.0.0.1:1000, S is 10.0.0.2:80.
+Each line is `[time_ms] C|S FLAGS seq[:end] [ack] [column=value ...]`, numbers relative to the sender's
+ISN and the receiver's; C is 10.0.0.1:1000, S is 10.0.0.2:80.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,8 @@ def packets(text: str, isn: dict[str, int] | None = None) -> Packets:
             now = float(words.pop(0))
         else:
             now += STEP_MS
-        side, letters, numbers, *ack = words
+        given = [word.split("=") for word in words if "=" in word]
+        side, letters, numbers, *ack = [word for word in words if "=" not in word]
         peer = "S" if side == "C" else "C"
         start, _, end = numbers.partition(":")
         table.frame[i] = i + 1
@@ -50,6 +51,8 @@ def packets(text: str, isn: dict[str, int] | None = None) -> Packets:
         table.ack[i] = (isn[peer] + int(ack[0])) % 2**32 if ack else 0
         table.window[i] = 1000
         table.window_scale[i] = 7 if "S" in letters else UNKNOWN
+        for column, value in given:
+            getattr(table, column)[i] = int(value)
     return table
 
 

@@ -37,6 +37,8 @@ KERNEL_MODULES: dict[str, tuple[str, ...]] = {
     "tcptrace.tcp.holes": (),
     "tcptrace.tcp.segment_events": (),
     "tcptrace.tcp.segment_pass": ("advance", "finish"),
+    "tcptrace.tcp.directions": ("begin",),
+    "tcptrace.tcp.labels": ("label",),
 }
 """Kernel modules in order of their imports, each with the kernels that are called from Python.
 

@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Iterable
-from itertools import repeat
 from typing import TYPE_CHECKING, TextIO
 
 from tcptrace.analysis_json import valid_text
@@ -37,10 +36,10 @@ def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:
 def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -> None:
     """One row a TCP frame; `analysis` holds a segment's labels."""
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*packet_columns.NAMES, "analysis"])
+    writer.writerow(packet_columns.NAMES)
     flags = packet_columns.NAMES.index("flags")
     for chunk in chunks:
         for batch in packet_columns.batches(chunk):
             columns = packet_columns.columns(batch, "")
             columns[flags] = [FLAGS[value] for value in columns[flags]]
-            writer.writerows(zip(*columns, repeat("")))
+            writer.writerows(zip(*columns, strict=True))

@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tcptrace.capture.address_book import AddressBook
+from tcptrace.report.segment_words import label_names
 from tcptrace.rows import part
 from tcptrace.schema import NO_TIME, UNKNOWN, Packets, Segments
 
-NAMES = "frame time_ns flow src sport dst dport flags seq ack len window".split()
+NAMES = "frame time_ns flow src sport dst dport flags seq ack len window analysis".split()
 """In this order, beginning with what identifies a row."""
 
 ROWS_PER_BATCH = 20_000
@@ -28,7 +29,7 @@ def batches(chunk: Chunk) -> Iterator[Chunk]:
 
 
 def columns(chunk: Chunk, unknown: str | None) -> list[Sequence[Any]]:
-    """A batch's columns by NAMES as Python objects, `unknown` where a frame does not say."""
+    """A batch's columns by NAMES as Python objects, `unknown` where a frame does not say; labels are a tuple or text."""
     packets, segments, book = chunk
     seq = np.where(packets.inferred == 1, UNKNOWN, packets.seq)
     src, dst = ([book.text(number) for number in column.tolist()] for column in (packets.src, packets.dst))
@@ -50,6 +51,7 @@ def columns(chunk: Chunk, unknown: str | None) -> list[Sequence[Any]]:
         ack,
         length,
         window,
+        [names if unknown is None else ";".join(names) for names in map(label_names, segments.labels.tolist())],
     ]
 
 

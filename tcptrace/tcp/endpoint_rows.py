@@ -23,7 +23,8 @@ HOLES = 3  # first hole in what it sent, 0 for none (see `holes`)
 BEFORE_RESET = 4  # state before a reset, -1
 NOTES = 5  # bits: below NOTE_PAST_SYN one an unexpected event that was recorded
 VIA = 6  # interface of its last segment with news: pcapng number + 1 << 16 ^ number in the cooked header + 1
-NARROW = 7
+MSS = 7  # of its SYN in bytes, -1 without
+NARROW = 8
 
 NOTE_PAST_SYN = 1 << 16  # has sent something after its SYN
 NOTE_CLOSED_FIRST = 1 << 17  # sent its FIN before it had the peer's
@@ -50,4 +51,5 @@ def begin(endpoints: Endpoints, flows: int) -> None:
         narrow[e * NARROW + BEFORE_RESET] = -1
         narrow[e * NARROW + NOTES] = 0
         narrow[e * NARROW + VIA] = -1
+        narrow[e * NARROW + MSS] = -1
     used[0] = flows

@@ -9,6 +9,7 @@ from tcptrace.tcp.endpoint_rows import (
     FIN_END,
     HANDSHAKE_NS,
     HOLES,
+    MSS,
     NARROW,
     NEXT,
     NO_SCALE,
@@ -175,11 +176,14 @@ def acked_by(endpoints: Endpoints, x: int, y: int, ack: int) -> int:
     return int(max(wide[x * WIDE + ACKED], ack))
 
 
-def place(endpoints: Endpoints, x: int, y: int, nodes: I64, flags: int, position: int, ack: int, scale: int) -> None:
+def place(
+    endpoints: Endpoints, x: int, y: int, nodes: I64, flags: int, position: int, ack: int, scale: int, mss: int
+) -> None:
     """Fix where both streams start, as far as this segment tells."""
     wide = endpoints.wide
     if flags & SYN and flags & RST == 0:
         note_syn(endpoints, x, y, nodes, position, scale)
+        endpoints.narrow[x * NARROW + MSS] = mss
     if wide[x * WIDE + START] < 0:
         wide[x * WIDE + START] = position - 1
     if wide[y * WIDE + START] < 0 and ack >= 0:
@@ -217,7 +221,7 @@ def advance(
         if flags & FIN and not is_fin_due(endpoints, x, y, position, end):
             flags -= FIN
             end -= 1
-        place(endpoints, x, y, nodes, flags, position, ack, packets.window_scale[i])
+        place(endpoints, x, y, nodes, flags, position, ack, packets.window_scale[i], packets.mss[i])
         size = window_of(endpoints, x, y, flags, window[i])
         via = ((interface[i] + 1) << 16) ^ (if_index[i] + 1)
         if not is_copy(endpoints, x, via, flags, end, ack):

@@ -5,8 +5,8 @@ import numpy.typing as npt
 
 from tcptrace import flows as flow_fields
 from tcptrace.kernels import Kernels
-from tcptrace.schema import I64, Endpoints, FlowRows, Packets, Segments, Transitions, allocate
-from tcptrace.tcp import endpoint_rows, holes, transition_log
+from tcptrace.schema import I64, Directions, Endpoints, FlowRows, Packets, Segments, Transitions, allocate
+from tcptrace.tcp import directions, endpoint_rows, holes, labels, transition_log
 from tcptrace.tcp.endpoint import next_states
 
 GROWTH = 1.1
@@ -30,6 +30,12 @@ class Tracker:
             steps=np.empty(0, np.int64),
             next_states=next_states(),
         )
+        self.directions = Directions(
+            of_flow=np.zeros(0, np.int32),
+            used=np.zeros(1, np.int64),
+            first=np.zeros(0, np.int64),
+            labels=np.zeros(0, np.int64),
+        )
         self._holes = np.zeros(0, np.int64)
         self._segments = allocate(Segments, 0)
         self._steps = np.empty(0, np.int64)
@@ -46,8 +52,10 @@ class Tracker:
         self._reserve(count, kernels)
         rows, flows, segments = kernels.view(packets), kernels.view(self.flows), kernels.view(self._segments)
         kernels["flows"].assign(rows, count, flows, segments.flow, segments.side)
-        endpoints, holes = kernels.view(self.endpoints), kernels.view(self._holes)
+        endpoints, holes, pairs = kernels.view(self.endpoints), kernels.view(self._holes), kernels.view(self.directions)
+        kernels["tcp.directions"].begin(rows, count, segments, flows, endpoints, pairs)
         kernels["tcp.segment_pass"].advance(rows, count, segments, flows, holes, endpoints)
+        kernels["tcp.labels"].label(rows, count, segments, flows, pairs)
         self._keep_steps()
         return Segments._make(column[:count] for column in self._segments)
 
@@ -90,6 +98,10 @@ class Tracker:
         grow(self.endpoints.narrow, flows * 2 * endpoint_rows.NARROW)
         grow(self.endpoints.steps, count * STEPS_PER_SEGMENT * transition_log.STEP)
         grow(self._holes, (holes.used(self._holes) + 2 * count + 1) * holes.NODE)
+        grow(self.directions.of_flow, flows)
+        pairs = int(self.directions.used[0]) + count
+        grow(self.directions.first, pairs * directions.FIRST)
+        grow(self.directions.labels, pairs * 2 * labels.WIDTH)
         if len(self._segments.flow) < count:
             self._segments = allocate(Segments, count)
         if len(self.flows.slots) < 2 * flows:

@@ -216,6 +216,7 @@ def segment_row(book: Book, text: str) -> dict[str, Any]:
         "seq_relative": int(seq),
         "ack_relative": int(ack),
         "window_bytes": int(window) if syn else int(window) << 9,
+        "labels": 0,
     }
 
 

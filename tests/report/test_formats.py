@@ -163,6 +163,13 @@ def test_packets_csv_has_the_documented_columns() -> None:
     assert len(lines) == 1 + len(samples.SEGMENTS)
 
 
+def test_labels_are_joined_in_text_and_a_list_in_json() -> None:
+    made = samples.chunk("1 0 C 0x010 5 0 1 6", labels=0b11)
+    assert written(Format.CSV, "packets", "c", [made]).splitlines()[1].endswith(",retransmission;fast_retransmission")
+    (packet,) = json.loads(written(Format.JSON, "packets", "c", [made]))["packets"]
+    assert packet["analysis"] == ["retransmission", "fast_retransmission"]
+
+
 def test_packets_csv_is_empty_where_a_frame_does_not_say() -> None:
     made = samples.chunk("1 0 C 0x010 5 0 1 6", flags=-1, ack=-1, len=-1, window=-1, inferred=1, time_ns=NO_TIME)
     assert written(Format.CSV, "packets", "c", [made]).splitlines()[1] == "1,,0,10.0.0.1,40000,10.0.0.9,80,,,,,,"
@@ -183,6 +190,7 @@ def test_packets_json_and_lines_say_null_where_a_frame_does_not() -> None:
         "ack": None,
         "len": 0,
         "window": 6,
+        "analysis": [],
     }
     document = json.loads(written(Format.JSON, "packets", "c", [made]))
     assert document == {"schema": "tcptrace.packets/1", "path": "c", "packets": [packet]}
@@ -233,6 +241,7 @@ def test_a_timeline_as_json_has_flow_transitions_and_segments() -> None:
         "ack": 1001,
         "len": 0,
         "window": 2896,
+        "analysis": [],
         "seq_relative": 0,
         "ack_relative": 1,
         "window_bytes": 2896,

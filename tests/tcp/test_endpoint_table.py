@@ -13,8 +13,8 @@ from tcptrace.tcp.endpoint import EVENTS, Cell
 def test_cell(cell: Cell):
     endpoints = kernels.plain().view(
         Endpoints(
-            np.zeros(14, np.int64),
-            np.zeros(14, np.int32),
+            np.zeros(2 * endpoint_rows.WIDE, np.int64),
+            np.zeros(2 * endpoint_rows.NARROW, np.int32),
             np.zeros(2, np.int64),
             np.zeros(8, np.int64),
             endpoint.next_states(),

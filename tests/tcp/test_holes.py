@@ -14,7 +14,11 @@ SEGMENTS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), min_size=
 
 def one_flow() -> Endpoints:
     table = Endpoints(
-        np.zeros(14, np.int64), np.zeros(14, np.int32), np.zeros(2, np.int64), np.zeros(0, np.int64), next_states()
+        np.zeros(2 * endpoint_rows.WIDE, np.int64),
+        np.zeros(2 * endpoint_rows.NARROW, np.int32),
+        np.zeros(2, np.int64),
+        np.zeros(0, np.int64),
+        next_states(),
     )
     view = kernels.plain().view(table)
     endpoint_rows.begin(view, 1)
