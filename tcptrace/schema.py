@@ -135,7 +135,7 @@ class Directions(NamedTuple):
     of_flow: Annotated[I32, Column("", "number of the flow's pair of directions + 1; 0: it has none")]
     used: Annotated[I64, Column("", "one value: how many pairs there are")]
     first: Annotated[I64, Column("", "of a pair, fields as tcptrace.tcp.directions names them", per_row=6)]
-    labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
+    labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=13)]
 
 
 class Segments(NamedTuple):

@@ -29,7 +29,7 @@ def batches(chunk: Chunk) -> Iterator[Chunk]:
 
 
 def columns(chunk: Chunk, unknown: str | None) -> list[Sequence[Any]]:
-    """A batch's columns by NAMES as Python objects, `unknown` where a frame does not say; labels are a tuple or text."""
+    """A batch's columns by NAMES as Python objects, `unknown` where a frame does not say; labels as tuple or text."""
     packets, segments, book = chunk
     seq = np.where(packets.inferred == 1, UNKNOWN, packets.seq)
     src, dst = ([book.text(number) for number in column.tolist()] for column in (packets.src, packets.dst))

@@ -26,6 +26,7 @@ WINDOW_UPDATE = 1 << 11
 KEEP_ALIVE = 1 << 12
 KEEP_ALIVE_ACK = 1 << 13
 REUSED_PORTS = 1 << 14
+CLOSED = 1 << 15  # no label, kept beside them: it has sent a FIN or RST, so its next SYN begins its numbers anew
 
 REPEATS = (
     SPURIOUS_RETRANSMISSION | RETRANSMISSION,
@@ -42,17 +43,16 @@ NEXT = 0  # one past the highest number sent, raw; 0: none yet
 NEXT_NS = 1
 LAST_ACK = 2
 LAST_NS = 3  # when its last segment was seen
-WINDOW = 4
-DUPLICATES = 5  # duplicate ACKs in a row; -1: it acknowledged what was not seen
+WINDOW = 4  # plus 1; 0: none yet
+DUPLICATES = 5  # duplicate ACKs in a row; -1: it acknowledged what was not seen, which Wireshark counts as many
 TO_BE_ACKED = 6  # highest number up to which nothing is missing; 0: none yet
 LAST_LABELS = 7
-NEXT_LEN = 8  # payload of the segment that moved NEXT last
-SCALE = 9  # window scale plus 1; 0 unknown, NOT_SCALED
-SYN_WINDOW = 10  # 1: WINDOW is that of its SYN, which is never scaled
-BASE = 11  # ISN plus 1, or the first number seen; 0 unknown
-SYN_NS = 12  # of the flow, in the row of side 0: time of the last SYN plus 1
-FIRST_RTT_NS = 13  # of the flow, in the row of side 0: from there to the first ACK; 0 unknown
-WIDTH = 14
+SCALE = 8  # window scale plus 1; 0 unknown, NOT_SCALED
+SYN_WINDOW = 9  # 1: WINDOW is that of its SYN, which is never scaled
+BASE = 10  # ISN plus 1, or the first number seen; 0 unknown
+SYN_NS = 11  # of the flow, in the row of side 0: time of the last SYN plus 1
+FIRST_RTT_NS = 12  # of the flow, in the row of side 0: from there to the first ACK; 0 unknown
+WIDTH = 13
 
 NOT_SCALED = -1
 
@@ -72,7 +72,7 @@ def begin(rows: I64, first: I64, pair: int) -> None:
     rows[x + NEXT] = following
     rows[x + NEXT_NS] = time_ns
     rows[x + LAST_NS] = time_ns
-    rows[x + WINDOW] = first[at + RAW_WINDOW]
+    rows[x + WINDOW] = first[at + RAW_WINDOW] + 1
     rows[x + TO_BE_ACKED] = following
     rows[x + SYN_WINDOW] = 1
     rows[x + BASE] = first[at + SEQ] + 1
@@ -94,13 +94,13 @@ def note_scale(rows: I64, x: int, y: int, flags: int, scale: int) -> None:
 def window_edge(rows: I64, y: int) -> int:
     """The number at the edge of the window that Y offered last."""
     scale = 0 if rows[y + SYN_WINDOW] != 0 else max(0, rows[y + SCALE] - 1)
-    return int((rows[y + LAST_ACK] + (rows[y + WINDOW] << min(scale, 31))) & MASK)
+    return int((rows[y + LAST_ACK] + (max(rows[y + WINDOW] - 1, 0) << min(scale, 31))) & MASK)
 
 
 def of_window(rows: I64, x: int, y: int, flags: int, seq: int, ack: int, length: int, window: int) -> int:
     """Labels by number and window; the acknowledgements of probes exclude what comes after them."""
     following = rows[x + NEXT]
-    if length == 1 and seq == following and rows[y + WINDOW] == 0:
+    if length == 1 and seq == following and rows[y + WINDOW] == 1:
         return ZERO_WINDOW_PROBE
     found = 0
     quiet = flags & (SYN | FIN | RST) == 0
@@ -122,7 +122,7 @@ def of_quiet(rows: I64, x: int, y: int, seq: int, ack: int, length: int, window:
         return found
     if seq != following or ack != rows[x + LAST_ACK]:
         return found
-    if window != rows[x + WINDOW]:
+    if window + 1 != rows[x + WINDOW]:
         return found | WINDOW_UPDATE if window != 0 else found
     if window != 0:
         return found | (KEEP_ALIVE_ACK if rows[y + LAST_LABELS] & KEEP_ALIVE else DUPLICATE_ACK)
@@ -151,13 +151,14 @@ def of_repeat(rows: I64, x: int, y: int, flags: int, seq: int, length: int, time
     if length > 0 and acked != 0 and not is_below(acked, end):
         holds |= SPURIOUS_RETRANSMISSION | RETRANSMISSION
     elif stays:
-        if rows[y + DUPLICATES] >= 2 and acked == seq and 0 <= time_ns - rows[y + LAST_NS] < FAST_NS:
+        told = rows[y + DUPLICATES] >= 2 or rows[y + DUPLICATES] < 0
+        if told and acked == seq and 0 <= time_ns - rows[y + LAST_NS] < FAST_NS:
             holds |= FAST_RETRANSMISSION
         end = (end + 1) & MASK if flags & (SYN | FIN) else end
         limit_ns = rows[(min(x, y)) + FIRST_RTT_NS]
         late_ns = time_ns - rows[x + NEXT_NS]
         if 0 <= late_ns < (limit_ns if limit_ns != 0 else REORDERING_NS) or (limit_ns < 0 <= late_ns):
-            holds |= OUT_OF_ORDER if following != end or rows[x + NEXT_LEN] == 0 else 0
+            holds |= OUT_OF_ORDER if following != end else 0
     for labels in REPEATS:
         if holds & labels == labels:
             return labels
@@ -166,14 +167,12 @@ def of_repeat(rows: I64, x: int, y: int, flags: int, seq: int, length: int, time
 
 def note_sent(rows: I64, x: int, flags: int, seq: int, length: int, labels: int, time_ns: int) -> None:
     """Advance what X has sent."""
-    syn_fin = 1 if flags & (SYN | FIN) else 0
-    end = (seq + length + syn_fin) & MASK
+    end = (seq + length + (1 if flags & (SYN | FIN) else 0)) & MASK
     following = rows[x + NEXT]
-    if following == 0 or is_below((following + syn_fin) & MASK, end):
-        rows[x + NEXT_LEN] = length
     if labels & ZERO_WINDOW_PROBE:
         return
-    if following == 0 or is_below(following, end):
+    anew = flags & (SYN | ACK) == SYN and rows[x + LAST_LABELS] & CLOSED
+    if following == 0 or is_below(following, end) or anew:
         rows[x + NEXT] = end
         rows[x + NEXT_NS] = time_ns
     if seq == rows[x + TO_BE_ACKED] or rows[x + TO_BE_ACKED] == 0:
@@ -219,10 +218,11 @@ def of_segment(
     if (length > 0 or flags & (SYN | FIN)) and found & KEEP_ALIVE == 0:
         found |= of_repeat(rows, x, y, flags, seq, length, time_ns)
     note_sent(rows, x, flags, seq, length, found, time_ns)
-    rows[x + WINDOW] = window
+    rows[x + WINDOW] = window + 1
     rows[x + LAST_ACK] = ack
     rows[x + LAST_NS] = time_ns
-    rows[x + LAST_LABELS] = found
+    closed = CLOSED if flags & (FIN | RST) else rows[x + LAST_LABELS] & CLOSED
+    rows[x + LAST_LABELS] = found | closed
     return found
 
 

@@ -57,6 +57,8 @@ CASES = [
     ("S . 1 1\n C . 0:1 1\n S . 1 1", "keep_alive_ack"),
     ("500 S S. 0 1", REPEATED),
     ("C F. 1 1\n 500 C F. 1 1", REPEATED),
+    ("C . 1:101 1\n 500 C S 0\n 999 C . 1:101 1", REPEATED),
+    ("C F. 1:101 1\n 500 C S 0\n 999 C . 1:101 1", ""),
     ("S S. 77 1", "lost_segment reused_ports"),
 ]
 
@@ -100,16 +102,16 @@ def part(chunk: Packets, start: int, stop: int) -> Packets:
 class Side:
     next: int | None = None
     next_ns: int = 0
-    next_len: int = 0
     ack: int = 0
     seen_ns: int = 0
-    window: int = 0
+    window: int = -1
     duplicates: int = 0
     acked_to: int | None = None
     labels: set[str] = field(default_factory=set)
     scale: int | None = None
     syn_window: bool = False
     base: int | None = None
+    closed: bool = False
 
 
 class Twin:
@@ -133,14 +135,13 @@ class Twin:
             y.base = row.ack - 1
         found |= self.judge(x, y, row, syn, fin, rst, ack_bit)
         end = row.seq + row.len + (syn or fin)
-        if x.next is None or end > x.next + (syn or fin):
-            x.next_len = row.len
         if "zero_window_probe" not in found:
-            if x.next is None or end > x.next:
+            if x.next is None or end > x.next or (syn and not ack_bit and x.closed):
                 x.next, x.next_ns = end, row.time_ns
             if x.acked_to is None or x.acked_to == row.seq:
                 x.acked_to = x.next
         x.window, x.ack, x.seen_ns, x.labels = row.window, row.ack, row.time_ns, found
+        x.closed |= fin or rst
         self.handshake(x, y, row, syn, ack_bit)
         return found
 
@@ -162,7 +163,7 @@ class Twin:
         if quiet and row.len <= 1 and x.next is not None and row.seq == x.next - 1:
             found.add("keep_alive")
         scale = 0 if y.syn_window or not y.scale or y.scale < 0 else y.scale
-        if quiet and row.len and y.scale is not None and row.seq + row.len == y.ack + (y.window << scale):
+        if quiet and row.len and y.scale is not None and row.seq + row.len == y.ack + (max(y.window, 0) << scale):
             found.add("window_full")
         if quiet and not row.len and x.next == row.seq and row.ack == x.ack:
             if row.window and row.window != x.window:
@@ -196,11 +197,11 @@ class Twin:
             return {"spurious_retransmission", "retransmission"}
         if not back or x.next is None:
             return set()
-        if y.duplicates >= 2 and y.ack == row.seq and 0 <= row.time_ns - y.seen_ns < 20_000_000:
+        if (y.duplicates >= 2 or y.duplicates < 0) and y.ack == row.seq and 0 <= row.time_ns - y.seen_ns < 20_000_000:
             return {"fast_retransmission", "retransmission"}
         late_ns = row.time_ns - x.next_ns
         soon = late_ns >= 0 and (self.first_rtt < 0 or late_ns < (self.first_rtt or 3_000_000))
-        if soon and (x.next != row.seq + row.len + counts or x.next_len == 0):
+        if soon and x.next != row.seq + row.len + counts:
             return {"out_of_order"}
         return {"retransmission"}
 
