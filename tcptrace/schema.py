@@ -133,9 +133,11 @@ class Directions(NamedTuple):
     """What is kept of both directions of a flow while a capture is read; columns differ in length."""
 
     of_flow: Annotated[I32, Column("", "number of the flow's pair of directions + 1; 0: it has none")]
-    used: Annotated[I64, Column("", "one value: how many pairs there are")]
+    used: Annotated[I64, Column("", "two values: how many pairs there are, how many histograms of round trips")]
     first: Annotated[I64, Column("", "of a pair, fields as tcptrace.tcp.directions names them", per_row=6)]
-    labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=13)]
+    labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
+    sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=69)]
+    counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=44)]
 
 
 class Segments(NamedTuple):
@@ -148,6 +150,25 @@ class Segments(NamedTuple):
     window_bytes: Annotated[I64, Column("bytes", "window times its scale; -1 when the scale or the window is unknown")]
     direction: Annotated[I32, Column("", "its sender's row in Directions; -1: a lone SYN, or too little of a header")]
     labels: Annotated[I32, Column("", "Wireshark's labels, a bit each in the order of LABELS")]
+    position: Annotated[I64, Column("", "seq as a position in its direction's stream, which does not wrap; -1 unknown")]
+    end_position: Annotated[I64, Column("", "position after payload, SYN and FIN; -1 unknown")]
+    ack_position: Annotated[I64, Column("", "ack as a position in the other direction's stream; -1 without ACK")]
+    copy: Annotated[I8, Column("", "1: the frame was seen before at another interface")]
+    bytes_in_flight: Annotated[I64, Column("bytes", "sent this way and neither acknowledged nor SACKed; -1 unknown")]
+    rtt_ns: Annotated[I64, Column("ns", "round trip of what this acknowledges, by the time it was sent; -1 none")]
+    timestamp_rtt_ns: Annotated[I64, Column("ns", "the same by the timestamp it echoes; -1 none")]
+    repeat: Annotated[I8, Column("", "why it was sent again, index into REPEATS")]
+    original: Annotated[I64, Column("", "frame it repeats; 0 none, or no longer known")]
+    since_original_ns: Annotated[I64, Column("ns", "time since that, or since the segment that overtook it; -1 none")]
+    backoff: Annotated[I32, Column("", "timeouts of its sender in a row, this one included")]
+    reordered_by: Annotated[I32, Column("", "unacknowledged segments that overtook it")]
+    sacked_bytes: Annotated[I64, Column("bytes", "what its SACK blocks report beyond its acknowledgement")]
+    dsack: Annotated[I8, Column("", "1: its first SACK block reports a duplicate (RFC 2883)")]
+    idle_ns: Annotated[I64, Column("ns", "time since the flow's previous segment; -1: it is the first")]
+    stalled: Annotated[I8, Column("", "1: something was unacknowledged in that time")]
+    new_bytes: Annotated[
+        I64, Column("bytes", "payload never sent before; -1 unknown, or a copy of a frame at another interface")
+    ]
 
 
 class Transitions(NamedTuple):
@@ -190,6 +211,57 @@ class Flows(NamedTuple):
     close: Annotated[I8, Column("", "how it ended, index into CLOSES")]
 
 
+class DirectionStatistics(NamedTuple):
+    """What the segments that one side of a flow sent add up to; two rows a flow, the client's first."""
+
+    capture: Annotated[I16, Column("", "index into the captures")]
+    flow: Annotated[I64, Column("", "number of the flow in its capture")]
+    side: Annotated[I8, Column("", "sender: 0 client, 1 server")]
+    packets: Annotated[I64, Column("", "segments sent; copies of a frame at another interface are left out")]
+    resets: Annotated[I64, Column("", "segments with RST")]
+    syns: Annotated[I64, Column("", "segments with SYN")]
+    fins: Annotated[I64, Column("", "segments with FIN")]
+    acks: Annotated[I64, Column("", "segments with ACK")]
+    pure_acks: Annotated[I64, Column("", "segments with ACK, no payload, and no SYN, FIN or RST")]
+    sacks: Annotated[I64, Column("", "segments with SACK blocks")]
+    dsacks: Annotated[I64, Column("", "segments whose first SACK block reports a duplicate (RFC 2883)")]
+    sack_blocks_max: Annotated[I64, Column("", "most SACK blocks in a segment")]
+    unique_bytes: Annotated[I64, Column("bytes", "payload bytes, each counted once")]
+    data_packets: Annotated[I64, Column("", "segments with payload")]
+    data_bytes: Annotated[I64, Column("bytes", "payload of all segments")]
+    retransmitted_packets: Annotated[I64, Column("", "segments with a payload byte, SYN or FIN that was sent before")]
+    retransmitted_bytes: Annotated[
+        I64, Column("bytes", "payload bytes sent again, and 1 for each SYN and FIN sent again")
+    ]
+    zero_window_probes: Annotated[I64, Column("", "segments with payload or FIN sent into a closed window")]
+    zero_window_probe_bytes: Annotated[I64, Column("bytes", "payload of those")]
+    out_of_order_packets: Annotated[I64, Column("", "segments with new payload below what was sent before them")]
+    pushed_packets: Annotated[I64, Column("", "segments with payload and PSH")]
+    urgent_packets: Annotated[I64, Column("", "segments with payload and URG")]
+    window_scale: Annotated[I8, Column("bits", "window scale its SYN offered; -1 none, or no SYN seen")]
+    timestamps: Annotated[I8, Column("", "1: its SYN had a timestamp")]
+    sack_permitted: Annotated[I8, Column("", "1: its SYN permitted SACK")]
+    mss: Annotated[I32, Column("bytes", "maximum segment size in its SYN; -1 none, or no SYN seen")]
+    segment_max_bytes: Annotated[I64, Column("bytes", "largest payload; -1 without payload")]
+    segment_min_bytes: Annotated[I64, Column("bytes", "smallest payload; -1 without payload")]
+    segment_mean_bytes: Annotated[I64, Column("bytes", "mean payload, rounded down; -1 without payload")]
+    window_max_bytes: Annotated[I64, Column("bytes", "largest window, unscaled where the scale is unknown; -1 none")]
+    window_min_bytes: Annotated[I64, Column("bytes", "smallest window above 0; -1 none")]
+    window_mean_bytes: Annotated[I64, Column("bytes", "mean window, rounded down; -1 none")]
+    zero_windows: Annotated[I64, Column("", "segments that closed the window or left it closed")]
+    initial_window_packets: Annotated[I64, Column("", "segments with payload before the peer acknowledged any")]
+    initial_window_bytes: Annotated[I64, Column("bytes", "payload of those; what was sent again does not count")]
+    stream_bytes: Annotated[I64, Column("bytes", "from SYN to FIN; -1 unless both were seen")]
+    missed_bytes: Annotated[I64, Column("bytes", "of those, bytes the capture lacks; -1 unknown")]
+    data_time_ns: Annotated[I64, Column("ns", "from the first to the last segment with payload; -1 unknown")]
+    idle_max_ns: Annotated[I64, Column("ns", "longest time between two segments; -1 unless there were two")]
+    throughput: Annotated[I64, Column("bytes/s", "unique bytes by the flow's duration; -1 when that is 0 or unknown")]
+    triple_duplicate_acks: Annotated[I64, Column("", "times the peer repeated an acknowledgement a third time")]
+    outstanding_max_bytes: Annotated[I64, Column("bytes", "most sequence numbers outstanding after a segment; -1 none")]
+    outstanding_min_bytes: Annotated[I64, Column("bytes", "fewest above 0; -1 none")]
+    outstanding_mean_bytes: Annotated[I64, Column("bytes", "mean over segments neither late nor sent again; -1 none")]
+
+
 STATES = (
     "UNKNOWN CLOSED LISTEN SYN_SENT SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2 CLOSE_WAIT CLOSING LAST_ACK TIME_WAIT"
 ).split()
@@ -199,6 +271,10 @@ LABELS = (
     "keep_alive_ack reused_ports"
 ).split()
 """Wireshark's names (tcp.analysis.*) of what a segment is."""
+REPEATS = "none copy reordered spurious fast go_back_n tail_loss_probe timeout".split()
+"""Why a segment looks as if sent before: the capture's copy, overtaken on its way, or truly sent again."""
+LIMITS = "handshake loss receiver_window path application".split()
+"""What held a connection back."""
 SIDES = ["client", "server"]
 CLOSED_BY = ["none", "client", "server", "both"]
 CLOSES = ["none", "fin", "rst"]

@@ -39,6 +39,13 @@ KERNEL_MODULES: dict[str, tuple[str, ...]] = {
     "tcptrace.tcp.segment_pass": ("advance", "finish"),
     "tcptrace.tcp.directions": ("begin",),
     "tcptrace.tcp.labels": ("label",),
+    "tcptrace.tcp.sending_rows": (),
+    "tcptrace.tcp.round_trips": (),
+    "tcptrace.tcp.unacked": (),
+    "tcptrace.tcp.limits": (),
+    "tcptrace.tcp.repeats": (),
+    "tcptrace.tcp.sending": ("measure",),
+    "tcptrace.tcp.counters": ("count",),
 }
 """Kernel modules in order of their imports, each with the kernels that are called from Python.
 

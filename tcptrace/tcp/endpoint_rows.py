@@ -30,6 +30,8 @@ NOTE_PAST_SYN = 1 << 16  # has sent something after its SYN
 NOTE_CLOSED_FIRST = 1 << 17  # sent its FIN before it had the peer's
 NOTE_RESET = 1 << 18  # its RST ended the flow
 NOTE_ONE_MORE = 1 << 19  # its last acknowledgement advanced by exactly one
+NOTE_SACK_PERMITTED = 1 << 20  # its SYN said so
+NOTE_TIMESTAMPS = 1 << 21  # its SYN had one
 
 NO_SCALE = -1
 SYN_UNSEEN = -2

@@ -52,9 +52,19 @@ SYN_WINDOW = 9  # 1: WINDOW is that of its SYN, which is never scaled
 BASE = 10  # ISN plus 1, or the first number seen; 0 unknown
 SYN_NS = 11  # of the flow, in the row of side 0: time of the last SYN plus 1
 FIRST_RTT_NS = 12  # of the flow, in the row of side 0: from there to the first ACK; 0 unknown
-WIDTH = 13
+COMPLETENESS = 13  # of the flow, in the row of side 0: bits below
+WIDTH = 14
 
 NOT_SCALED = -1
+
+SYN_SENT = 1  # tcp.completeness
+SYN_ACK_SENT = 2
+ACK_SENT = 4
+DATA_SENT = 8
+FIN_SENT = 16
+RST_SENT = 32
+SEEN_BITS = 63
+LATER = 8  # shift of what counts from the second segment on
 
 
 def is_below(a: int, b: int) -> bool:
@@ -76,6 +86,7 @@ def begin(rows: I64, first: I64, pair: int) -> None:
     rows[x + TO_BE_ACKED] = following
     rows[x + SYN_WINDOW] = 1
     rows[x + BASE] = first[at + SEQ] + 1
+    rows[x + COMPLETENESS] = SYN_SENT
     rows[x + SYN_NS] = time_ns + 1
     note_scale(rows, x, x + WIDTH, 0, first[at + WINDOW_SCALE])
 
@@ -194,6 +205,26 @@ def note_handshake(rows: I64, x: int, y: int, flags: int, scale: int, cut: int, 
         rows[x + SYN_WINDOW] = 0
 
 
+def note_completeness(rows: I64, flow: int, flags: int, length: int, is_first: bool) -> None:
+    """What was seen of a connection's life; a bare SYN counts as its first segment only, anything else there later.
+
+    Wireshark adds up in both of its passes, and only in the second for a first segment that is no SYN.
+    """
+    found = 0
+    if flags & (SYN | ACK) == SYN | ACK:
+        found = SYN_ACK_SENT
+    elif flags & ACK:
+        found = DATA_SENT if length > 0 else ACK_SENT
+    if flags & (FIN | ACK) == FIN | ACK:
+        found |= FIN_SENT
+    found |= RST_SENT if flags & RST else 0
+    if is_first:
+        syn = SYN_SENT | (DATA_SENT if length > 0 else 0) if flags & (SYN | ACK) == SYN else 0
+        rows[flow + COMPLETENESS] = found << LATER | syn
+    else:
+        rows[flow + COMPLETENESS] |= found | rows[flow + COMPLETENESS] >> LATER
+
+
 def is_another_isn(rows: I64, x: int, y: int, flags: int, seq: int, ack: int) -> bool:
     """Whether a SYN-ACK starts from another number than X did before; keeps where both start."""
     base = rows[x + BASE]
@@ -245,11 +276,14 @@ def label(packets: Packets, count: int, segments: Segments, flows: FlowRows, dir
         x, y = row * WIDTH, (row ^ 1) * WIDTH
         time_ns = 0 if packets.time_ns[i] == NO_TIME else packets.time_ns[i]
         seq, ack, length = packets.seq[i], max(0, packets.ack[i]), packets.len[i]
+        is_first = False
         if rows[x + BASE] == 0 and rows[y + BASE] == 0:
             begin(rows, first, row >> 1)
-            labels[i] = of_first(flows, segments.flow[i], flags) if rows[x + BASE] == 0 else 0
+            is_first = rows[x + BASE] == 0 and rows[y + BASE] == 0
+            labels[i] = of_first(flows, segments.flow[i], flags) if is_first else 0
         if seq >= 0 and length >= 0:
             if is_another_isn(rows, x, y, flags, seq, ack):
                 labels[i] = REUSED_PORTS
             labels[i] |= of_segment(rows, x, y, flags, seq, ack, length, max(0, packets.window[i]), time_ns)
         note_handshake(rows, x, y, flags, packets.window_scale[i], packets.options_cut[i], time_ns)
+        note_completeness(rows, min(x, y), flags, length, is_first)

@@ -14,6 +14,8 @@ from tcptrace.tcp.endpoint_rows import (
     NEXT,
     NO_SCALE,
     NOTE_PAST_SYN,
+    NOTE_SACK_PERMITTED,
+    NOTE_TIMESTAMPS,
     NOTES,
     PAYLOAD,
     SCALE,
@@ -66,6 +68,13 @@ def note_syn(endpoints: Endpoints, x: int, y: int, nodes: I64, position: int, sc
         narrow[x * NARROW + NOTES] &= ~NOTE_PAST_SYN
 
 
+def note_options(endpoints: Endpoints, x: int, sack_permitted: int, tsval: int) -> None:
+    """Keep which options a SYN offers."""
+    notes = endpoints.narrow[x * NARROW + NOTES] & ~(NOTE_SACK_PERMITTED | NOTE_TIMESTAMPS)
+    notes |= NOTE_SACK_PERMITTED if sack_permitted == 1 else 0
+    endpoints.narrow[x * NARROW + NOTES] = notes | (NOTE_TIMESTAMPS if tsval >= 0 else 0)
+
+
 def first_states(endpoints: Endpoints, x: int, y: int, flags: int) -> None:
     """What both ends were before the first segment of a flow: known only where it is a SYN."""
     if flags & SYN and flags & RST == 0:
@@ -84,8 +93,8 @@ def window_of(endpoints: Endpoints, x: int, y: int, flags: int, raw: int) -> int
     return raw << scale
 
 
-def note_sent(endpoints: Endpoints, x: int, nodes: I64, flags: int, position: int, length: int) -> None:
-    """Advance what X has sent, and count the payload bytes that are new."""
+def note_sent(endpoints: Endpoints, x: int, nodes: I64, flags: int, position: int, length: int) -> int:
+    """Advance what X has sent, and count the payload bytes that are new; returns how many are."""
     wide = endpoints.wide
     following = wide[x * WIDE + NEXT]
     left = position + (1 if flags & SYN else 0)
@@ -93,6 +102,7 @@ def note_sent(endpoints: Endpoints, x: int, nodes: I64, flags: int, position: in
     end = right + (1 if flags & FIN else 0)
     if following < 0:
         following = left
+    new_bytes = 0
     if length > 0:
         new_bytes = max(0, right - max(left, following))
         if left < following and endpoints.narrow[x * NARROW + HOLES] != 0:
@@ -101,6 +111,7 @@ def note_sent(endpoints: Endpoints, x: int, nodes: I64, flags: int, position: in
     if left > following:
         open_hole(endpoints, x, nodes, following, left)
     wide[x * WIDE + NEXT] = max(following, end)
+    return int(new_bytes)
 
 
 def end_previous(flows: FlowRows, endpoints: Endpoints, flow: int, src_key: int, frame: int, time_ns: int) -> None:
@@ -190,6 +201,14 @@ def place(
         wide[y * WIDE + START] = ack - 1
 
 
+def forget(segments: Segments, i: int) -> None:
+    """A row of which no position is known."""
+    segments.position[i] = -1
+    segments.end_position[i] = -1
+    segments.ack_position[i] = -1
+    segments.copy[i] = 0
+
+
 def advance(
     packets: Packets, count: int, segments: Segments, flows: FlowRows, nodes: I64, endpoints: Endpoints
 ) -> None:
@@ -202,11 +221,14 @@ def advance(
     seq_of, ack_of, len_of, window = packets.seq, packets.ack, packets.len, packets.window
     frame_of, time_of, interface, if_index = packets.frame, packets.time_ns, packets.interface, packets.if_index
     seq_relative, ack_relative, window_bytes = segments.seq_relative, segments.ack_relative, segments.window_bytes
+    new_bytes = segments.new_bytes
     begin(endpoints, int(flows.used[0]))
     for i in range(count):
         seq_relative[i] = -1
         ack_relative[i] = -1
         window_bytes[i] = -1
+        forget(segments, i)
+        new_bytes[i] = -1
         flow, flags = flow_of[i], flags_of[i]
         if flow < 0 or flags < 0 or quoted[i] != 0:
             continue
@@ -222,6 +244,8 @@ def advance(
             flags -= FIN
             end -= 1
         place(endpoints, x, y, nodes, flags, position, ack, packets.window_scale[i], packets.mss[i])
+        if flags & SYN and flags & RST == 0:
+            note_options(endpoints, x, packets.sack_permitted[i], packets.tsval[i])
         size = window_of(endpoints, x, y, flags, window[i])
         via = ((interface[i] + 1) << 16) ^ (if_index[i] + 1)
         if not is_copy(endpoints, x, via, flags, end, ack):
@@ -232,13 +256,19 @@ def advance(
             if not is_plain(endpoints, x, y, flags):
                 bound_ns = round_trip_ns(flows, endpoints, x, y)
                 tell(endpoints, x, y, flags, position, length, ack, bound_ns, frame_of[i], time_ns)
+            new_bytes[i] = 0
             if flags & RST == 0:
-                note_sent(endpoints, x, nodes, flags, position, length)
+                new_bytes[i] = note_sent(endpoints, x, nodes, flags, position, length)
                 wide[x * WIDE + ACKED] = acked_by(endpoints, x, y, ack)
                 narrow[x * NARROW + WINDOW] = min(max(size, 0), WINDOW_CAP)
             elif narrow[x * NARROW + STATE] == CLOSED and wide[x * WIDE + NEXT] >= 0:
                 note_sent(endpoints, x, nodes, 0, position, 0)  # a RST's number tells how far X has sent
             narrow[x * NARROW + VIA] = via
+        else:
+            segments.copy[i] = 1
+        segments.position[i] = position
+        segments.end_position[i] = end
+        segments.ack_position[i] = ack
         window_bytes[i] = size
         seq_relative[i] = (seq - wide[x * WIDE + START]) & (CYCLE - 1) if seq >= 0 else -1
         ack_relative[i] = (raw_ack - wide[y * WIDE + START]) & (CYCLE - 1) if ack >= 0 else -1

@@ -14,3 +14,13 @@ def unwrap(number: int, near: int) -> int:
     if near < 0:
         return number + CYCLE
     return near + ((number - near + _HALF) & 0xFFFFFFFF) - _HALF
+
+
+def is_older_tsval(a: int, b: int) -> bool:
+    """Whether timestamp a was taken before b (RFC 7323 section 5.2)."""
+    return (a - b) & 0xFFFFFFFF > 0x7FFFFFFF
+
+
+def is_older_id(a: int, b: int) -> bool:
+    """Whether an IP identification was given before another, where a sender counts them up."""
+    return (a - b) & 0xFFFF > 0x7FFF

@@ -6,7 +6,17 @@ import numpy.typing as npt
 from tcptrace import flows as flow_fields
 from tcptrace.kernels import Kernels
 from tcptrace.schema import I64, Directions, Endpoints, FlowRows, Packets, Segments, Transitions, allocate
-from tcptrace.tcp import directions, endpoint_rows, holes, labels, transition_log
+from tcptrace.tcp import (
+    counters,
+    directions,
+    endpoint_rows,
+    holes,
+    labels,
+    round_trips,
+    sending,
+    transition_log,
+    unacked,
+)
 from tcptrace.tcp.endpoint import next_states
 
 GROWTH = 1.1
@@ -32,11 +42,15 @@ class Tracker:
         )
         self.directions = Directions(
             of_flow=np.zeros(0, np.int32),
-            used=np.zeros(1, np.int64),
+            used=np.zeros(2, np.int64),
             first=np.zeros(0, np.int64),
             labels=np.zeros(0, np.int64),
+            sending=np.zeros(0, np.int64),
+            counters=np.zeros(0, np.int64),
         )
         self._holes = np.zeros(0, np.int64)
+        self._unacked = np.zeros(0, np.int64)
+        self.histograms = np.zeros(0, np.int64)
         self._segments = allocate(Segments, 0)
         self._steps = np.empty(0, np.int64)
         self._step_count = 0
@@ -56,6 +70,9 @@ class Tracker:
         kernels["tcp.directions"].begin(rows, count, segments, flows, endpoints, pairs)
         kernels["tcp.segment_pass"].advance(rows, count, segments, flows, holes, endpoints)
         kernels["tcp.labels"].label(rows, count, segments, flows, pairs)
+        unacked, histograms = kernels.view(self._unacked), kernels.view(self.histograms)
+        kernels["tcp.sending"].measure(rows, count, segments, pairs, unacked, histograms)
+        kernels["tcp.counters"].count(rows, count, segments, pairs)
         self._keep_steps()
         return Segments._make(column[:count] for column in self._segments)
 
@@ -102,6 +119,10 @@ class Tracker:
         pairs = int(self.directions.used[0]) + count
         grow(self.directions.first, pairs * directions.FIRST)
         grow(self.directions.labels, pairs * 2 * labels.WIDTH)
+        grow(self.directions.sending, pairs * 2 * sending.WIDTH)
+        grow(self._unacked, (unacked.used(self._unacked) + 2 * count) * unacked.NODE)
+        grow(self.histograms, (int(self.directions.used[1]) + 2 * count) * round_trips.WORDS)
+        grow(self.directions.counters, pairs * 2 * counters.WIDTH)
         if len(self._segments.flow) < count:
             self._segments = allocate(Segments, count)
         if len(self.flows.slots) < 2 * flows:

@@ -1,0 +1,312 @@
+"""What each direction sends and how long its acknowledgement takes (a kernel module).
+
+One pass over the segments of a chunk, after their positions are known: bytes in flight, repeats and
+their causes, recovery, round trips.
+"""
+
+from tcptrace.flows import RST, SYN
+from tcptrace.schema import I64, SACK_BLOCKS_MAX, UNKNOWN, Directions, Packets, Segments
+from tcptrace.tcp.directions import FIRST, FRAME, SEQ, TIME_NS
+from tcptrace.tcp.labels import DUPLICATE_ACK, KEEP_ALIVE, ZERO_WINDOW_PROBE
+from tcptrace.tcp.limits import attribute
+from tcptrace.tcp.repeats import (
+    COPY,
+    NO_REPEAT,
+    REORDERED_SEGMENT,
+    SPURIOUS_REPEAT,
+    TIMEOUT,
+    kind_of_repeat,
+    was_made_earlier,
+)
+from tcptrace.tcp.round_trips import WIDTH as ROUND_TRIPS_WIDTH
+from tcptrace.tcp.round_trips import add_sample
+from tcptrace.tcp.sending_rows import (
+    ACKED,
+    ACKED_NS,
+    BACKOFF,
+    BEGUN,
+    COPIES,
+    DSACKS,
+    DUPLICATES,
+    FIRST_NODE,
+    HIGH_IP_ID,
+    HIGH_NS,
+    HIGH_TSVAL,
+    IN_FLIGHT_MAX,
+    LARGEST,
+    LAST_KIND,
+    LAST_NS,
+    LAST_REPEAT_END,
+    NEXT,
+    RAISED_NS,
+    RECOVER,
+    RECOVERED_NS,
+    RECOVERIES,
+    RECOVERY_NS,
+    REORDERED,
+    REPEATS,
+    ROUND_TRIPS,
+    SACKED,
+    SEEN,
+    SEEN_0,
+    SEEN_NEXT,
+    SENT_BELOW_NS,
+    SPURIOUS,
+    SYN_AT,
+    TIMEOUTS,
+    WINDOW,
+)
+from tcptrace.tcp.sequence import CYCLE, unwrap
+from tcptrace.tcp.unacked import END, FIRST_NS, NODE, SENT, SENT_NS, START, append, drop_all, drop_first, send_again
+from tcptrace.tcp.unacked import TSVAL as NODE_TSVAL
+
+BY_TIMESTAMP = ROUND_TRIPS + ROUND_TRIPS_WIDTH
+WIDTH = BY_TIMESTAMP + ROUND_TRIPS_WIDTH
+SPURIOUS_MIN_NS = 10_000_000  # ticks of timestamps are no longer than this; a repeat sooner has its original's
+
+
+def begin(rows: I64, x: int) -> None:
+    """A direction of which nothing is known."""
+    rows[x + BEGUN] = 1
+    for field in (NEXT, HIGH_IP_ID, HIGH_TSVAL, ACKED, RECOVER, LAST_REPEAT_END, WINDOW, SYN_AT):
+        rows[x + field] = UNKNOWN
+
+
+def begin_pair(rows: I64, first: I64, nodes: I64, pair: int) -> None:
+    """Both directions; a lone SYN that came before the pair was given is told first."""
+    x, at = pair * 2 * WIDTH, pair * FIRST
+    begin(rows, x)
+    begin(rows, x + WIDTH)
+    if first[at + FRAME] != 0:
+        position, time_ns = first[at + SEQ] + CYCLE, max(0, first[at + TIME_NS])
+        rows[x + SYN_AT] = position
+        advance(rows, x, nodes, position, position + 1, UNKNOWN, UNKNOWN, first[at + FRAME], time_ns)
+
+
+def is_out(rows: I64, x: int) -> bool:
+    """Whether anything of a direction is unacknowledged."""
+    return bool(rows[x + NEXT] > rows[x + ACKED] >= 0)
+
+
+def is_copy(rows: I64, x: int, position: int, ip_id: int) -> bool:
+    """Whether one of the last segments had the same number and IP identification: the capture holds it twice."""
+    if ip_id <= 0:
+        return False
+    key = (position << 16) ^ ip_id
+    for place in range(SEEN):
+        if rows[x + SEEN_0 + place] == key:
+            return True
+    rows[x + SEEN_0 + rows[x + SEEN_NEXT]] = key
+    rows[x + SEEN_NEXT] = (rows[x + SEEN_NEXT] + 1) % SEEN
+    return False
+
+
+def advance(
+    rows: I64, x: int, nodes: I64, start: int, end: int, ip_id: int, tsval: int, frame: int, time_ns: int
+) -> None:
+    """Take what lies beyond all that was sent before."""
+    append(rows, x, nodes, start, end, time_ns, frame, tsval)
+    rows[x + NEXT] = end
+    rows[x + HIGH_NS] = time_ns
+    rows[x + HIGH_IP_ID] = ip_id
+    rows[x + HIGH_TSVAL] = tsval
+    rows[x + LAST_NS] = time_ns
+
+
+def note_repeat(rows: I64, x: int, kind: int, end: int, time_ns: int) -> None:
+    """Count a repeat, and begin a recovery where it is no mistake."""
+    rows[x + REPEATS] += 1
+    rows[x + LAST_KIND] = kind
+    rows[x + LAST_REPEAT_END] = end
+    if kind == SPURIOUS_REPEAT:
+        rows[x + SPURIOUS] += 1
+        return
+    if kind == TIMEOUT:
+        rows[x + TIMEOUTS] += 1
+        rows[x + BACKOFF] += 1
+    if rows[x + RECOVER] < 0:
+        rows[x + RECOVER] = rows[x + NEXT]
+        rows[x + RECOVERY_NS] = time_ns
+        rows[x + RECOVERIES] += 1
+
+
+def send_below(
+    rows: I64, x: int, nodes: I64, start: int, end: int, ip_id: int, tsval: int, frame: int, time_ns: int
+) -> tuple[int, int, int, int]:
+    """Take a segment that begins below the highest: kind, frame it repeats, when that was sent, ranges beyond."""
+    acked = rows[x + ACKED]
+    original, first_ns, last_ns, beyond = 0, 0, 0, 0
+    if end > acked:
+        from_ = max(start, acked)
+        original, first_ns, last_ns, beyond = send_again(rows, x, nodes, from_, end, time_ns, frame, tsval)
+    elif time_ns > rows[x + SENT_BELOW_NS]:
+        rows[x + SENT_BELOW_NS] = time_ns
+    if original == 0 and end > acked and was_made_earlier(rows, x, ip_id, tsval, time_ns):
+        rows[x + REORDERED] += 1
+        return REORDERED_SEGMENT, 0, 0, beyond
+    kind = kind_of_repeat(rows, x, start, end, last_ns, time_ns)
+    note_repeat(rows, x, kind, end, time_ns)
+    rows[x + LAST_NS] = time_ns
+    return kind, original, first_ns, beyond
+
+
+def note_acked(rows: I64, x: int, nodes: I64, ack: int, tsecr: int, time_ns: int) -> tuple[int, int]:
+    """Drop what the peer of X acknowledges; the round trips that shows, by acknowledgement and by timestamp (-1: none).
+
+    Only the range that ends at the acknowledgement gives a sample, and only if it was sent once and
+    nothing before it later (Karn's rule as Ostermann's tcptrace has it).
+    """
+    by_ack, by_timestamp = UNKNOWN, UNKNOWN
+    newest_ns = rows[x + SENT_BELOW_NS]
+    while rows[x + FIRST_NODE] != 0:
+        at = rows[x + FIRST_NODE] * NODE
+        if nodes[at + START] >= ack:
+            break
+        newest_ns = max(newest_ns, nodes[at + SENT_NS])
+        if nodes[at + END] > ack:
+            nodes[at + SENT] += 1
+            break
+        if tsecr >= 0 and nodes[at + NODE_TSVAL] == tsecr and by_timestamp < 0:
+            by_timestamp = max(0, time_ns - nodes[at + FIRST_NS])
+            if nodes[at + SENT] > 1 and nodes[at + SENT_NS] - nodes[at + FIRST_NS] >= SPURIOUS_MIN_NS:
+                rows[x + SPURIOUS] += 1
+        if nodes[at + END] == ack and nodes[at + SENT] == 1 and nodes[at + SENT_NS] >= newest_ns:
+            by_ack = max(0, time_ns - nodes[at + SENT_NS])
+        drop_first(rows, x, nodes)
+    rows[x + SENT_BELOW_NS] = newest_ns
+    return by_ack, by_timestamp
+
+
+def raise_acked(rows: I64, x: int, ack: int, time_ns: int) -> None:
+    """The peer of X acknowledges more than before."""
+    rows[x + ACKED] = ack
+    rows[x + RAISED_NS] = time_ns
+    rows[x + DUPLICATES] = 0
+    rows[x + BACKOFF] = 0
+    if 0 <= rows[x + RECOVER] <= ack:
+        rows[x + RECOVER] = UNKNOWN
+        rows[x + RECOVERED_NS] += max(0, time_ns - rows[x + RECOVERY_NS])
+
+
+def sacked_bytes(sack: I64, i: int, count: int, raw_ack: int, ack: int) -> tuple[int, int]:
+    """Bytes beyond the acknowledgement that its SACK blocks report, and whether the first is a DSACK (RFC 2883)."""
+    total, first_left, first_right, duplicate = 0, 0, 0, 0
+    for block in range(count):
+        at = (i * SACK_BLOCKS_MAX + block) * 2
+        left, right = unwrap(sack[at], ack), unwrap(sack[at + 1], ack)
+        if block == 0:
+            first_left, first_right = left, right
+        if block == 1 and left <= first_left and first_right <= right and duplicate == 0:
+            duplicate = 1
+            total -= first_right - first_left
+        if block == 0 and right <= ack:
+            duplicate = 1
+        elif right > left:
+            total += right - left
+    return max(0, total), duplicate
+
+
+def measure(
+    packets: Packets, count: int, segments: Segments, directions: Directions, nodes: I64, histograms: I64
+) -> None:
+    """Fill the columns of Segments from `bytes_in_flight` on, of `count` rows.
+
+    The caller has room for two nodes and two histograms a row.
+    """
+    rows, row_of = directions.sending, segments.direction
+    for i in range(count):
+        segments.bytes_in_flight[i] = UNKNOWN
+        segments.rtt_ns[i] = UNKNOWN
+        segments.timestamp_rtt_ns[i] = UNKNOWN
+        segments.repeat[i] = NO_REPEAT
+        segments.original[i] = 0
+        segments.since_original_ns[i] = UNKNOWN
+        segments.reordered_by[i] = 0
+        segments.sacked_bytes[i] = 0
+        segments.dsack[i] = 0
+        segments.idle_ns[i] = UNKNOWN
+        segments.stalled[i] = 0
+        segments.backoff[i] = 0
+        row, position = row_of[i], segments.position[i]
+        if row < 0 or position < 0:
+            continue
+        x, y = row * WIDTH, (row ^ 1) * WIDTH
+        time_ns = max(0, packets.time_ns[i])
+        if rows[x + BEGUN] == 0:
+            begin_pair(rows, directions.first, nodes, row >> 1)
+        segments.stalled[i] = 1 if is_out(rows, x) or is_out(rows, y) else 0
+        segments.idle_ns[i] = attribute(rows, x, y, time_ns)
+        if segments.copy[i] != 0 or is_copy(rows, x, position, packets.ip_id[i]):
+            segments.repeat[i] = COPY
+            rows[x + COPIES] += 1
+            continue
+        send(packets, i, segments, rows, x, nodes, time_ns)
+        if segments.ack_position[i] >= 0:
+            acknowledge(packets, i, segments, directions, y, nodes, histograms, time_ns)
+        if packets.flags[i] & RST == 0:
+            rows[x + WINDOW] = segments.window_bytes[i]
+
+
+def send(packets: Packets, i: int, segments: Segments, rows: I64, x: int, nodes: I64, time_ns: int) -> None:
+    """What a segment with payload, SYN or FIN does to its sender's direction."""
+    flags, length, start, end = packets.flags[i], packets.len[i], segments.position[i], segments.end_position[i]
+    if flags & RST or end == start or segments.labels[i] & (KEEP_ALIVE | ZERO_WINDOW_PROBE):
+        return
+    if flags & SYN:
+        if rows[x + SYN_AT] >= 0 and rows[x + SYN_AT] != start:
+            drop_all(rows, x, nodes)
+            begin(rows, x)
+        rows[x + SYN_AT] = start
+    ip_id, tsval, frame = packets.ip_id[i], packets.tsval[i], packets.frame[i]
+    following = rows[x + NEXT]
+    if 0 <= start < following:
+        kind, original, first_ns, beyond = send_below(
+            rows, x, nodes, start, min(end, following), ip_id, tsval, frame, time_ns
+        )
+        segments.repeat[i] = kind
+        segments.backoff[i] = rows[x + BACKOFF] if kind == TIMEOUT else 0
+        segments.original[i] = original
+        segments.reordered_by[i] = beyond if kind == REORDERED_SEGMENT else 0
+        if original != 0:
+            segments.since_original_ns[i] = max(0, time_ns - first_ns)
+        elif kind == REORDERED_SEGMENT:
+            segments.since_original_ns[i] = max(0, time_ns - rows[x + HIGH_NS])
+    if end > following:
+        advance(rows, x, nodes, max(start, following), end, ip_id, tsval, frame, time_ns)
+    rows[x + LARGEST] = max(rows[x + LARGEST], length)
+    if length > 0 and rows[x + ACKED] >= 0:
+        in_flight = max(0, rows[x + NEXT] - rows[x + ACKED] - rows[x + SACKED])
+        segments.bytes_in_flight[i] = in_flight
+        rows[x + IN_FLIGHT_MAX] = max(rows[x + IN_FLIGHT_MAX], in_flight)
+
+
+def acknowledge(
+    packets: Packets,
+    i: int,
+    segments: Segments,
+    directions: Directions,
+    y: int,
+    nodes: I64,
+    histograms: I64,
+    time_ns: int,
+) -> None:
+    """What an acknowledgement does to the other direction."""
+    rows, ack = directions.sending, segments.ack_position[i]
+    total, duplicate = sacked_bytes(packets.sack, i, max(0, packets.sack_count[i]), packets.ack[i], ack)
+    segments.sacked_bytes[i] = total
+    segments.dsack[i] = duplicate
+    rows[y + DSACKS] += duplicate
+    if ack > rows[y + ACKED]:
+        by_ack, by_timestamp = note_acked(rows, y, nodes, ack, packets.tsecr[i], time_ns)
+        raise_acked(rows, y, ack, time_ns)
+        segments.rtt_ns[i] = by_ack
+        segments.timestamp_rtt_ns[i] = by_timestamp
+        if by_ack >= 0:
+            add_sample(rows, y + ROUND_TRIPS, histograms, directions.used, by_ack)
+        if by_timestamp >= 0:
+            add_sample(rows, y + BY_TIMESTAMP, histograms, directions.used, by_timestamp)
+    elif segments.labels[i] & DUPLICATE_ACK or (total > 0 and packets.len[i] == 0):
+        rows[y + DUPLICATES] += 1
+    if ack >= rows[y + ACKED]:
+        rows[y + SACKED] = total
+    rows[y + ACKED_NS] = time_ns
