@@ -230,42 +230,52 @@ def note_flags(rows: I64, x: int, flags: int) -> None:
         rows[x + RESETS] += 1
 
 
+def of_segment(
+    rows: I64, x: int, y: int, flags: int, seq: int, ack: int, length: int, new_bytes: int, window: int, scale: int
+) -> None:
+    """Add a segment, but for its time and its SACK blocks; `window` is 0 where the segment offers none."""
+    note_flags(rows, x, flags)
+    if length > 0:
+        note_data(rows, x, flags, length)
+    if flags & RST:
+        if flags & ACK:
+            note_ack(rows, x, y, flags, ack, length, window)
+        return
+    repeated_before = rows[x + REPEATED_PACKETS]
+    goes_on = of_numbers(rows, x, y, flags, seq, length, new_bytes)
+    if flags & SYN:
+        note_syn(rows, x, y, seq, 0 if scale < 0 else 1)
+    if flags & ACK:
+        note_ack(rows, x, y, flags, ack, length, window)
+    if flags & (ACK | SYN):
+        note_window(rows, x, y, flags, window)
+    rows[x + WINDOW] = window
+    if length > 0 and rows[x + NOTES] & PAST_INITIAL == 0 and rows[x + REPEATED_PACKETS] == repeated_before:
+        rows[x + INITIAL_PACKETS] += 1
+        rows[x + INITIAL_BYTES] += length
+    if goes_on != 0 and flags & SYN == 0:
+        note_flight(rows, x, y, (seq + length) & MASK, length)
+
+
 def count(packets: Packets, count: int, segments: Segments, directions: Directions) -> None:
     """Add `count` rows, already taken through the endpoints, to their directions."""
     rows, first, row_of, new_bytes_of = directions.counters, directions.first, segments.direction, segments.new_bytes
     flags_of, seq_of, ack_of, len_of, time_of = packets.flags, packets.seq, packets.ack, packets.len, packets.time_ns
-    raw_window, window_bytes, sack_count, sack = packets.window, segments.window_bytes, packets.sack_count, packets.sack
+    window_bytes, raw_window, scale_of = segments.window_bytes, packets.window, packets.window_scale
+    sack_count = packets.sack_count
     for i in range(count):
-        row, new_bytes = row_of[i], new_bytes_of[i]
-        if row < 0 or new_bytes < 0:
+        row, new_bytes, seq = row_of[i], new_bytes_of[i], seq_of[i]
+        if row < 0 or new_bytes < 0 or seq < 0:
             continue
         x, y = row * WIDTH, (row ^ 1) * WIDTH
-        flags, seq, ack, length = flags_of[i], seq_of[i], ack_of[i], max(0, len_of[i])
+        flags, ack, length, time_ns = flags_of[i], ack_of[i], max(0, len_of[i]), time_of[i]
         if rows[x + PACKETS] == 0 and rows[y + PACKETS] == 0:
             begin(rows, first, row >> 1)
-        note_flags(rows, x, flags)
-        if time_of[i] != NO_TIME:
-            note_time(rows, x, length, time_of[i])
-        if length > 0:
-            note_data(rows, x, flags, length)
-        repeated = rows[x + REPEATED_PACKETS]
-        moves = of_numbers(rows, x, y, flags, seq, length, new_bytes) if seq >= 0 and flags & RST == 0 else 0
-        if flags & SYN and flags & RST == 0 and seq >= 0:
-            note_syn(rows, x, y, seq, 1 if packets.window_scale[i] >= 0 else 0)
+        if time_ns != NO_TIME:
+            note_time(rows, x, length, time_ns)
         window = 0
         if flags & (ACK | SYN):
             window = window_bytes[i] if window_bytes[i] >= 0 else max(0, raw_window[i])
-        if flags & ACK:
-            note_ack(rows, x, y, flags, ack, length, window)
-        if flags & RST:
-            continue
-        if flags & (ACK | SYN):
-            note_window(rows, x, y, flags, window)
-        rows[x + WINDOW] = window
-        if flags & ACK and sack_count[i] > 0:
-            note_sack(rows, x, sack, i * 2 * SACK_BLOCKS_MAX, sack_count[i], ack)
-        if length > 0 and rows[x + NOTES] & PAST_INITIAL == 0 and rows[x + REPEATED_PACKETS] == repeated:
-            rows[x + INITIAL_PACKETS] += 1
-            rows[x + INITIAL_BYTES] += length
-        if moves != 0 and flags & SYN == 0:
-            note_flight(rows, x, y, (seq + length) & MASK, length)
+        of_segment(rows, x, y, flags, seq, ack, length, new_bytes, window, scale_of[i])
+        if sack_count[i] > 0 and flags & (ACK | RST) == ACK:
+            note_sack(rows, x, packets.sack, i * 2 * SACK_BLOCKS_MAX, sack_count[i], ack)

@@ -244,12 +244,11 @@ def advance(
             flags -= FIN
             end -= 1
         place(endpoints, x, y, nodes, flags, position, ack, packets.window_scale[i], packets.mss[i])
-        if flags & SYN and flags & RST == 0:
-            note_options(endpoints, x, packets.sack_permitted[i], packets.tsval[i])
         size = window_of(endpoints, x, y, flags, window[i])
         via = ((interface[i] + 1) << 16) ^ (if_index[i] + 1)
         if not is_copy(endpoints, x, via, flags, end, ack):
             if flags & SYN:
+                note_options(endpoints, x, packets.sack_permitted[i], packets.tsval[i])
                 src_key = flows.rows[flow * FLOW_WIDTH + KEY_0 + side_of[i]]
                 end_previous(flows, endpoints, int(flow), src_key, frame_of[i], time_ns)
             note_handshake(flows, endpoints, x, y, flags, ack, time_ns)
