@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from tcptrace.capture.reader import open_capture
@@ -19,6 +20,7 @@ from tcptrace.errors import TcptraceError
 from tcptrace.rows import records
 from tcptrace.tcp.direction_table import direction_table
 from tcptrace.tcp.flow_table import client_sides, flow_table
+from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.tracker import Tracker
 
 DIRECTIONS = ("a2b", "b2a")
@@ -26,7 +28,7 @@ NOT_AVAILABLE = "NA"
 
 
 class Field(NamedTuple):
-    """A field of the C program's and what it is here, of a row of DirectionStatistics."""
+    """A field of the C program's and what it is here, of a row of DirectionStatistics with `rtt_samples`."""
 
     value: Callable[[Any], float | str]
     tolerance: float = 0
@@ -48,6 +50,7 @@ FIELDS = {
     "rexmt_data_pkts": column("retransmitted_packets"),
     "rexmt_data_bytes": column("retransmitted_bytes"),
     "outoforder_pkts": column("out_of_order_packets"),
+    "RTT_samples": column("rtt_samples"),
     "resets_sent": column("resets"),
     "ack_pkts_sent": column("acks"),
     "pure_acks_sent": column("pure_acks"),
@@ -64,10 +67,11 @@ FIELDS = {
     "req_sack": Field(lambda row: "NY"[row.sack_permitted]),
     "adv_wind_scale": column("window_scale"),
     "urgent_data_pkts": column("urgent_packets"),
-    "mss_requested": column("mss"),
+    "urgent_data_bytes": column("urgent_bytes"),
+    "mss_requested": Field(lambda row: max(0, row.mss) + (2**32 - 2**16 if row.mss >= 2**15 else 0)),  # signed there
     "max_segm_size": column("segment_max_bytes"),
     "min_segm_size": column("segment_min_bytes"),
-    "avg_segm_size": Field(lambda row: max(0, row.segment_mean_bytes), 1),
+    "avg_segm_size": Field(lambda row: int(row.data_bytes / (row.data_packets + 0.001))),  # as it is there
     "max_win_adv": column("window_max_bytes"),
     "min_win_adv": column("window_min_bytes"),
     "zero_win_adv": column("zero_windows"),
@@ -76,6 +80,8 @@ FIELDS = {
     "initial_window_pkts": column("initial_window_packets"),
     "ttl_stream_length": column("stream_bytes"),
     "missed_data": column("missed_bytes"),
+    "truncated_data": column("truncated_bytes"),
+    "truncated_packets": column("truncated_packets"),
     "data_xmit_time": seconds("data_time_ns", 10**9, 3),
     "idletime_max": seconds("idle_max_ns", 10**6, 1),
     "throughput": Field(lambda row: max(0, row.throughput), 1),
@@ -121,15 +127,19 @@ def ours(path: Path) -> dict[Key, tuple[Any, Any]]:
     sides = client_sides(tracker)
     flows = flow_table(tracker, *sides)
     rows = list(records(direction_table(tracker, sides[0], flows.flow)))
+    round_trips = [Measured(tracker, sides[0]).round_trips(flows.flow, side).samples.tolist() for side in (0, 1)]
     found = {}
     for i, flow in enumerate(records(flows)):
         client = reader.addresses.text(flow.client), flow.client_port
         server = reader.addresses.text(flow.server), flow.server_port
         start_us = flow.start_ns // 1000
+        of_client, of_server = (
+            SimpleNamespace(**rows[2 * i + side]._asdict(), rtt_samples=round_trips[side][i]) for side in (0, 1)
+        )
         if sides[0][flow.flow] == 0:
-            found[(*client, *server, start_us)] = rows[2 * i], rows[2 * i + 1]
+            found[(*client, *server, start_us)] = of_client, of_server
         else:
-            found[(*server, *client, start_us)] = rows[2 * i + 1], rows[2 * i]
+            found[(*server, *client, start_us)] = of_server, of_client
     return found
 
 

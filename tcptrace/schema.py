@@ -96,6 +96,8 @@ class Packets(NamedTuple):
     ack: Annotated[I64, Column("", "raw 32-bit acknowledgement number, also without the ACK flag")]
     window: Annotated[I32, Column("", "raw window field, not scaled")]
     len: Annotated[I64, Column("bytes", "TCP payload by the IP length; -1 in a fragment")]
+    len_cut: Annotated[I64, Column("bytes", "payload that the capture did not keep")]
+    urgent: Annotated[I32, Column("bytes", "urgent pointer; -1 without URG")]
     rfb: Annotated[I8, Column("", "1: the payload is an RFB version message; Wireshark numbers what follows anew")]
     inferred: Annotated[I8, Column("", "1: seq is inferred (tcpdump prints none for a pure ACK)")]
     mss: Annotated[I32, Column("bytes", "maximum segment size option; -1 without")]
@@ -137,7 +139,9 @@ class Directions(NamedTuple):
     first: Annotated[I64, Column("", "of a pair, fields as tcptrace.tcp.directions names them", per_row=6)]
     labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
     sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=69)]
-    counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=44)]
+    counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=47)]
+    history: Annotated[I64, Column("", "fields as tcptrace.tcp.zeek_history names them", per_row=14)]
+    blocks: Annotated[I64, Column("", "nodes as tcptrace.tcp.holes names them: what came beyond a hole", per_row=3)]
 
 
 class Segments(NamedTuple):
@@ -211,6 +215,49 @@ class Flows(NamedTuple):
     close: Annotated[I8, Column("", "how it ended, index into CLOSES")]
 
 
+class FlowMeasures(NamedTuple):
+    """What was measured of a flow, row for row beside Flows."""
+
+    completeness: Annotated[I8, Column("", "tcp.completeness: 1 SYN, 2 SYN-ACK, 4 ACK, 8 data, 16 FIN, 32 RST")]
+    client_retransmissions: Annotated[I64, Column("", "segments with payload, SYN or FIN that the client sent again")]
+    client_reordered: Annotated[I64, Column("", "segments of the client that others overtook")]
+    client_copies: Annotated[I64, Column("", "frames of the client that the capture holds twice")]
+    client_spurious: Annotated[I64, Column("", "of its retransmissions, those that proved needless")]
+    client_timeouts: Annotated[I64, Column("", "of its retransmissions, those after its timer ran out")]
+    client_dsacks: Annotated[I64, Column("", "duplicates of the client's segments that its peer reported (RFC 2883)")]
+    client_in_flight_max_bytes: Annotated[I64, Column("bytes", "most the client had unacknowledged")]
+    client_recoveries: Annotated[I64, Column("", "times the client began to repair a loss")]
+    client_recovery_ns: Annotated[I64, Column("ns", "time that took, of all that ended")]
+    server_retransmissions: Annotated[I64, Column("", "segments with payload, SYN or FIN that the server sent again")]
+    server_reordered: Annotated[I64, Column("", "segments of the server that others overtook")]
+    server_copies: Annotated[I64, Column("", "frames of the server that the capture holds twice")]
+    server_spurious: Annotated[I64, Column("", "of its retransmissions, those that proved needless")]
+    server_timeouts: Annotated[I64, Column("", "of its retransmissions, those after its timer ran out")]
+    server_dsacks: Annotated[I64, Column("", "duplicates of the server's segments that its peer reported (RFC 2883)")]
+    server_in_flight_max_bytes: Annotated[I64, Column("bytes", "most the server had unacknowledged")]
+    server_recoveries: Annotated[I64, Column("", "times the server began to repair a loss")]
+    server_recovery_ns: Annotated[I64, Column("ns", "time that took, of all that ended")]
+    handshake_ns: Annotated[I64, Column("ns", "time before both sides had acknowledged anything")]
+    loss_ns: Annotated[I64, Column("ns", "time in which a loss was repaired")]
+    receiver_window_ns: Annotated[I64, Column("ns", "time in which the receiver's window had no room")]
+    path_ns: Annotated[I64, Column("ns", "other time in which data was on its way")]
+    application_ns: Annotated[I64, Column("ns", "time in which nothing was on its way")]
+
+
+class RoundTrips(NamedTuple):
+    """Round trips of what one side of a flow sent, row for row beside Flows; -1 without samples."""
+
+    samples: Annotated[I64, Column("", "how many")]
+    min_ns: Annotated[I64, Column("ns", "shortest")]
+    mean_ns: Annotated[I64, Column("ns", "mean, rounded down")]
+    p50_ns: Annotated[I64, Column("ns", "median; beyond six samples within a tenth")]
+    p99_ns: Annotated[I64, Column("ns", "99th percentile; beyond six samples within a tenth")]
+    max_ns: Annotated[I64, Column("ns", "longest")]
+    srtt_ns: Annotated[I64, Column("ns", "smoothed, at the end (RFC 6298)")]
+    rttvar_ns: Annotated[I64, Column("ns", "its variation, at the end (RFC 6298)")]
+    rto_ns: Annotated[I64, Column("ns", "the timer that gives, at least 1 s (RFC 6298)")]
+
+
 class DirectionStatistics(NamedTuple):
     """What the segments that one side of a flow sent add up to; two rows a flow, the client's first."""
 
@@ -238,6 +285,7 @@ class DirectionStatistics(NamedTuple):
     out_of_order_packets: Annotated[I64, Column("", "segments with new payload below what was sent before them")]
     pushed_packets: Annotated[I64, Column("", "segments with payload and PSH")]
     urgent_packets: Annotated[I64, Column("", "segments with payload and URG")]
+    urgent_bytes: Annotated[I64, Column("bytes", "urgent pointers of those, added up")]
     window_scale: Annotated[I8, Column("bits", "window scale its SYN offered; -1 none, or no SYN seen")]
     timestamps: Annotated[I8, Column("", "1: its SYN had a timestamp")]
     sack_permitted: Annotated[I8, Column("", "1: its SYN permitted SACK")]
@@ -253,6 +301,8 @@ class DirectionStatistics(NamedTuple):
     initial_window_bytes: Annotated[I64, Column("bytes", "payload of those; what was sent again does not count")]
     stream_bytes: Annotated[I64, Column("bytes", "from SYN to FIN; -1 unless both were seen")]
     missed_bytes: Annotated[I64, Column("bytes", "of those, bytes the capture lacks; -1 unknown")]
+    truncated_packets: Annotated[I64, Column("", "segments whose payload the capture did not keep whole")]
+    truncated_bytes: Annotated[I64, Column("bytes", "payload that the capture did not keep")]
     data_time_ns: Annotated[I64, Column("ns", "from the first to the last segment with payload; -1 unknown")]
     idle_max_ns: Annotated[I64, Column("ns", "longest time between two segments; -1 unless there were two")]
     throughput: Annotated[I64, Column("bytes/s", "unique bytes by the flow's duration; -1 when that is 0 or unknown")]

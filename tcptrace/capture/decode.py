@@ -39,6 +39,8 @@ RFB = 0x52464220
 RFB_LEN = 12
 """A VNC version message: `RFB 003.008` and a line feed (RFC 6143 section 7.1.1)."""
 
+URG = 32
+
 FIXED_LEN = 16
 """Below so much of a TCP header only the ports are told, as in Wireshark."""
 
@@ -150,6 +152,8 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
             payload = tcp + header_len
             if payload <= end:
                 lens[row] = end - payload
+                if end > limit:
+                    packets.len_cut[row] = end - max(payload, limit)
                 if end - payload == RFB_LEN and end <= limit and u32(buffer, payload, BIG) == RFB:
                     packets.rfb[row] = 1
             if header_len >= 20:
@@ -161,6 +165,8 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
                 )
                 all_flags[row] = (buffer[tcp + 12] & 15) * 0x100 + buffer[tcp + 13]
                 at = tcp + 20
+                if buffer[tcp + 13] & URG and at <= limit:
+                    packets.urgent[row] = buffer[tcp + 18] * 0x100 + buffer[tcp + 19]
                 if (
                     header_len == 32
                     and payload <= limit

@@ -17,6 +17,7 @@ from tcptrace.schema import Packets, Records, allocate, columns
 
 ABSENT = {
     "quoted": 0,
+    "len_cut": 0,
     "rfb": 0,
     "inferred": 0,
     "sack_permitted": 0,

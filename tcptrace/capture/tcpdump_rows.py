@@ -66,6 +66,8 @@ class Rows:
                 window,
                 UNKNOWN if ip.fragment else length,
                 0,
+                UNKNOWN,
+                0,
                 inferred,
                 options.mss,
                 options.window_scale,

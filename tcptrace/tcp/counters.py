@@ -55,7 +55,10 @@ FLIGHT_MIN = 40  # above 0
 FLIGHT_SUM = 41
 FLIGHTS = 42
 NOTES = 43
-WIDTH = 44
+URGENT_BYTES = 44  # pointers added up
+CUT_PACKETS = 45  # payload of which the capture did not keep
+CUT_BYTES = 46
+WIDTH = 47
 
 OFFERS_SCALE = 1  # its SYN did
 SCALED = 2  # windows are counted since scaling is in force
@@ -109,6 +112,15 @@ def note_data(rows: I64, x: int, flags: int, length: int) -> None:
     rows[x + SEGMENT_MAX] = max(rows[x + SEGMENT_MAX], length)
     if rows[x + SEGMENT_MIN] == 0 or length < rows[x + SEGMENT_MIN]:
         rows[x + SEGMENT_MIN] = length
+
+
+def note_oddities(rows: I64, x: int, length: int, cut: int, urgent: int) -> None:
+    """Payload the capture did not keep, and urgent pointers."""
+    if cut > 0:
+        rows[x + CUT_PACKETS] += 1
+        rows[x + CUT_BYTES] += cut
+    if length > 0 and urgent > 0:
+        rows[x + URGENT_BYTES] += urgent
 
 
 def note_numbers(rows: I64, x: int, flags: int, seq: int, length: int, new_bytes: int) -> int:
@@ -262,7 +274,7 @@ def count(packets: Packets, count: int, segments: Segments, directions: Directio
     rows, first, row_of, new_bytes_of = directions.counters, directions.first, segments.direction, segments.new_bytes
     flags_of, seq_of, ack_of, len_of, time_of = packets.flags, packets.seq, packets.ack, packets.len, packets.time_ns
     window_bytes, raw_window, scale_of = segments.window_bytes, packets.window, packets.window_scale
-    sack_count = packets.sack_count
+    sack_count, cut, urgent = packets.sack_count, packets.len_cut, packets.urgent
     for i in range(count):
         row, new_bytes, seq = row_of[i], new_bytes_of[i], seq_of[i]
         if row < 0 or new_bytes < 0 or seq < 0:
@@ -276,6 +288,8 @@ def count(packets: Packets, count: int, segments: Segments, directions: Directio
         window = 0
         if flags & (ACK | SYN):
             window = window_bytes[i] if window_bytes[i] >= 0 else max(0, raw_window[i])
+        if cut[i] > 0 or urgent[i] > 0:
+            note_oddities(rows, x, length, cut[i], urgent[i])
         of_segment(rows, x, y, flags, seq, ack, length, new_bytes, window, scale_of[i])
         if sack_count[i] > 0 and flags & (ACK | RST) == ACK:
             note_sack(rows, x, packets.sack, i * 2 * SACK_BLOCKS_MAX, sack_count[i], ack)

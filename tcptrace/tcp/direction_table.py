@@ -7,6 +7,7 @@ from tcptrace import flows as f
 from tcptrace.schema import I8, I64, UNKNOWN, DirectionStatistics
 from tcptrace.tcp import counters as c
 from tcptrace.tcp import endpoint_rows as e
+from tcptrace.tcp.sequence import CYCLE
 from tcptrace.tcp.tracker import Tracker
 
 SUMS = {
@@ -28,6 +29,9 @@ SUMS = {
     "out_of_order_packets": c.OUT_OF_ORDER,
     "pushed_packets": c.PUSHED,
     "urgent_packets": c.URGENT,
+    "urgent_bytes": c.URGENT_BYTES,
+    "truncated_packets": c.CUT_PACKETS,
+    "truncated_bytes": c.CUT_BYTES,
     "zero_windows": c.ZERO_WINDOWS,
     "initial_window_packets": c.INITIAL_PACKETS,
     "initial_window_bytes": c.INITIAL_BYTES,
@@ -113,9 +117,11 @@ def _counted(tracker: Tracker, flow: I64, sender: I8) -> I64:
 
 
 def _stream_bytes(counted: I64, wide: I64) -> I64:
-    """Bytes between SYN and FIN, both of which take up a number."""
-    fin_end, start = wide[:, e.FIN_END], wide[:, e.START]
-    return _where((counted[:, c.SYNS] > 0) & (fin_end >= 0), fin_end - start - 2)
+    """Bytes between SYN and FIN, both of which take up a number; the FIN is near the highest number sent."""
+    near = wide[:, e.NEXT]
+    fin = near + ((counted[:, c.FIN_NUMBER] - 1 - near + CYCLE // 2) & (CYCLE - 1)) - CYCLE // 2
+    seen = (counted[:, c.SYNS] > 0) & (counted[:, c.FIN_NUMBER] > 0) & (fin > wide[:, e.START])
+    return _where(seen, fin - wide[:, e.START] - 1)
 
 
 def _elapsed(start_ns: I64, end_ns: I64) -> I64:

@@ -206,3 +206,16 @@ def test_directions_of_one_pair_share_addresses():
 def test_compiled_kernels_say_the_same():
     frames = [ethernet(ipv4(tcp(b"", SYN_OPTIONS))), ethernet(ipv4(tcp(b"", TOA))), ethernet(ipv6(tcp()), 0x86DD)]
     assert Decoded(frames, compiled=True).columns == Decoded(frames).columns
+
+
+@pytest.mark.parametrize(("kept", "cut"), [(58, 0), (57, 1), (54, 4), (50, 4)])
+def test_payload_that_the_capture_did_not_keep(kept: int, cut: int):
+    assert Decoded([ethernet(ipv4(tcp(b"data")))[:kept]], original=58).len_cut == cut
+
+
+def test_urgent_pointer():
+    pointed = bytearray(tcp(b"data", flags=0x38))
+    pointed[18:20] = 0x0102.to_bytes(2, "big")
+    assert Decoded([ethernet(ipv4(bytes(pointed)))]).urgent == 0x0102
+    pointed[13] = 0x18
+    assert Decoded([ethernet(ipv4(bytes(pointed)))]).urgent == -1

@@ -41,7 +41,8 @@ CASES: list[tuple[str, dict[str, int]]] = [
     ("", {"packets": 2, "syns": 1, "acks": 1, "pure_acks": 1, "fins": 0, "mss": 1460, "window_scale": 7}),
     ("C P. 1:101 1\n C . 101:301 1", {"data_packets": 2, "data_bytes": 300, "pushed_packets": 1, "pure_acks": 1}),
     ("C P. 1:101 1\n C . 101:302 1", {"segment_max_bytes": 201, "segment_min_bytes": 100, "segment_mean_bytes": 150}),
-    ("C U. 1:101 1", {"urgent_packets": 1}),
+    ("C U. 1:101 1 urgent=7\n C U. 101 1 urgent=7", {"urgent_packets": 1, "urgent_bytes": 7}),
+    ("C . 1:101 1 len_cut=60\n C . 101:201 1 len_cut=1", {"truncated_packets": 2, "truncated_bytes": 61}),
     ("C R. 1 1", {"resets": 1, "acks": 2, "pure_acks": 1}),
     # what is sent again
     ("C . 1:101 1\n C . 1:101 1", {"retransmitted_packets": 1, "retransmitted_bytes": 100, "unique_bytes": 100}),
