@@ -16,6 +16,7 @@ from tcptrace.tcp import (
     sending,
     transition_log,
     unacked,
+    zeek_history,
 )
 from tcptrace.tcp.endpoint import next_states
 
@@ -47,6 +48,8 @@ class Tracker:
             labels=np.zeros(0, np.int64),
             sending=np.zeros(0, np.int64),
             counters=np.zeros(0, np.int64),
+            history=np.zeros(0, np.int64),
+            blocks=np.zeros(0, np.int64),
         )
         self._holes = np.zeros(0, np.int64)
         self._unacked = np.zeros(0, np.int64)
@@ -73,6 +76,7 @@ class Tracker:
         unacked, histograms = kernels.view(self._unacked), kernels.view(self.histograms)
         kernels["tcp.sending"].measure(rows, count, segments, pairs, unacked, histograms)
         kernels["tcp.counters"].count(rows, count, segments, pairs)
+        kernels["tcp.zeek_history"].note(rows, count, segments, pairs)
         self._keep_steps()
         return Segments._make(column[:count] for column in self._segments)
 
@@ -123,6 +127,8 @@ class Tracker:
         grow(self._unacked, (unacked.used(self._unacked) + 2 * count) * unacked.NODE)
         grow(self.histograms, (int(self.directions.used[1]) + 2 * count) * round_trips.WORDS)
         grow(self.directions.counters, pairs * 2 * counters.WIDTH)
+        grow(self.directions.history, pairs * 2 * zeek_history.WIDTH)
+        grow(self.directions.blocks, (holes.used(self.directions.blocks) + count + 1) * holes.NODE)
         if len(self._segments.flow) < count:
             self._segments = allocate(Segments, count)
         if len(self.flows.slots) < 2 * flows:

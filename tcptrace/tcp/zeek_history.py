@@ -1,0 +1,411 @@
+"""What Zeek keeps of a connection for its conn.log: endpoint states and history (a kernel module).
+
+Facts from Zeek 8 (TCPSessionAdapter.cc, TCP_Endpoint.cc, Session.cc, TCP.cc), its oddities included;
+docs/zeek.md says which rule is whose. Zeek's originator and responder are roles that may be swapped
+while a connection goes on; sides are ours and stay. `zeek` makes words of it.
+
+In the functions below x and y are where the rows of a segment's sender and of the other begin, c
+where those of side 0 do: there lies what belongs to the connection.
+"""
+
+from tcptrace.flows import ACK, FIN, RST, SYN
+from tcptrace.schema import I64, Directions, Packets, Segments
+from tcptrace.tcp.directions import FIRST, FRAME, MASK, RAW_WINDOW, SEQ
+from tcptrace.tcp.zeek_gaps import add_block, drop_blocks, give_up, waiting
+
+STATE = 0  # state now | state before << BEFORE_SHIFT | bits below
+START = 1  # ISN, or one before the first number seen
+LAST = 2  # end of the last segment that advanced: times the number space was passed << 32 | raw
+ACKED = 3  # highest acknowledgement of it, likewise
+FIN_END = 4  # position after its FIN
+LAST_SYN = 5  # position of the last SYN, end of data of the last FIN, position of the last RST: for the history
+LAST_FIN = 6
+LAST_RST = 7
+COUNTS = 8  # retransmissions, zero windows and gaps, COUNT_BITS each
+GAPS = 9  # two fields of zeek_gaps
+LETTERS = 11  # two words of the history; side 0's come first
+CONNECTION = 13  # in the row of side 0: number of letters | bits below
+WIDTH = 14
+
+INACTIVE = 0
+SYN_SENT = 1
+SYN_ACK_SENT = 2
+PARTIAL = 3
+ESTABLISHED = 4
+CLOSED = 5
+RESET = 6
+STATE_MASK = 7
+BEFORE_SHIFT = 3
+SENT_FIN = 1 << 6
+GAVE_UP = 1 << 7  # too much came beyond a hole: no more gaps are told
+
+COUNT_BITS = 20
+REPEATS_SHIFT = 0
+ZERO_WINDOWS_SHIFT = 20
+GAPS_SHIFT = 40
+
+LETTER_COUNT = 63
+BEGUN = 1 << 6
+SIDE_1_ORIGINATES = 1 << 7
+IS_PARTIAL = 1 << 8
+ORIGINATOR_SEEN = 1 << 9
+RESPONDER_SEEN = 1 << 10
+TOLD_SHIFT = 11  # letters that were told once, of the originator and then of the responder
+TOLD_SYN = 1 << 0
+TOLD_FIN = 1 << 1
+TOLD_RST = 1 << 2
+TOLD_INCONSISTENT = 1 << 3
+TOLD_DATA = 1 << 4
+TOLD_ACK = 1 << 5
+TOLD_MULTIPLE = 1 << 6
+TOLD_BITS = 7
+
+LETTER_S = 1  # of the originator; one more: of the responder
+LETTER_H = 3
+LETTER_A = 5
+LETTER_D = 7
+LETTER_F = 9
+LETTER_R = 11
+LETTER_G = 13
+LETTER_T = 15
+LETTER_W = 17
+LETTER_I = 19
+LETTER_Q = 21
+LETTER_FLIP = 23
+LETTER_BITS = 5
+LETTERS_A_WORD = 12
+LETTERS_MAX = 4 * LETTERS_A_WORD
+
+TOO_FAR = 1 << 20
+"""A SYN or RST further than this from what its sender sent last does not count as advancing (TOO_LARGE_SEQ_DELTA)."""
+MOST_BEYOND_HOLE = 16384
+"""tcp_max_above_hole_without_any_acks, bytes."""
+
+SERVER_PORTS = (
+    *(21, 22, 25, 53, 79, 80, 81, 88, 135, 139, 143, 389, 443, 445, 465, 502, 514, 563, 585, 587, 614, 631, 636),
+    *(989, 990, 992, 993, 995, 1080, 1434, 1883, 2811, 3128, 3268, 3306, 3389, 5222, 5223, 5269, 5432, 6379),
+    *(6666, 6667, 6668, 6669, 8000, 8080, 8888, 20000),
+)
+"""likely_server_ports of TCP, as Zeek's own scripts fill it."""
+
+
+def signed(difference: int) -> int:
+    """A difference of raw numbers, from -2**31."""
+    return ((difference + 0x80000000) & MASK) - 0x80000000
+
+
+def position_of(start: int, near: int, number: int) -> int:
+    """Where a raw number lies from the start of its stream; negative: before it (or 2**31 beyond an unpassed end)."""
+    last, passed = near & MASK, near >> 32
+    difference = signed(number - last)
+    if difference < 0 and passed > 0 and number > last:
+        passed -= 1
+    elif difference > 0 and number < last:
+        passed += 1
+    return (passed << 32) + number - start if passed > 0 else signed(number - start)
+
+
+def moved_to(near: int, number: int) -> int:
+    """LAST or ACKED once a raw number is taken for it."""
+    return (((near >> 32) + (1 if number < near & MASK else 0)) << 32) | number
+
+
+def set_state(rows: I64, x: int, state: int) -> None:
+    """Enter a state, keeping the one before."""
+    before = rows[x + STATE] & STATE_MASK
+    if state != before:
+        rows[x + STATE] = (rows[x + STATE] & (SENT_FIN | GAVE_UP)) | before << BEFORE_SHIFT | state
+
+
+def role(rows: I64, c: int, side: int) -> int:
+    """0 if a side is the originator now, 1 if it is the responder."""
+    return side ^ (1 if rows[c + CONNECTION] & SIDE_1_ORIGINATES else 0)
+
+
+def write(rows: I64, c: int, letter: int) -> None:
+    """Append a letter to the history, if there is room."""
+    count = int(rows[c + CONNECTION] & LETTER_COUNT)
+    if count < LETTERS_MAX:
+        word, place = count // LETTERS_A_WORD, count % LETTERS_A_WORD
+        rows[c + LETTERS + (word & 1) + (word >> 1) * WIDTH] |= letter << (LETTER_BITS * place)
+        rows[c + CONNECTION] += 1
+
+
+def write_once(rows: I64, c: int, side: int, told: int, letter: int) -> bool:
+    """Append a letter unless its sender's role has it; whether it has."""
+    of_role = role(rows, c, side)
+    bit = told << (TOLD_SHIFT + TOLD_BITS * of_role)
+    if rows[c + CONNECTION] & bit:
+        return True
+    rows[c + CONNECTION] |= bit
+    write(rows, c, letter + of_role)
+    return False
+
+
+def write_when_new(rows: I64, c: int, side: int, told: int, letter: int, last: int, position: int) -> None:
+    """Append a letter, again only at another position than the last; `last` is the field that keeps that."""
+    if write_once(rows, c, side, told, letter) and rows[last] != position:
+        write(rows, c, letter + role(rows, c, side))
+    rows[last] = position
+
+
+def write_at_powers(rows: I64, c: int, x: int, side: int, shift: int, letter: int) -> None:
+    """Append a letter the first, tenth, hundredth time, up to the millionth."""
+    count = (rows[x + COUNTS] >> shift & ((1 << COUNT_BITS) - 1)) + 1
+    if count >> COUNT_BITS:
+        return
+    rows[x + COUNTS] += 1 << shift
+    power = 1
+    while power < count:
+        power *= 10
+    if power == count:
+        write(rows, c, letter + role(rows, c, side))
+
+
+def flip(rows: I64, c: int) -> None:
+    """Swap originator and responder. What letters were told stays with the roles, as in Zeek."""
+    bits = rows[c + CONNECTION]
+    seen = (RESPONDER_SEEN if bits & ORIGINATOR_SEEN else 0) | (ORIGINATOR_SEEN if bits & RESPONDER_SEEN else 0)
+    rows[c + CONNECTION] = (bits & ~(ORIGINATOR_SEEN | RESPONDER_SEEN | IS_PARTIAL) | seen) ^ SIDE_1_ORIGINATES
+    write(rows, c, LETTER_FLIP)
+
+
+def flip_syn_ack(rows: I64, c: int) -> None:
+    """The first thing seen was a SYN-ACK, and now goes traffic: its sender was the responder."""
+    flip(rows, c)
+    rows[c + LETTERS] = LETTER_FLIP | (LETTER_H + 1) << LETTER_BITS
+    rows[c + CONNECTION] |= ORIGINATOR_SEEN
+
+
+def is_server_port(port: int) -> bool:
+    """Whether Zeek expects servers at a port."""
+    return port in SERVER_PORTS
+
+
+def begin(rows: I64, c: int, side: int, flags: int, sport: int, dport: int) -> None:
+    """The connection's first segment: its sender originates, unless it goes on midstream and comes from a server."""
+    rows[c + GAPS] = 1
+    rows[c + WIDTH + GAPS] = 1
+    rows[c + CONNECTION] = BEGUN | (SIDE_1_ORIGINATES if side else 0)
+    if flags & (SYN | ACK) != SYN and is_server_port(sport):
+        if is_server_port(dport):
+            if flags & SYN == 0 and sport < dport:
+                flip(rows, c)
+        else:
+            flip(rows, c)
+
+
+def note_role(rows: I64, c: int, of_role: int, flags: int) -> None:
+    """Whether the connection is partial, as its first segment each way says."""
+    bits = rows[c + CONNECTION]
+    if of_role == 0 and bits & ORIGINATOR_SEEN == 0:
+        partial = flags & (SYN | ACK) != SYN
+        rows[c + CONNECTION] = bits & ~IS_PARTIAL | (IS_PARTIAL if partial else 0)
+    elif of_role == 1 and bits & RESPONDER_SEEN == 0 and flags & SYN == 0:
+        rows[c + CONNECTION] = bits | IS_PARTIAL
+
+
+def begins_anew(state: int, start: int, seq: int) -> bool:
+    """Whether a SYN sets where a stream starts: not after a FIN, nor where the number is the same."""
+    now, before = state & STATE_MASK, state >> BEFORE_SHIFT & STATE_MASK
+    if now == RESET:
+        return before == INACTIVE
+    return now != CLOSED and not (now in (SYN_SENT, SYN_ACK_SENT) and seq == start)
+
+
+def note_start(rows: I64, x: int, flags: int, seq: int, end: int) -> None:
+    """Where a stream starts: at a SYN, else before the first number seen."""
+    if flags & SYN:
+        if not begins_anew(rows[x + STATE], rows[x + START], seq):
+            return
+        start = seq
+    elif rows[x + STATE] & STATE_MASK == INACTIVE:
+        start, end = (seq - 1) & MASK, seq
+    else:
+        return
+    rows[x + START] = start
+    rows[x + ACKED] = rows[x + ACKED] >> 32 << 32 | start
+    rows[x + LAST] = rows[x + LAST] >> 32 << 32 | end
+
+
+def note_letters(rows: I64, c: int, x: int, side: int, flags: int, position: int, length: int) -> None:
+    """The letter of a segment's flags or payload."""
+    kind = flags & (SYN | FIN | RST)
+    if kind == 0:
+        if length == 0 and flags & ACK == 0:
+            return
+        if rows[c + LETTERS] == LETTER_H:
+            flip_syn_ack(rows, c)
+        if length > 0:
+            write_once(rows, c, side, TOLD_DATA, LETTER_D)
+        else:
+            write_once(rows, c, side, TOLD_ACK, LETTER_A)
+    elif kind == SYN:
+        letter = LETTER_H if flags & ACK else LETTER_S
+        write_when_new(rows, c, side, TOLD_SYN, letter, x + LAST_SYN, position)
+    elif kind == FIN:
+        write_when_new(rows, c, side, TOLD_FIN, LETTER_F, x + LAST_FIN, position + length)
+    elif kind == RST:
+        write_when_new(rows, c, side, TOLD_RST, LETTER_R, x + LAST_RST, position)
+    elif kind & (FIN | RST) == FIN | RST:
+        write_once(rows, c, side, TOLD_INCONSISTENT, LETTER_I)
+    else:
+        write_once(rows, c, side, TOLD_MULTIPLE, LETTER_Q)
+
+
+def note_ack(rows: I64, y: int, flags: int, ack: int) -> int:
+    """Keep what is acknowledged of Y; its position, 0 for what lies before the start."""
+    if rows[y + STATE] & STATE_MASK == INACTIVE:
+        start = (ack - 1) & MASK
+        rows[y + START] = start
+        rows[y + LAST] = rows[y + LAST] >> 32 << 32 | start
+        rows[y + ACKED] = rows[y + ACKED] >> 32 << 32 | start
+        return 1
+    acked = rows[y + ACKED]
+    position = position_of(rows[y + START], acked, ack)
+    if position < 0:
+        return 0
+    ahead = signed(ack - (acked & MASK))
+    if flags & RST == 0 and ahead > 0 and not (ack == 0 and ahead > TOO_FAR):
+        rows[y + ACKED] = moved_to(acked, ack)
+    return position
+
+
+def is_repeat(rows: I64, x: int, flags: int, end: int, length: int) -> bool:
+    """Keep how far X has sent; whether it sent payload without getting further."""
+    last = rows[x + LAST]
+    ahead = signed(end - (last & MASK))
+    if flags & (SYN | RST) and (ahead > TOO_FAR or ahead < -TOO_FAR):
+        return False
+    if not (flags & FIN and last & MASK == (rows[x + START] + 1) & MASK):
+        if rows[x + STATE] & STATE_MASK == RESET:
+            return False
+        if ahead <= 0:
+            return length > 0
+    rows[x + LAST] = moved_to(last, end)
+    return False
+
+
+def advance_inactive(rows: I64, c: int, x: int, y: int, of_role: int, flags: int, length: int) -> None:
+    """The state after the first segment of X."""
+    if flags & SYN and of_role == 0:
+        set_state(rows, x, SYN_ACK_SENT if flags & ACK else SYN_SENT)
+    elif flags & SYN:
+        if flags & ACK == 0 and rows[y + STATE] & STATE_MASK == SYN_ACK_SENT:
+            flip(rows, c)
+            rows[c + CONNECTION] |= ORIGINATOR_SEEN
+            set_state(rows, y, ESTABLISHED)
+        if rows[y + STATE] & STATE_MASK == SYN_SENT:
+            set_state(rows, y, ESTABLISHED)
+        set_state(rows, x, ESTABLISHED)
+    if flags & FIN:
+        set_state(rows, x, CLOSED)
+    if flags & RST:
+        set_state(rows, x, RESET)
+    if flags & (SYN | FIN | RST):
+        return
+    other = rows[y + STATE] & STATE_MASK
+    if of_role == 1 and length == 0 and other == SYN_SENT:
+        return
+    if flags & ACK and other == ESTABLISHED:
+        set_state(rows, x, ESTABLISHED)
+        rows[c + CONNECTION] = rows[c + CONNECTION] & ~IS_PARTIAL | (RESPONDER_SEEN if of_role else ORIGINATOR_SEEN)
+    else:
+        set_state(rows, x, PARTIAL)
+
+
+def advance(rows: I64, x: int, y: int, flags: int) -> None:
+    """The state after a SYN, FIN or RST of X that is not its first segment."""
+    state = rows[x + STATE] & STATE_MASK
+    other = rows[y + STATE] & STATE_MASK
+    if flags & (SYN | ACK) == SYN and state == PARTIAL and other == INACTIVE:
+        set_state(rows, x, SYN_SENT)
+    if flags & FIN and state in (SYN_SENT, SYN_ACK_SENT):
+        set_state(rows, x, CLOSED)
+    elif flags & (FIN | RST) == FIN and state in (PARTIAL, ESTABLISHED):
+        set_state(rows, x, CLOSED)
+        if rows[y + STATE] & ~(SENT_FIN | GAVE_UP) == RESET | CLOSED << BEFORE_SHIFT:
+            set_state(rows, y, CLOSED)
+    if flags & RST and (state < CLOSED or (state == CLOSED and other != CLOSED)):
+        set_state(rows, x, RESET)
+
+
+def is_clean(state: int) -> bool:
+    """Whether an endpoint is established, or closed from there."""
+    now, before = state & STATE_MASK, state >> BEFORE_SHIFT & STATE_MASK
+    return now == ESTABLISHED or (now == CLOSED and before == ESTABLISHED)
+
+
+def note_gaps(rows: I64, nodes: I64, c: int, y: int, side: int, acked: int) -> None:
+    """What Y sent up to a position is there or will not come; `side` is that of Y."""
+    if rows[y + STATE] & SENT_FIN and 0 <= rows[y + FIN_END] <= acked:
+        acked = int(rows[y + FIN_END]) - 1
+    if acked <= rows[y + GAPS] or (acked <= 2 and rows[c + CONNECTION] & IS_PARTIAL):
+        return
+    found = give_up(rows, y + GAPS, nodes, acked)
+    other = c + WIDTH if y == c else c
+    if rows[y + STATE] & GAVE_UP == 0 and is_clean(rows[y + STATE]) and is_clean(rows[other + STATE]):
+        for _ in range(found):
+            write_at_powers(rows, c, y, side, GAPS_SHIFT, LETTER_G)
+
+
+def note_payload(rows: I64, nodes: I64, x: int, position: int, length: int) -> None:
+    """Payload of X for the reassembler."""
+    if rows[x + STATE] & GAVE_UP:
+        return
+    acked = rows[x + ACKED] - rows[x + START]
+    if position + length <= acked:
+        return
+    add_block(rows, x + GAPS, nodes, max(position, acked), position + length)
+    if 0 <= acked <= 1 and waiting(rows, x + GAPS, nodes) > MOST_BEYOND_HOLE:
+        rows[x + STATE] |= GAVE_UP
+        drop_blocks(rows, x + GAPS, nodes)
+
+
+def tell(rows: I64, nodes: I64, c: int, side: int, flags: int, seq: int, ack: int, length: int, window: int) -> None:
+    """One segment of a side, in the order of TCPSessionAdapter::Process."""
+    x, y = (c + WIDTH, c) if side else (c, c + WIDTH)
+    of_role = role(rows, c, side)
+    note_role(rows, c, of_role, flags)
+    size = (0 if flags & RST else length) + (1 if flags & SYN else 0) + (1 if flags & FIN else 0)
+    end = (seq + size) & MASK
+    if flags & SYN or rows[x + STATE] & STATE_MASK == INACTIVE:
+        note_start(rows, x, flags, seq, end)
+    position = position_of(rows[x + START], rows[x + LAST], seq)
+    note_letters(rows, c, x, side, flags, position, length)
+    state = rows[x + STATE] & STATE_MASK
+    if window == 0 and flags & RST == 0 and state != RESET and rows[y + STATE] & STATE_MASK != CLOSED:
+        write_at_powers(rows, c, x, side, ZERO_WINDOWS_SHIFT, LETTER_W)
+    if flags & FIN:
+        rows[x + STATE] |= SENT_FIN
+        rows[x + FIN_END] = position + size
+    acked = note_ack(rows, y, flags, ack) if flags & ACK else 0
+    if is_repeat(rows, x, flags, end, length):
+        write_at_powers(rows, c, x, side, REPEATS_SHIFT, LETTER_T)
+    if state == INACTIVE:
+        advance_inactive(rows, c, x, y, of_role, flags, length)
+    elif flags & (SYN | FIN | RST):
+        advance(rows, x, y, flags)
+    if flags & ACK:
+        note_gaps(rows, nodes, c, y, side ^ 1, acked)
+    rows[c + CONNECTION] |= RESPONDER_SEEN if of_role != 0 else ORIGINATOR_SEEN
+    if length > 0 and flags & RST == 0 and position >= 0:
+        note_payload(rows, nodes, x, position + (1 if flags & SYN else 0), length)
+
+
+def note(packets: Packets, count: int, segments: Segments, directions: Directions) -> None:
+    """Tell `count` rows to their connections; those without numbers or of unknown length are left out."""
+    rows, nodes, first, row_of = directions.history, directions.blocks, directions.first, segments.direction
+    for i in range(count):
+        row, flags, seq, length = row_of[i], packets.flags[i], packets.seq[i], packets.len[i]
+        if row < 0 or seq < 0 or length < 0:
+            continue
+        c, side = (row >> 1) * 2 * WIDTH, row & 1
+        if rows[c + CONNECTION] == 0:
+            syn = (row >> 1) * FIRST
+            if first[syn + FRAME] != 0:
+                begin(rows, c, 0, SYN, 0, 0)
+                tell(rows, nodes, c, 0, SYN, first[syn + SEQ], 0, 0, first[syn + RAW_WINDOW])
+            else:
+                begin(rows, c, side, flags, packets.sport[i], packets.dport[i])
+        tell(rows, nodes, c, side, flags, seq, max(0, packets.ack[i]), length, packets.window[i])
