@@ -142,8 +142,6 @@ class Directions(NamedTuple):
     counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=47)]
     history: Annotated[I64, Column("", "fields as tcptrace.tcp.zeek_history names them", per_row=14)]
     blocks: Annotated[I64, Column("", "nodes as tcptrace.tcp.holes names them: what came beyond a hole", per_row=3)]
-    history: Annotated[I64, Column("", "fields as tcptrace.tcp.zeek_history names them", per_row=14)]
-    blocks: Annotated[I64, Column("", "nodes as tcptrace.tcp.holes names them: what came beyond a hole", per_row=3)]
 
 
 class Segments(NamedTuple):
