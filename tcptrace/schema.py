@@ -140,7 +140,7 @@ class Directions(NamedTuple):
     labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
     sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=69)]
     counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=47)]
-    history: Annotated[I64, Column("", "fields as tcptrace.tcp.zeek_history names them", per_row=14)]
+    history: Annotated[I64, Column("", "fields as tcptrace.tcp.zeek_rows names them", per_row=14)]
     blocks: Annotated[I64, Column("", "nodes as tcptrace.tcp.holes names them: what came beyond a hole", per_row=3)]
 
 

@@ -47,6 +47,8 @@ KERNEL_MODULES: dict[str, tuple[str, ...]] = {
     "tcptrace.tcp.sending": ("measure",),
     "tcptrace.tcp.counters": ("count",),
     "tcptrace.tcp.zeek_gaps": (),
+    "tcptrace.tcp.zeek_rows": (),
+    "tcptrace.tcp.zeek_states": (),
     "tcptrace.tcp.zeek_history": ("note",),
 }
 """Kernel modules in order of their imports, each with the kernels that are called from Python.

@@ -16,7 +16,7 @@ from tcptrace.tcp import (
     sending,
     transition_log,
     unacked,
-    zeek_history,
+    zeek_rows,
 )
 from tcptrace.tcp.endpoint import next_states
 
@@ -127,7 +127,7 @@ class Tracker:
         grow(self._unacked, (unacked.used(self._unacked) + 2 * count) * unacked.NODE)
         grow(self.histograms, (int(self.directions.used[1]) + 2 * count) * round_trips.WORDS)
         grow(self.directions.counters, pairs * 2 * counters.WIDTH)
-        grow(self.directions.history, pairs * 2 * zeek_history.WIDTH)
+        grow(self.directions.history, pairs * 2 * zeek_rows.WIDTH)
         grow(self.directions.blocks, (holes.used(self.directions.blocks) + count + 1) * holes.NODE)
         if len(self._segments.flow) < count:
             self._segments = allocate(Segments, count)

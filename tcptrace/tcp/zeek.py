@@ -10,14 +10,14 @@ from typing import NamedTuple
 from tcptrace import flows as f
 from tcptrace.schema import I8, SIDES
 from tcptrace.tcp import endpoint_rows as e
-from tcptrace.tcp import zeek_history as z
+from tcptrace.tcp import zeek_rows as z
 from tcptrace.tcp.tracker import Tracker
 
 CONN_STATES = "S0 S1 SF REJ S2 S3 RSTO RSTR RSTOS0 RSTRH SH SHR OTH".split()
 
 _LETTERS = "SsHhAaDdFfRrGgTtWwIiQq^"
 
-# Originator's state by line, responder's by column, both in the order of zeek_history.
+# Originator's state by line, responder's by column, both in the order of zeek_rows.
 _TABLE = [
     line.split()
     for line in """
@@ -40,7 +40,7 @@ class ZeekView(NamedTuple):
     conn_state: str
     """One of CONN_STATES."""
     history: str
-    """Letters in order, the originator's upper case; at most zeek_history.LETTERS_MAX. Empty: no usable segment."""
+    """Letters in order, the originator's upper case; at most zeek_rows.LETTERS_MAX. Empty: no usable segment."""
     originator: str
     """Which of SIDES Zeek takes for the originator."""
 

@@ -1,80 +1,67 @@
-"""What Zeek keeps of a connection for its conn.log: endpoint states and history (a kernel module).
+"""What Zeek makes of each segment: endpoint states and history (a kernel module).
 
-Facts from Zeek 8 (TCPSessionAdapter.cc, TCP_Endpoint.cc, Session.cc, TCP.cc), its oddities included;
-docs/zeek.md says which rule is whose. Zeek's originator and responder are roles that may be swapped
-while a connection goes on; sides are ours and stay. `zeek` makes words of it.
-
-In the functions below x and y are where the rows of a segment's sender and of the other begin, c
-where those of side 0 do: there lies what belongs to the connection.
+Facts from Zeek 8 (TCPSessionAdapter.cc, TCP.cc), its oddities included; docs/zeek.md says which rule is whose.
+`zeek` makes words of it. x and y are where the rows of a segment's sender and of the other begin, c where that
+of side 0 does.
 """
 
 from tcptrace.flows import ACK, FIN, RST, SYN
 from tcptrace.schema import I64, Directions, Packets, Segments
 from tcptrace.tcp.directions import FIRST, FRAME, MASK, RAW_WINDOW, SEQ
 from tcptrace.tcp.zeek_gaps import add_block, drop_blocks, give_up, waiting
-
-STATE = 0  # state now | state before << BEFORE_SHIFT | bits below
-START = 1  # ISN, or one before the first number seen
-LAST = 2  # end of the last segment that advanced: times the number space was passed << 32 | raw
-ACKED = 3  # highest acknowledgement of it, likewise
-FIN_END = 4  # position after its FIN
-LAST_SYN = 5  # position of the last SYN, end of data of the last FIN, position of the last RST: for the history
-LAST_FIN = 6
-LAST_RST = 7
-COUNTS = 8  # retransmissions, zero windows and gaps, COUNT_BITS each
-GAPS = 9  # two fields of zeek_gaps
-LETTERS = 11  # two words of the history; side 0's come first
-CONNECTION = 13  # in the row of side 0: number of letters | bits below
-WIDTH = 14
-
-INACTIVE = 0
-SYN_SENT = 1
-SYN_ACK_SENT = 2
-PARTIAL = 3
-ESTABLISHED = 4
-CLOSED = 5
-RESET = 6
-STATE_MASK = 7
-BEFORE_SHIFT = 3
-SENT_FIN = 1 << 6
-GAVE_UP = 1 << 7  # too much came beyond a hole: no more gaps are told
-
-COUNT_BITS = 20
-REPEATS_SHIFT = 0
-ZERO_WINDOWS_SHIFT = 20
-GAPS_SHIFT = 40
-
-LETTER_COUNT = 63
-BEGUN = 1 << 6
-SIDE_1_ORIGINATES = 1 << 7
-IS_PARTIAL = 1 << 8
-ORIGINATOR_SEEN = 1 << 9
-RESPONDER_SEEN = 1 << 10
-TOLD_SHIFT = 11  # letters that were told once, of the originator and then of the responder
-TOLD_SYN = 1 << 0
-TOLD_FIN = 1 << 1
-TOLD_RST = 1 << 2
-TOLD_INCONSISTENT = 1 << 3
-TOLD_DATA = 1 << 4
-TOLD_ACK = 1 << 5
-TOLD_MULTIPLE = 1 << 6
-TOLD_BITS = 7
-
-LETTER_S = 1  # of the originator; one more: of the responder
-LETTER_H = 3
-LETTER_A = 5
-LETTER_D = 7
-LETTER_F = 9
-LETTER_R = 11
-LETTER_G = 13
-LETTER_T = 15
-LETTER_W = 17
-LETTER_I = 19
-LETTER_Q = 21
-LETTER_FLIP = 23
-LETTER_BITS = 5
-LETTERS_A_WORD = 12
-LETTERS_MAX = 4 * LETTERS_A_WORD
+from tcptrace.tcp.zeek_rows import (
+    ACKED,
+    BEGUN,
+    CLOSED,
+    CONNECTION,
+    FIN_END,
+    GAPS,
+    GAPS_SHIFT,
+    GAVE_UP,
+    INACTIVE,
+    IS_PARTIAL,
+    LAST,
+    LAST_FIN,
+    LAST_RST,
+    LAST_SYN,
+    LETTER_A,
+    LETTER_D,
+    LETTER_F,
+    LETTER_G,
+    LETTER_H,
+    LETTER_I,
+    LETTER_Q,
+    LETTER_R,
+    LETTER_S,
+    LETTER_T,
+    LETTER_W,
+    LETTERS,
+    ORIGINATOR_SEEN,
+    REPEATS_SHIFT,
+    RESET,
+    RESPONDER_SEEN,
+    SENT_FIN,
+    SIDE_1_ORIGINATES,
+    START,
+    STATE,
+    STATE_MASK,
+    TOLD_ACK,
+    TOLD_DATA,
+    TOLD_FIN,
+    TOLD_INCONSISTENT,
+    TOLD_MULTIPLE,
+    TOLD_RST,
+    TOLD_SYN,
+    WIDTH,
+    ZERO_WINDOWS_SHIFT,
+    flip,
+    flip_syn_ack,
+    role,
+    write_at_powers,
+    write_once,
+    write_when_new,
+)
+from tcptrace.tcp.zeek_states import advance, advance_inactive, begins_anew, is_clean
 
 TOO_FAR = 1 << 20
 """A SYN or RST further than this from what its sender sent last does not count as advancing (TOO_LARGE_SEQ_DELTA)."""
@@ -110,73 +97,6 @@ def moved_to(near: int, number: int) -> int:
     return (((near >> 32) + (1 if number < near & MASK else 0)) << 32) | number
 
 
-def set_state(rows: I64, x: int, state: int) -> None:
-    """Enter a state, keeping the one before."""
-    before = rows[x + STATE] & STATE_MASK
-    if state != before:
-        rows[x + STATE] = (rows[x + STATE] & (SENT_FIN | GAVE_UP)) | before << BEFORE_SHIFT | state
-
-
-def role(rows: I64, c: int, side: int) -> int:
-    """0 if a side is the originator now, 1 if it is the responder."""
-    return side ^ (1 if rows[c + CONNECTION] & SIDE_1_ORIGINATES else 0)
-
-
-def write(rows: I64, c: int, letter: int) -> None:
-    """Append a letter to the history, if there is room."""
-    count = int(rows[c + CONNECTION] & LETTER_COUNT)
-    if count < LETTERS_MAX:
-        word, place = count // LETTERS_A_WORD, count % LETTERS_A_WORD
-        rows[c + LETTERS + (word & 1) + (word >> 1) * WIDTH] |= letter << (LETTER_BITS * place)
-        rows[c + CONNECTION] += 1
-
-
-def write_once(rows: I64, c: int, side: int, told: int, letter: int) -> bool:
-    """Append a letter unless its sender's role has it; whether it has."""
-    of_role = role(rows, c, side)
-    bit = told << (TOLD_SHIFT + TOLD_BITS * of_role)
-    if rows[c + CONNECTION] & bit:
-        return True
-    rows[c + CONNECTION] |= bit
-    write(rows, c, letter + of_role)
-    return False
-
-
-def write_when_new(rows: I64, c: int, side: int, told: int, letter: int, last: int, position: int) -> None:
-    """Append a letter, again only at another position than the last; `last` is the field that keeps that."""
-    if write_once(rows, c, side, told, letter) and rows[last] != position:
-        write(rows, c, letter + role(rows, c, side))
-    rows[last] = position
-
-
-def write_at_powers(rows: I64, c: int, x: int, side: int, shift: int, letter: int) -> None:
-    """Append a letter the first, tenth, hundredth time, up to the millionth."""
-    count = (rows[x + COUNTS] >> shift & ((1 << COUNT_BITS) - 1)) + 1
-    if count >> COUNT_BITS:
-        return
-    rows[x + COUNTS] += 1 << shift
-    power = 1
-    while power < count:
-        power *= 10
-    if power == count:
-        write(rows, c, letter + role(rows, c, side))
-
-
-def flip(rows: I64, c: int) -> None:
-    """Swap originator and responder. What letters were told stays with the roles, as in Zeek."""
-    bits = rows[c + CONNECTION]
-    seen = (RESPONDER_SEEN if bits & ORIGINATOR_SEEN else 0) | (ORIGINATOR_SEEN if bits & RESPONDER_SEEN else 0)
-    rows[c + CONNECTION] = (bits & ~(ORIGINATOR_SEEN | RESPONDER_SEEN | IS_PARTIAL) | seen) ^ SIDE_1_ORIGINATES
-    write(rows, c, LETTER_FLIP)
-
-
-def flip_syn_ack(rows: I64, c: int) -> None:
-    """The first thing seen was a SYN-ACK, and now goes traffic: its sender was the responder."""
-    flip(rows, c)
-    rows[c + LETTERS] = LETTER_FLIP | (LETTER_H + 1) << LETTER_BITS
-    rows[c + CONNECTION] |= ORIGINATOR_SEEN
-
-
 def is_server_port(port: int) -> bool:
     """Whether Zeek expects servers at a port."""
     return port in SERVER_PORTS
@@ -203,14 +123,6 @@ def note_role(rows: I64, c: int, of_role: int, flags: int) -> None:
         rows[c + CONNECTION] = bits & ~IS_PARTIAL | (IS_PARTIAL if partial else 0)
     elif of_role == 1 and bits & RESPONDER_SEEN == 0 and flags & SYN == 0:
         rows[c + CONNECTION] = bits | IS_PARTIAL
-
-
-def begins_anew(state: int, start: int, seq: int) -> bool:
-    """Whether a SYN sets where a stream starts: not after a FIN, nor where the number is the same."""
-    now, before = state & STATE_MASK, state >> BEFORE_SHIFT & STATE_MASK
-    if now == RESET:
-        return before == INACTIVE
-    return now != CLOSED and not (now in (SYN_SENT, SYN_ACK_SENT) and seq == start)
 
 
 def note_start(rows: I64, x: int, flags: int, seq: int, end: int) -> None:
@@ -286,56 +198,6 @@ def is_repeat(rows: I64, x: int, flags: int, end: int, length: int) -> bool:
     return False
 
 
-def advance_inactive(rows: I64, c: int, x: int, y: int, of_role: int, flags: int, length: int) -> None:
-    """The state after the first segment of X."""
-    if flags & SYN and of_role == 0:
-        set_state(rows, x, SYN_ACK_SENT if flags & ACK else SYN_SENT)
-    elif flags & SYN:
-        if flags & ACK == 0 and rows[y + STATE] & STATE_MASK == SYN_ACK_SENT:
-            flip(rows, c)
-            rows[c + CONNECTION] |= ORIGINATOR_SEEN
-            set_state(rows, y, ESTABLISHED)
-        if rows[y + STATE] & STATE_MASK == SYN_SENT:
-            set_state(rows, y, ESTABLISHED)
-        set_state(rows, x, ESTABLISHED)
-    if flags & FIN:
-        set_state(rows, x, CLOSED)
-    if flags & RST:
-        set_state(rows, x, RESET)
-    if flags & (SYN | FIN | RST):
-        return
-    other = rows[y + STATE] & STATE_MASK
-    if of_role == 1 and length == 0 and other == SYN_SENT:
-        return
-    if flags & ACK and other == ESTABLISHED:
-        set_state(rows, x, ESTABLISHED)
-        rows[c + CONNECTION] = rows[c + CONNECTION] & ~IS_PARTIAL | (RESPONDER_SEEN if of_role else ORIGINATOR_SEEN)
-    else:
-        set_state(rows, x, PARTIAL)
-
-
-def advance(rows: I64, x: int, y: int, flags: int) -> None:
-    """The state after a SYN, FIN or RST of X that is not its first segment."""
-    state = rows[x + STATE] & STATE_MASK
-    other = rows[y + STATE] & STATE_MASK
-    if flags & (SYN | ACK) == SYN and state == PARTIAL and other == INACTIVE:
-        set_state(rows, x, SYN_SENT)
-    if flags & FIN and state in (SYN_SENT, SYN_ACK_SENT):
-        set_state(rows, x, CLOSED)
-    elif flags & (FIN | RST) == FIN and state in (PARTIAL, ESTABLISHED):
-        set_state(rows, x, CLOSED)
-        if rows[y + STATE] & ~(SENT_FIN | GAVE_UP) == RESET | CLOSED << BEFORE_SHIFT:
-            set_state(rows, y, CLOSED)
-    if flags & RST and (state < CLOSED or (state == CLOSED and other != CLOSED)):
-        set_state(rows, x, RESET)
-
-
-def is_clean(state: int) -> bool:
-    """Whether an endpoint is established, or closed from there."""
-    now, before = state & STATE_MASK, state >> BEFORE_SHIFT & STATE_MASK
-    return now == ESTABLISHED or (now == CLOSED and before == ESTABLISHED)
-
-
 def note_gaps(rows: I64, nodes: I64, c: int, y: int, side: int, acked: int) -> None:
     """What Y sent up to a position is there or will not come; `side` is that of Y."""
     if rows[y + STATE] & SENT_FIN and 0 <= rows[y + FIN_END] <= acked:
@@ -362,8 +224,10 @@ def note_payload(rows: I64, nodes: I64, x: int, position: int, length: int) -> N
         drop_blocks(rows, x + GAPS, nodes)
 
 
-def tell(rows: I64, nodes: I64, c: int, side: int, flags: int, seq: int, ack: int, length: int, window: int) -> None:
-    """One segment of a side, in the order of TCPSessionAdapter::Process."""
+def tell(
+    rows: I64, nodes: I64, c: int, side: int, flags: int, seq: int, ack: int, length: int, window: int, cut: int
+) -> None:
+    """One segment of a side, in the order of TCPSessionAdapter::Process; `cut` bytes of it are not in the capture."""
     x, y = (c + WIDTH, c) if side else (c, c + WIDTH)
     of_role = role(rows, c, side)
     note_role(rows, c, of_role, flags)
@@ -389,7 +253,7 @@ def tell(rows: I64, nodes: I64, c: int, side: int, flags: int, seq: int, ack: in
     if flags & ACK:
         note_gaps(rows, nodes, c, y, side ^ 1, acked)
     rows[c + CONNECTION] |= RESPONDER_SEEN if of_role != 0 else ORIGINATOR_SEEN
-    if length > 0 and flags & RST == 0 and position >= 0:
+    if length > 0 and cut <= 0 and flags & RST == 0 and position >= 0:
         note_payload(rows, nodes, x, position + (1 if flags & SYN else 0), length)
 
 
@@ -405,7 +269,7 @@ def note(packets: Packets, count: int, segments: Segments, directions: Direction
             syn = (row >> 1) * FIRST
             if first[syn + FRAME] != 0:
                 begin(rows, c, 0, SYN, 0, 0)
-                tell(rows, nodes, c, 0, SYN, first[syn + SEQ], 0, 0, first[syn + RAW_WINDOW])
+                tell(rows, nodes, c, 0, SYN, first[syn + SEQ], 0, 0, first[syn + RAW_WINDOW], 0)
             else:
                 begin(rows, c, side, flags, packets.sport[i], packets.dport[i])
-        tell(rows, nodes, c, side, flags, seq, max(0, packets.ack[i]), length, packets.window[i])
+        tell(rows, nodes, c, side, flags, seq, max(0, packets.ack[i]), length, packets.window[i], packets.len_cut[i])
