@@ -304,7 +304,7 @@ class DirectionStatistics(NamedTuple):
     truncated_packets: Annotated[I64, Column("", "segments whose payload the capture did not keep whole")]
     truncated_bytes: Annotated[I64, Column("bytes", "payload that the capture did not keep")]
     data_time_ns: Annotated[I64, Column("ns", "from the first to the last segment with payload; -1 unknown")]
-    idle_max_ns: Annotated[I64, Column("ns", "longest time between two segments; -1 unless there were two")]
+    idle_max_ns: Annotated[I64, Column("ns", "longest time between two segments; -1 unless two differ in time")]
     throughput: Annotated[I64, Column("bytes/s", "unique bytes by the flow's duration; -1 when that is 0 or unknown")]
     triple_duplicate_acks: Annotated[I64, Column("", "times the peer repeated an acknowledgement a third time")]
     outstanding_max_bytes: Annotated[I64, Column("bytes", "most sequence numbers outstanding after a segment; -1 none")]
