@@ -17,6 +17,7 @@ from tcptrace.rows import chosen, joined
 from tcptrace.schema import NO_TIME, Flows, Packets, Segments, Transitions
 from tcptrace.selection import EVERYTHING, Selection
 from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
+from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Analysis:
     """The addresses of each capture, by the numbers the tables use."""
     flow_table: Flows
     transition_table: Transitions
+    measured: tuple[Measured, ...]
+    """What else is known of the flows of each capture."""
 
     @property
     def captures(self) -> "pd.DataFrame":
@@ -61,7 +64,7 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document `tcptrace.analysis/1` as plain dicts, lists, ints and strings."""
-        return analysis_json.document(self.summaries, self.books, self.flow_table, self.transition_table)
+        return analysis_json.document(self)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def analyze(*paths: str | Path, selection: Selection = EVERYTHING, notice: Notic
         tuple(part.books[0] for part in parts),
         joined([_numbered(part.flow_table, i) for i, part in enumerate(parts)]),
         joined([_numbered(part.transition_table, i) for i, part in enumerate(parts)]),
+        tuple(part.measured[0] for part in parts),
     )
 
 
@@ -157,7 +161,7 @@ def _results(reader: CaptureReader, tracker: Tracker, selection: Selection) -> A
     if selection != EVERYTHING:
         flows = chosen(flows, selection.flow_rows(flows, reader.addresses, reader.summary.start_ns))
         transitions = chosen(transitions, np.flatnonzero(np.isin(transitions.flow, flows.flow)))
-    return Analysis((reader.summary,), (reader.addresses,), flows, transitions)
+    return Analysis((reader.summary,), (reader.addresses,), flows, transitions, (Measured(tracker, client),))
 
 
 def _numbered(table: Any, capture: int) -> Any:

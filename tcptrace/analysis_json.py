@@ -5,16 +5,21 @@ know yet has no key. Columns go through `tolist()` batch by batch, so neither tw
 nor their JSON are ever in memory at once.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.rows import known, known_time, of_capture, part, records
-from tcptrace.schema import CLOSED_BY, CLOSES, SIDES, STATES, Flows, Transitions
+from tcptrace.schema import CLOSED_BY, CLOSES, I64, LIMITS, SIDES, STATES, Flows, Transitions
 from tcptrace.tcp.endpoint import EVENTS
+from tcptrace.tcp.measures import Measured
+from tcptrace.tcp.zeek import zeek_views
+
+if TYPE_CHECKING:
+    from tcptrace.analysis import Analysis
 
 SCHEMA = "tcptrace.analysis/1"
 FLOWS_PER_BATCH = 1000
@@ -22,14 +27,12 @@ FLOWS_PER_BATCH = 1000
 Json = dict[str, Any]
 
 
-def document(
-    summaries: Sequence[CaptureSummary], books: Sequence[AddressBook], flows: Flows, transitions: Transitions
-) -> Json:
+def document(analysis: "Analysis") -> Json:
     """The whole analysis as one dict."""
-    batches = flow_batches(books, flows, transitions)
+    batches = flow_batches(analysis)
     return {
         "schema": SCHEMA,
-        "captures": [capture_dict(summary) for summary in summaries],
+        "captures": [capture_dict(summary) for summary in analysis.summaries],
         "flows": [flow for batch in batches for flow in batch],
     }
 
@@ -52,16 +55,15 @@ def capture_dict(summary: CaptureSummary) -> Json:
     }
 
 
-def flow_batches(
-    books: Sequence[AddressBook], flows: Flows, transitions: Transitions, first_capture: int = 0
-) -> Iterator[list[Json]]:
+def flow_batches(analysis: "Analysis", first_capture: int = 0) -> Iterator[list[Json]]:
     """The entries of `flows`, in order; `first_capture` is added to each index into `captures`."""
-    for start in range(0, len(flows.flow), FLOWS_PER_BATCH):
-        batch = part(flows, start, start + FLOWS_PER_BATCH)
-        timelines = _timelines(batch, transitions)
-        yield [
-            _flow(row, books, timeline, first_capture) for row, timeline in zip(records(batch), timelines, strict=True)
-        ]
+    for capture, (book, measured) in enumerate(zip(analysis.books, analysis.measured, strict=True)):
+        flows = of_capture(analysis.flow_table, capture)
+        transitions = of_capture(analysis.transition_table, capture)
+        for start in range(0, len(flows.flow), FLOWS_PER_BATCH):
+            batch = part(flows, start, start + FLOWS_PER_BATCH)
+            facts = zip(records(batch), _timelines(batch, transitions), _measures(measured, batch.flow), strict=True)
+            yield [_flow(row, book, timeline, first_capture, extra) for row, timeline, extra in facts]
 
 
 def valid_text(text: str) -> str:
@@ -69,9 +71,9 @@ def valid_text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _flow(row: Any, books: Sequence[AddressBook], timeline: list[Json], first_capture: int) -> Json:
+def _flow(row: Any, book: AddressBook, timeline: list[Json], first_capture: int, measures: Json) -> Json:
     """One flow; `row` is a record of Flows."""
-    endpoint = books[row.capture].endpoint
+    endpoint = book.endpoint
     return {
         "capture": row.capture + first_capture,
         "flow": row.flow,
@@ -91,17 +93,53 @@ def _flow(row: Any, books: Sequence[AddressBook], timeline: list[Json], first_ca
         },
         "closed_by": CLOSED_BY[row.closed_by],
         "close": CLOSES[row.close],
+        **measures,
     }
 
 
 def _timelines(flows: Flows, transitions: Transitions) -> Iterator[list[Json]]:
-    """The timeline of each flow; both tables are ordered by capture, then flow."""
-    for capture in np.unique(flows.capture).tolist():
-        numbers, here = of_capture(flows, capture).flow, of_capture(transitions, capture)
-        first, stop = (np.searchsorted(here.flow, numbers, side) for side in ("left", "right"))
-        told = timeline(part(here, int(first[0]), int(stop[-1])))
-        for start, end in zip((first - first[0]).tolist(), (stop - first[0]).tolist(), strict=True):
-            yield told[start:end]
+    """The timeline of each flow of one capture; both tables are ordered by flow."""
+    first, stop = (np.searchsorted(transitions.flow, flows.flow, side) for side in ("left", "right"))
+    told = timeline(part(transitions, int(first[0]), int(stop[-1])))
+    for start, end in zip((first - first[0]).tolist(), (stop - first[0]).tolist(), strict=True):
+        yield told[start:end]
+
+
+def _measures(measured: Measured, flows: I64) -> Iterator[Json]:
+    """What was measured of flows of one capture, by their numbers."""
+    round_trips = [map(_round_trip, records(measured.round_trips(flows, side))) for side in range(len(SIDES))]
+    views = zeek_views(measured.tracker, flows.tolist(), measured.client)
+    for row, zeek, client, server in zip(records(measured.of(flows)), views, *round_trips, strict=True):
+        yield {
+            "retransmissions": {"client": row.client_retransmissions, "server": row.server_retransmissions},
+            "reordered": {"client": row.client_reordered, "server": row.server_reordered},
+            "bytes_in_flight_max": {"client": row.client_in_flight_max_bytes, "server": row.server_in_flight_max_bytes},
+            "rtt_ns": {"client": client, "server": server},
+            "completeness": row.completeness,
+            "conn_state": zeek.conn_state,
+            "history": zeek.history,
+            "originator": zeek.originator,
+            "limited_by": limited_by(row),
+        }
+
+
+def limited_by(row: Any) -> dict[str, float]:
+    """Shares of a flow's time by what held it back, those that took any; `row` is a record of FlowMeasures."""
+    times = (row.handshake_ns, row.loss_ns, row.receiver_window_ns, row.path_ns, row.application_ns)
+    total = sum(times)
+    return {cause: round(ns / total, 4) for cause, ns in zip(LIMITS, times, strict=True) if ns}
+
+
+def _round_trip(row: Any) -> Json:
+    """`row` is a record of RoundTrips."""
+    return {
+        "min": known(row.min_ns),
+        "mean": known(row.mean_ns),
+        "p50": known(row.p50_ns),
+        "p99": known(row.p99_ns),
+        "max": known(row.max_ns),
+        "samples": row.samples,
+    }
 
 
 def timeline(transitions: Transitions) -> list[Json]:

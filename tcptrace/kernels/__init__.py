@@ -141,7 +141,7 @@ def _object_code(interfaces: dict[str, Any], notice: Notice) -> bytes:
         notice("compiling the kernels for the first time (some seconds)")
     from tcptrace.kernels.compiler import object_code
 
-    code = object_code(list(KERNEL_MODULES), interfaces)
+    code = object_code(interfaces)
     if place is not None:
         kept_code.write(place, sources, code)
     return code

@@ -6,8 +6,13 @@ another's compiled forms. Those called from Python get a C function each (see in
 
 import importlib
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from itertools import count
+from pathlib import Path
+from subprocess import DEVNULL, PIPE
 from types import FunctionType, ModuleType
 from typing import Any, get_args, get_origin
 
@@ -15,26 +20,66 @@ import llvmlite.binding as llvm
 import numba
 from numba import types
 
-from tcptrace.kernels.interface import Interface
+from tcptrace.kernels import KERNEL_MODULES
+from tcptrace.kernels.interface import Interface, interface
 from tcptrace.kernels.machine_code import empty_module, target_machine
 from tcptrace.schema import DTYPES, columns
 
+PROCESSES_MAX = 4
 _SIGNATURE = types.void(types.CPointer(types.voidptr), types.CPointer(types.int64))
 _RUNTIME_CALL = re.compile(r"^declare (.*@(?:NRT|numba)_\w+\(.*)$", re.MULTILINE)
 _TRAP = r"define linkonce_odr \1 {\n  call void @llvm.trap()\n  unreachable\n}"
 
 
-def object_code(modules: list[str], interfaces: dict[str, Interface]) -> bytes:
-    """One object file with the C function of every kernel that has an interface, under the kernel's full name."""
+def object_code(interfaces: dict[str, Interface]) -> bytes:
+    """One object file with the C function of every kernel that has an interface, under the kernel's full name.
+
+    Most of the time goes into numba's Python, so the kernels are dealt out to a process a core.
+    """
+    program = empty_module()
+    groups = _dealt_out(list(interfaces), min(os.cpu_count() or 1, PROCESSES_MAX))
+    workers = [subprocess.Popen(_worker(group), stdout=PIPE, stdin=DEVNULL, stderr=DEVNULL) for group in groups]
+    for group, worker in zip(groups, workers, strict=True):
+        code, _ = worker.communicate()
+        program.link_in(llvm.parse_bitcode(code) if worker.returncode == 0 else _compiled(group))
+    made: bytes = target_machine().emit_object(program)
+    return made
+
+
+def _worker(names: list[str]) -> list[str]:
+    return [sys.executable, "-m", "tcptrace.kernels.compiler", *names]
+
+
+def _dealt_out(names: list[str], hands: int) -> list[list[str]]:
+    """The kernels in as many groups, about as much source in each: the longest first, each to the lightest group."""
+    weights = {name: sum(map(len, _sources(name.rpartition(".")[0], {}).values())) for name in names}
+    groups: list[list[str]] = [[] for _ in range(hands)]
+    for name in sorted(names, key=weights.__getitem__, reverse=True):
+        min(groups, key=lambda group: sum(weights[other] for other in group)).append(name)
+    return [group for group in groups if group]
+
+
+def _sources(module: str, found: dict[str, bytes]) -> dict[str, bytes]:
+    """The source of a kernel module and of all whose functions it calls."""
+    loaded = importlib.import_module(module)
+    found[module] = Path(str(loaded.__file__)).read_bytes()
+    for value in vars(loaded).values():
+        if isinstance(value, FunctionType) and value.__module__ in KERNEL_MODULES and value.__module__ not in found:
+            _sources(value.__module__, found)
+    return found
+
+
+def _compiled(names: list[str]) -> Any:
+    """A module of LLVM with the C functions of these kernels."""
     copies: dict[str, ModuleType] = {}
-    for module in modules:
+    for module in KERNEL_MODULES:
         copies[module] = _compiled_copy(module, copies)
     program = empty_module()
-    for name, taken in interfaces.items():
+    for name in names:
         module, _, function = name.rpartition(".")
+        taken = interface(getattr(importlib.import_module(module), function))
         program.link_in(_c_function(name, getattr(copies[module], function), taken))
-    code: bytes = target_machine().emit_object(program)
-    return code
+    return program
 
 
 def _compiled_copy(name: str, copies: dict[str, ModuleType]) -> ModuleType:
@@ -59,15 +104,15 @@ def _c_function(name: str, kernel: Any, taken: Interface) -> Any:
     Kernels raise nothing, so what numba's error paths call is never reached: a trap stands in for
     it, and the code needs nothing of numba's when it runs.
     """
-    compiled = numba.cfunc(_SIGNATURE)(_unpacking(kernel, taken))
+    compiled = numba.cfunc(_SIGNATURE)(_unpacking(name, kernel, taken))
     text = _RUNTIME_CALL.sub(_TRAP, compiled.inspect_llvm())
     module = llvm.parse_assembly(f"{text}\ndeclare void @llvm.trap()\n")
     module.get_function(compiled.native_name).name = name
     return module
 
 
-def _unpacking(kernel: Any, taken: Interface) -> Any:
-    """A Python function for numba, `entry(arrays, numbers)`, that calls the kernel with what lies in both."""
+def _unpacking(name: str, kernel: Any, taken: Interface) -> Any:
+    """A Python function for numba that calls the kernel with what lies in two arrays."""
     scope: dict[str, Any] = {"kernel": kernel, "carray": numba.carray}
     array, number = count(), count(len(taken.dtypes))
 
@@ -90,5 +135,10 @@ def _unpacking(kernel: Any, taken: Interface) -> Any:
     lines = [f"results = {call}", *(f"numbers[{i}] = results[{i}]" for i in range(taken.results))]
     if taken.results < 0:
         lines = [f"numbers[0] = {call}"]
-    exec("def entry(arrays, numbers):\n " + "\n ".join(lines), scope)
-    return scope["entry"]
+    function = name.replace(".", "_")  # no two may share one when their code is linked
+    exec(f"def {function}(arrays, numbers):\n " + "\n ".join(lines), scope)
+    return scope[function]
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(_compiled(sys.argv[1:]).as_bitcode())

@@ -28,7 +28,7 @@ def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> N
 def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:
     """One flow, its transitions and its segments as `tcptrace.timeline/1`."""
     analysis = timeline.analysis
-    [[flow]] = flow_batches([timeline.book], analysis.flow_table, analysis.transition_table)
+    [[flow]] = flow_batches(analysis)
     head = {"schema": "tcptrace.timeline/1", "capture": capture_dict(timeline.summary), "flow": flow}
     _write_document(out, head, "segments", timeline_batches(timeline))
 
@@ -43,7 +43,7 @@ def analysis_batches(analyses: Iterable["Analysis"]) -> Iterator[list[Json]]:
     """The flows of all captures, captures numbered through."""
     first_capture = 0
     for analysis in analyses:
-        yield from flow_batches(analysis.books, analysis.flow_table, analysis.transition_table, first_capture)
+        yield from flow_batches(analysis, first_capture)
         first_capture += len(analysis.summaries)
 
 

@@ -30,13 +30,16 @@ LINUX_RTO_MIN_NS = 200_000_000  # TCP_RTO_MIN, include/net/tcp.h
 
 def bucket_of(sample_ns: int) -> int:
     """The bucket a sample falls into."""
-    if sample_ns < 1 << FIRST_POWER:
+    rest = min(sample_ns, (1 << LAST_POWER) - 1) >> FIRST_POWER
+    if rest == 0:
         return 0
     power = FIRST_POWER
-    while power < LAST_POWER - 1 and sample_ns >> (power + 1) != 0:
-        power += 1
-    part = (sample_ns >> (power - 3)) - PER_POWER
-    return min((power - FIRST_POWER) * PER_POWER + part, BUCKETS - 1)
+    for step in (16, 8, 4, 2, 1):
+        if rest >> step != 0:
+            rest >>= step
+            power += step
+    part = (min(sample_ns, (1 << LAST_POWER) - 1) >> (power - 3)) - PER_POWER
+    return (power - FIRST_POWER) * PER_POWER + part
 
 
 def count_in(histograms: I64, number: int, sample_ns: int) -> None:

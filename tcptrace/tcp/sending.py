@@ -97,7 +97,7 @@ def is_copy(rows: I64, x: int, position: int, ip_id: int) -> bool:
         if rows[x + SEEN_0 + place] == key:
             return True
     rows[x + SEEN_0 + rows[x + SEEN_NEXT]] = key
-    rows[x + SEEN_NEXT] = (rows[x + SEEN_NEXT] + 1) % SEEN
+    rows[x + SEEN_NEXT] = (rows[x + SEEN_NEXT] + 1) & (SEEN - 1)
     return False
 
 
@@ -188,7 +188,7 @@ def raise_acked(rows: I64, x: int, ack: int, time_ns: int) -> None:
         rows[x + RECOVERED_NS] += max(0, time_ns - rows[x + RECOVERY_NS])
 
 
-def sacked_bytes(sack: I64, i: int, count: int, raw_ack: int, ack: int) -> tuple[int, int]:
+def sacked_bytes(sack: I64, i: int, count: int, ack: int) -> tuple[int, int]:
     """Bytes beyond the acknowledgement that its SACK blocks report, and whether the first is a DSACK (RFC 2883)."""
     total, first_left, first_right, duplicate = 0, 0, 0, 0
     for block in range(count):
@@ -206,6 +206,81 @@ def sacked_bytes(sack: I64, i: int, count: int, raw_ack: int, ack: int) -> tuple
     return max(0, total), duplicate
 
 
+def acknowledge(
+    rows: I64,
+    x: int,
+    nodes: I64,
+    histograms: I64,
+    used: I64,
+    ack: int,
+    sacked: int,
+    tsecr: int,
+    again: bool,
+    time_ns: int,
+) -> tuple[int, int]:
+    """What an acknowledgement does to direction X; the round trips it shows (-1: none)."""
+    by_ack, by_timestamp = UNKNOWN, UNKNOWN
+    if ack > rows[x + ACKED]:
+        by_ack, by_timestamp = note_acked(rows, x, nodes, ack, tsecr, time_ns)
+        raise_acked(rows, x, ack, time_ns)
+        if by_ack >= 0:
+            add_sample(rows, x + ROUND_TRIPS, histograms, used, by_ack)
+        if by_timestamp >= 0:
+            add_sample(rows, x + BY_TIMESTAMP, histograms, used, by_timestamp)
+    elif again:
+        rows[x + DUPLICATES] += 1
+    if ack >= rows[x + ACKED]:
+        rows[x + SACKED] = sacked
+    rows[x + ACKED_NS] = time_ns
+    return by_ack, by_timestamp
+
+
+def send(
+    rows: I64,
+    x: int,
+    nodes: I64,
+    flags: int,
+    start: int,
+    end: int,
+    length: int,
+    ip_id: int,
+    tsval: int,
+    frame: int,
+    time_ns: int,
+) -> tuple[int, int, int, int]:
+    """What a segment with payload, SYN or FIN does to its sender's direction.
+
+    Returns its kind, the frame it repeats, the time since that, and how many segments overtook it.
+    """
+    if flags & SYN:
+        if rows[x + SYN_AT] >= 0 and rows[x + SYN_AT] != start:
+            drop_all(rows, x, nodes)
+            begin(rows, x)
+        rows[x + SYN_AT] = start
+    following = rows[x + NEXT]
+    kind, original, since_ns, beyond = NO_REPEAT, 0, UNKNOWN, 0
+    if start < following:
+        below = min(end, following)
+        kind, original, first_ns, beyond = send_below(rows, x, nodes, start, below, ip_id, tsval, frame, time_ns)
+        if kind == REORDERED_SEGMENT:
+            since_ns = max(0, time_ns - rows[x + HIGH_NS])
+        elif original != 0:
+            since_ns = max(0, time_ns - first_ns)
+    if end > following:
+        advance(rows, x, nodes, max(start, following), end, ip_id, tsval, frame, time_ns)
+    rows[x + LARGEST] = max(rows[x + LARGEST], length)
+    return kind, original, since_ns, beyond
+
+
+def in_flight(rows: I64, x: int) -> int:
+    """Bytes that direction X has out: sent, not acknowledged, not SACKed; -1 while nothing was acknowledged."""
+    if rows[x + ACKED] < 0:
+        return UNKNOWN
+    out = max(0, rows[x + NEXT] - rows[x + ACKED] - rows[x + SACKED])
+    rows[x + IN_FLIGHT_MAX] = max(rows[x + IN_FLIGHT_MAX], out)
+    return int(out)
+
+
 def measure(
     packets: Packets, count: int, segments: Segments, directions: Directions, nodes: I64, histograms: I64
 ) -> None:
@@ -213,100 +288,48 @@ def measure(
 
     The caller has room for two nodes and two histograms a row.
     """
-    rows, row_of = directions.sending, segments.direction
+    rows, used, first, row_of = directions.sending, directions.used, directions.first, segments.direction
+    flags_of, len_of, time_of, frame_of = packets.flags, packets.len, packets.time_ns, packets.frame
+    ip_id, tsval, tsecr = packets.ip_id, packets.tsval, packets.tsecr
+    sack, sack_count, labels, window = packets.sack, packets.sack_count, segments.labels, segments.window_bytes
+    starts, ends, acks, copy = segments.position, segments.end_position, segments.ack_position, segments.copy
+    flight, rtt, timestamp_rtt = segments.bytes_in_flight, segments.rtt_ns, segments.timestamp_rtt_ns
+    repeat, original, since, backoff = segments.repeat, segments.original, segments.since_original_ns, segments.backoff
+    beyond, sacked, dsack = segments.reordered_by, segments.sacked_bytes, segments.dsack
+    idle, stalled = segments.idle_ns, segments.stalled
     for i in range(count):
-        segments.bytes_in_flight[i] = UNKNOWN
-        segments.rtt_ns[i] = UNKNOWN
-        segments.timestamp_rtt_ns[i] = UNKNOWN
-        segments.repeat[i] = NO_REPEAT
-        segments.original[i] = 0
-        segments.since_original_ns[i] = UNKNOWN
-        segments.reordered_by[i] = 0
-        segments.sacked_bytes[i] = 0
-        segments.dsack[i] = 0
-        segments.idle_ns[i] = UNKNOWN
-        segments.stalled[i] = 0
-        segments.backoff[i] = 0
-        row, position = row_of[i], segments.position[i]
-        if row < 0 or position < 0:
+        flight[i], rtt[i], timestamp_rtt[i] = UNKNOWN, UNKNOWN, UNKNOWN
+        repeat[i], original[i], since[i], backoff[i] = NO_REPEAT, 0, UNKNOWN, 0
+        beyond[i], sacked[i], dsack[i], idle[i], stalled[i] = 0, 0, 0, UNKNOWN, 0
+        row, start = row_of[i], starts[i]
+        if row < 0 or start < 0:
             continue
         x, y = row * WIDTH, (row ^ 1) * WIDTH
-        time_ns = max(0, packets.time_ns[i])
+        time_ns = max(0, time_of[i])
         if rows[x + BEGUN] == 0:
-            begin_pair(rows, directions.first, nodes, row >> 1)
-        segments.stalled[i] = 1 if is_out(rows, x) or is_out(rows, y) else 0
-        segments.idle_ns[i] = attribute(rows, x, y, time_ns)
-        if segments.copy[i] != 0 or is_copy(rows, x, position, packets.ip_id[i]):
-            segments.repeat[i] = COPY
+            begin_pair(rows, first, nodes, row >> 1)
+        stalled[i] = 1 if is_out(rows, x) or is_out(rows, y) else 0
+        idle[i] = attribute(rows, x, y, time_ns)
+        if copy[i] != 0 or is_copy(rows, x, start, ip_id[i]):
+            repeat[i] = COPY
             rows[x + COPIES] += 1
             continue
-        send(packets, i, segments, rows, x, nodes, time_ns)
-        if segments.ack_position[i] >= 0:
-            acknowledge(packets, i, segments, directions, y, nodes, histograms, time_ns)
-        if packets.flags[i] & RST == 0:
-            rows[x + WINDOW] = segments.window_bytes[i]
-
-
-def send(packets: Packets, i: int, segments: Segments, rows: I64, x: int, nodes: I64, time_ns: int) -> None:
-    """What a segment with payload, SYN or FIN does to its sender's direction."""
-    flags, length, start, end = packets.flags[i], packets.len[i], segments.position[i], segments.end_position[i]
-    if flags & RST or end == start or segments.labels[i] & (KEEP_ALIVE | ZERO_WINDOW_PROBE):
-        return
-    if flags & SYN:
-        if rows[x + SYN_AT] >= 0 and rows[x + SYN_AT] != start:
-            drop_all(rows, x, nodes)
-            begin(rows, x)
-        rows[x + SYN_AT] = start
-    ip_id, tsval, frame = packets.ip_id[i], packets.tsval[i], packets.frame[i]
-    following = rows[x + NEXT]
-    if 0 <= start < following:
-        kind, original, first_ns, beyond = send_below(
-            rows, x, nodes, start, min(end, following), ip_id, tsval, frame, time_ns
-        )
-        segments.repeat[i] = kind
-        segments.backoff[i] = rows[x + BACKOFF] if kind == TIMEOUT else 0
-        segments.original[i] = original
-        segments.reordered_by[i] = beyond if kind == REORDERED_SEGMENT else 0
-        if original != 0:
-            segments.since_original_ns[i] = max(0, time_ns - first_ns)
-        elif kind == REORDERED_SEGMENT:
-            segments.since_original_ns[i] = max(0, time_ns - rows[x + HIGH_NS])
-    if end > following:
-        advance(rows, x, nodes, max(start, following), end, ip_id, tsval, frame, time_ns)
-    rows[x + LARGEST] = max(rows[x + LARGEST], length)
-    if length > 0 and rows[x + ACKED] >= 0:
-        in_flight = max(0, rows[x + NEXT] - rows[x + ACKED] - rows[x + SACKED])
-        segments.bytes_in_flight[i] = in_flight
-        rows[x + IN_FLIGHT_MAX] = max(rows[x + IN_FLIGHT_MAX], in_flight)
-
-
-def acknowledge(
-    packets: Packets,
-    i: int,
-    segments: Segments,
-    directions: Directions,
-    y: int,
-    nodes: I64,
-    histograms: I64,
-    time_ns: int,
-) -> None:
-    """What an acknowledgement does to the other direction."""
-    rows, ack = directions.sending, segments.ack_position[i]
-    total, duplicate = sacked_bytes(packets.sack, i, max(0, packets.sack_count[i]), packets.ack[i], ack)
-    segments.sacked_bytes[i] = total
-    segments.dsack[i] = duplicate
-    rows[y + DSACKS] += duplicate
-    if ack > rows[y + ACKED]:
-        by_ack, by_timestamp = note_acked(rows, y, nodes, ack, packets.tsecr[i], time_ns)
-        raise_acked(rows, y, ack, time_ns)
-        segments.rtt_ns[i] = by_ack
-        segments.timestamp_rtt_ns[i] = by_timestamp
-        if by_ack >= 0:
-            add_sample(rows, y + ROUND_TRIPS, histograms, directions.used, by_ack)
-        if by_timestamp >= 0:
-            add_sample(rows, y + BY_TIMESTAMP, histograms, directions.used, by_timestamp)
-    elif segments.labels[i] & DUPLICATE_ACK or (total > 0 and packets.len[i] == 0):
-        rows[y + DUPLICATES] += 1
-    if ack >= rows[y + ACKED]:
-        rows[y + SACKED] = total
-    rows[y + ACKED_NS] = time_ns
+        flags, end, length, ack = flags_of[i], ends[i], len_of[i], acks[i]
+        if end != start and flags & RST == 0 and labels[i] & (KEEP_ALIVE | ZERO_WINDOW_PROBE) == 0:
+            repeat[i], original[i], since[i], beyond[i] = send(
+                rows, x, nodes, flags, start, end, length, ip_id[i], tsval[i], frame_of[i], time_ns
+            )
+            flight[i] = in_flight(rows, x) if length > 0 else UNKNOWN
+            backoff[i] = rows[x + BACKOFF] if repeat[i] == TIMEOUT else 0
+        if ack >= 0:
+            total = 0
+            if sack_count[i] > 0:
+                total, duplicate = sacked_bytes(sack, i, sack_count[i], ack)
+                sacked[i], dsack[i] = total, duplicate
+                rows[y + DSACKS] += duplicate
+            again = labels[i] & DUPLICATE_ACK != 0 or (total > 0 and length == 0)
+            rtt[i], timestamp_rtt[i] = acknowledge(
+                rows, y, nodes, histograms, used, ack, total, tsecr[i], again, time_ns
+            )
+        if flags & RST == 0:
+            rows[x + WINDOW] = window[i]

@@ -125,7 +125,9 @@ class Tracker:
         grow(self.directions.labels, pairs * 2 * labels.WIDTH)
         grow(self.directions.sending, pairs * 2 * sending.WIDTH)
         grow(self._unacked, (unacked.used(self._unacked) + 2 * count) * unacked.NODE)
-        grow(self.histograms, (int(self.directions.used[1]) + 2 * count) * round_trips.WORDS)
+        histograms = (int(self.directions.used[1]) + 2 * count) * round_trips.WORDS
+        if len(self.histograms) < histograms:
+            self.histograms = sparse(self.histograms, histograms)
         grow(self.directions.counters, pairs * 2 * counters.WIDTH)
         grow(self.directions.history, pairs * 2 * zeek_rows.WIDTH)
         grow(self.directions.blocks, (holes.used(self.directions.blocks) + count + 1) * holes.NODE)
@@ -143,6 +145,13 @@ class Tracker:
         self._steps[kept : kept + written] = self.endpoints.steps[:written]
         self._step_count += int(self.endpoints.used[1])
         self.endpoints.used[1] = 0
+
+
+def sparse(array: I64, size: int) -> I64:
+    """A copy with more room, of which what is not written to takes no memory."""
+    larger = np.zeros(int(size * GROWTH), np.int64)
+    larger[: len(array)] = array
+    return larger
 
 
 def grow(array: I64 | npt.NDArray[np.int32], size: int) -> None:

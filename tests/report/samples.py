@@ -2,12 +2,13 @@
 
 import io
 import ipaddress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tcptrace import flows as flow_fields
 from tcptrace import kernels
+from tcptrace.analysis import Analysis, Timeline
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.schema import (
@@ -23,31 +24,13 @@ from tcptrace.schema import (
     allocate,
     columns,
 )
+from tcptrace.tcp import endpoint_rows
 from tcptrace.tcp.endpoint import EVENTS
+from tcptrace.tcp.measures import Measured
+from tcptrace.tcp.tracker import Tracker
 
 START_NS = 1_714_572_191_250_000_000  # 2024-05-01 14:03:11.250 UTC
 MS = 1_000_000
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """The part of an analysis that reports read."""
-
-    summaries: tuple[CaptureSummary, ...]
-    books: tuple[AddressBook, ...]
-    flow_table: Flows
-    transition_table: Transitions
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """The part of a timeline that reports read."""
-
-    summary: CaptureSummary
-    book: AddressBook
-    analysis: Analysis
-    packets: Packets
-    segments: Segments
 
 
 def summary(path: str = "client.pcap", **facts: Any) -> CaptureSummary:
@@ -166,7 +149,9 @@ def analysis(*kinds: dict[str, Any], transitions: tuple[str, ...] = (), **facts:
     book = Book()
     flows = [flow_row(book, number, **kind) for number, kind in enumerate(kinds)]
     told = [transition_row(0, text) for text in transitions]
-    return Analysis((summary(**facts),), (book.book,), table(Flows, flows), table(Transitions, told))
+    return Analysis(
+        (summary(**facts),), (book.book,), table(Flows, flows), table(Transitions, told), (unmeasured(len(flows)),)
+    )
 
 
 CLOSE_TRANSITIONS = (
@@ -238,13 +223,26 @@ def chunk(*texts: str, book: Book | None = None, **facts: Any) -> tuple[Packets,
     return table(Packets, rows), table(Segments, rows), book.book
 
 
+def unmeasured(flows: int) -> Measured:
+    """What is measured of flows that were each a lone SYN."""
+    tracker = Tracker()
+    tracker.directions.of_flow.resize(flows)
+    tracker.flows.rows.resize(flows * flow_fields.WIDTH)
+    tracker.flows.rows[flow_fields.SEEN :: flow_fields.WIDTH] = flow_fields.SEEN_SYN
+    tracker.endpoints.narrow.resize(flows * 2 * endpoint_rows.NARROW)
+    tracker.endpoints.narrow[endpoint_rows.WINDOW :: endpoint_rows.NARROW] = 2920
+    return Measured(tracker, np.zeros(flows, np.int8))
+
+
 def timeline(*texts: str, transitions: tuple[str, ...] = CLOSE_TRANSITIONS, **facts: Any) -> Timeline:
     """Flow 0 opened, used and closed by the client."""
     book = Book()
     made = table(Flows, [flow_row(book, 0, **facts)])
     told = table(Transitions, [transition_row(0, text) for text in transitions])
     packets, segments, _ = chunk(*texts, book=book)
-    return Timeline(summary(), book.book, Analysis((summary(),), (book.book,), made, told), packets, segments)
+    return Timeline(
+        summary(), book.book, Analysis((summary(),), (book.book,), made, told, (unmeasured(1),)), packets, segments
+    )
 
 
 class Terminal(io.StringIO):

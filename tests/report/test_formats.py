@@ -27,6 +27,9 @@ def analysis(**facts: Any) -> samples.Analysis:
     return samples.analysis({}, samples.UNANSWERED, transitions=samples.CLOSE_TRANSITIONS, **facts)
 
 
+NO_SAMPLES = {"min": None, "mean": None, "p50": None, "p99": None, "max": None, "samples": 0}
+
+
 def test_json_is_the_documented_document() -> None:
     document = json.loads(written(Format.JSON, "analyses", [analysis()]))
     assert list(document) == ["schema", "captures", "flows"]
@@ -63,6 +66,15 @@ def test_json_is_the_documented_document() -> None:
         "handshake_ns": {"total": 348_000, "syn_to_synack": 301_000, "synack_to_ack": 47_000},
         "closed_by": "client",
         "close": "fin",
+        "retransmissions": {"client": 0, "server": 0},
+        "reordered": {"client": 0, "server": 0},
+        "bytes_in_flight_max": {"client": 0, "server": 0},
+        "rtt_ns": {"client": NO_SAMPLES, "server": NO_SAMPLES},
+        "completeness": 1,
+        "conn_state": "S0",
+        "history": "S",
+        "originator": "client",
+        "limited_by": {},
     }
     assert len(timeline) == len(samples.CLOSE_TRANSITIONS)
     assert timeline[0] == {
@@ -100,7 +112,7 @@ def test_json_numbers_captures_through() -> None:
 
 def test_the_library_gives_the_same_dict() -> None:
     made = analysis()
-    document = analysis_json.document(made.summaries, made.books, made.flow_table, made.transition_table)
+    document = analysis_json.document(made)
     assert document == json.loads(written(Format.JSON, "analyses", [made]))
 
 

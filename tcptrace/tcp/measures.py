@@ -1,0 +1,153 @@
+"""What was measured of flows, out of the rows kept while they were read."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tcptrace.schema import I8, I64, UNKNOWN, FlowMeasures, RoundTrips
+from tcptrace.tcp import labels as labels_of
+from tcptrace.tcp import round_trips as trips
+from tcptrace.tcp import sending_rows as s
+from tcptrace.tcp.sending import BY_TIMESTAMP, WIDTH
+from tcptrace.tcp.tracker import Tracker
+
+BEYOND = 2**62
+"""Longer than any round trip."""
+
+LONE_SYN = labels_of.SYN_SENT
+
+
+class Measured(NamedTuple):
+    """All that was measured in one capture, as the kernels left it."""
+
+    tracker: Tracker
+    client: I8
+    """For every flow number the side that is the client."""
+
+    def of(self, flows: I64) -> FlowMeasures:
+        """One row for each of these flow numbers, in that order."""
+        return _flow_measures(self, flows)
+
+    def round_trips(self, flows: I64, side: int, *, by_timestamp: bool = False) -> RoundTrips:
+        """Round trips of what one side (0 client, 1 server) of these flows sent."""
+        rows = self._direction(flows, side)
+        at = BY_TIMESTAMP if by_timestamp else s.ROUND_TRIPS
+        return _round_trips(rows[:, at : at + trips.WIDTH], self.tracker.histograms)
+
+    def _direction(self, flows: I64, side: int) -> I64:
+        """What one side of these flows sent, a row each; zeros for a lone SYN."""
+        return _rows(self.tracker.directions.sending, WIDTH, self._pairs(flows), self.client[flows] ^ side)
+
+    def _pairs(self, flows: I64) -> I64:
+        return self.tracker.directions.of_flow[flows].astype(np.int64) - 1
+
+
+def _rows(table: I64, width: int, pairs: I64, sides: npt.NDArray[Any]) -> I64:
+    rows: I64 = np.zeros((len(pairs), width), np.int64)
+    known = pairs >= 0
+    index = pairs[known] * 2 + sides[known]
+    rows[known] = table[: len(table) // width * width].reshape(-1, width)[index]
+    return rows
+
+
+def _flow_measures(measured: Measured, flows: I64) -> FlowMeasures:
+    client, server = measured._direction(flows, 0), measured._direction(flows, 1)
+    pairs = measured._pairs(flows)
+    first_side = np.zeros(len(flows), np.int8)
+    labels = _rows(measured.tracker.directions.labels, labels_of.WIDTH, pairs, first_side)
+    life = _rows(measured.tracker.directions.sending, WIDTH, pairs, first_side)
+    completeness = np.where(pairs < 0, LONE_SYN, labels[:, labels_of.COMPLETENESS] & labels_of.SEEN_BITS)
+    handshake, loss, receiver_window, path, application = (life[:, s.LIMITED_NS + cause] for cause in range(5))
+    return FlowMeasures(
+        completeness=completeness.astype(np.int8),
+        **{
+            f"{name}_{column}": rows[:, field].copy()
+            for name, rows in (("client", client), ("server", server))
+            for column, field in FIELDS.items()
+        },
+        handshake_ns=handshake.copy(),
+        loss_ns=loss.copy(),
+        receiver_window_ns=receiver_window.copy(),
+        path_ns=path.copy(),
+        application_ns=application.copy(),
+    )
+
+
+FIELDS = {
+    "retransmissions": s.REPEATS,
+    "reordered": s.REORDERED,
+    "copies": s.COPIES,
+    "spurious": s.SPURIOUS,
+    "timeouts": s.TIMEOUTS,
+    "dsacks": s.DSACKS,
+    "in_flight_max_bytes": s.IN_FLIGHT_MAX,
+    "recoveries": s.RECOVERIES,
+    "recovery_ns": s.RECOVERED_NS,
+}
+"""Column of FlowMeasures, after the side's name → field of a direction."""
+
+
+def _round_trips(rows: I64, histograms: I64) -> RoundTrips:
+    """Statistics of the groups of fields in `rows`, one a row."""
+    count, divisor = rows[:, trips.COUNT], np.maximum(rows[:, trips.COUNT], 1)
+    none = count == 0
+    rto_ns = rows[:, trips.SRTT_NS] + 4 * rows[:, trips.RTTVAR_NS]
+    columns = {
+        "min_ns": rows[:, trips.MIN_NS],
+        "mean_ns": rows[:, trips.SUM_NS] // divisor,
+        "p50_ns": _quantile(rows, histograms, 0.50),
+        "p99_ns": _quantile(rows, histograms, 0.99),
+        "max_ns": rows[:, trips.MAX_NS],
+        "srtt_ns": rows[:, trips.SRTT_NS],
+        "rttvar_ns": rows[:, trips.RTTVAR_NS],
+        "rto_ns": np.maximum(rto_ns, trips.INITIAL_RTO_NS),
+    }
+    return RoundTrips(
+        samples=count.copy(), **{name: np.where(none, UNKNOWN, values) for name, values in columns.items()}
+    )
+
+
+def _quantile(rows: I64, histograms: I64, q: float) -> I64:
+    """By linear interpolation between ranks; from the histogram where there are more than EXACT samples."""
+    found = np.zeros(len(rows), np.int64)
+    few = np.flatnonzero((rows[:, trips.COUNT] > 0) & (rows[:, trips.COUNT] <= trips.EXACT))
+    count = rows[few, trips.COUNT]
+    samples = rows[few, trips.SAMPLES : trips.SAMPLES + trips.EXACT]
+    ordered = np.sort(np.where(np.arange(trips.EXACT) < count[:, None], samples, BEYOND), axis=1)
+    rank = q * (count - 1)
+    low = np.floor(rank).astype(np.int64)
+    here, high = np.arange(len(few)), np.minimum(low + 1, count - 1)
+    found[few] = ordered[here, low] + np.rint((ordered[here, high] - ordered[here, low]) * (rank - low)).astype(
+        np.int64
+    )
+    many = np.flatnonzero(rows[:, trips.COUNT] > trips.EXACT)
+    if len(many):
+        found[many] = _from_histograms(rows[many], histograms, q)
+    return found
+
+
+def _from_histograms(rows: I64, histograms: I64, q: float) -> I64:
+    words = histograms[: len(histograms) // trips.WORDS * trips.WORDS].reshape(-1, trips.WORDS)
+    counts = words[rows[:, trips.HISTOGRAM] - 1].view(np.uint32)[:, : trips.BUCKETS].astype(np.int64)
+    below = np.cumsum(counts, axis=1)
+    rank = q * (rows[:, trips.COUNT] - 1)
+    bucket = (below <= rank[:, None]).sum(axis=1)
+    here = np.arange(len(rows))
+    before = below[here, bucket] - counts[here, bucket]
+    low, high = EDGES[bucket], EDGES[bucket + 1]
+    value = low + (high - low) * (rank - before + 0.5) / counts[here, bucket]
+    clipped: I64 = np.clip(np.rint(value).astype(np.int64), rows[:, trips.MIN_NS], rows[:, trips.MAX_NS])
+    return clipped
+
+
+def _edges() -> npt.NDArray[np.float64]:
+    powers = np.arange(trips.BUCKETS + 1) / trips.PER_POWER
+    whole = np.floor(powers)
+    edges: npt.NDArray[np.float64] = 2.0 ** (whole + trips.FIRST_POWER) * (1 + powers - whole)
+    edges[0] = 0
+    return edges
+
+
+EDGES = _edges()
+"""Where the buckets begin and end, ns."""
