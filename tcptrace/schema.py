@@ -138,7 +138,7 @@ class Directions(NamedTuple):
     used: Annotated[I64, Column("", "two values: how many pairs there are, how many histograms of round trips")]
     first: Annotated[I64, Column("", "of a pair, fields as tcptrace.tcp.directions names them", per_row=6)]
     labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
-    sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=69)]
+    sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=70)]
     counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=47)]
     history: Annotated[I64, Column("", "fields as tcptrace.tcp.zeek_rows names them", per_row=14)]
     blocks: Annotated[I64, Column("", "nodes as tcptrace.tcp.holes names them: what came beyond a hole", per_row=3)]

@@ -8,6 +8,7 @@ import numpy as np
 
 from tcptrace.capture import cursor as c
 from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.ahead import ITEMS_ALIVE
 from tcptrace.capture.dissect import step
 from tcptrace.capture.frame_names import frame_name
 from tcptrace.capture.summary import CaptureSummary
@@ -36,7 +37,7 @@ class Decoder:
 
     def __init__(self, book: AddressBook, summary: CaptureSummary) -> None:
         self.book, self.summary = book, summary
-        self._table = allocate(Packets, 0)
+        self._table, *self._others = (allocate(Packets, 0) for _ in range(ITEMS_ALIVE))
         self._cursor = np.zeros(c.CURSOR_SIZE, np.int64)
         self._verdicts = np.zeros(0, np.int32)
 
@@ -45,7 +46,7 @@ class Decoder:
     ) -> Packets:
         """The rows of the first `n` records; record 0 is frame `first_frame`.
 
-        The columns are views of arrays that the next call uses again.
+        The columns are views of arrays that a later call uses again; ITEMS_ALIVE of them are valid at a time.
         """
         self._make_room(n)
         rows = self._decode(buffer, records, n, first_frame, kernels)
@@ -58,8 +59,11 @@ class Decoder:
 
     def _make_room(self, n: int) -> None:
         """Columns for `n` rows that say nothing yet."""
+        self._others.append(self._table)
+        self._table = self._others.pop(0)
         if n > len(self._table.frame):
             self._table = allocate(Packets, n)
+        if n > len(self._verdicts):
             self._verdicts = np.empty(n, np.int32)
         for name, (_, column) in columns(Packets).items():
             getattr(self._table, name)[: n * column.per_row] = ABSENT.get(name, -1)

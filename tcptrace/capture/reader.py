@@ -1,7 +1,7 @@
 """A capture, opened: what it is, and its packets chunk by chunk."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -40,7 +40,7 @@ class CaptureReader:
         self._choice = KernelChoice(source.size, notice)
         self.addresses = AddressBook()
         self.summary = CaptureSummary(source.path, "")
-        self._ahead: Ahead[Walked] | None = None
+        self._ahead: Ahead[tuple[Chunk, bool]] | None = None
         self._container = _identify(source, self.summary)
         kind = self._container.format if self._container else "tcpdump text"
         self.summary.format = f"{kind}, {source.compression}" if source.compression else kind
@@ -72,26 +72,26 @@ class CaptureReader:
             self.summary.note_truncated(self._source.damage)
 
     def _binary_chunks(self, container: Container) -> Iterator[Chunk]:
-        """The packets of a binary capture: its records, walked in a thread beyond the first window, and decoded."""
-        decoder = Decoder(self.addresses, self.summary)
-        walked = Walker(self._source, container, self.summary, self._choice).parts()
-        for part in walked:
-            yield from self._decoded(part, decoder)
-            if part.then_reads:
-                self._ahead = Ahead(walked)
-                for later in self._ahead:
-                    yield from self._decoded(later, decoder)
+        """The packets of a binary capture, read and decoded in a thread beyond the first window."""
+        decoded = self._decoded(Walker(self._source, container, self.summary, self._choice).parts())
+        for chunk, then_reads in decoded:
+            if chunk.packets.frame.size:
+                yield chunk
+            if then_reads:
+                self._ahead = Ahead(decoded)
+                yield from (later for later, _ in self._ahead if later.packets.frame.size)
                 return
 
-    def _decoded(self, walked: Walked, decoder: Decoder) -> Iterator[Chunk]:
-        """The packets among some records; nothing where there are no records."""
-        buffer, records, first_frame, kernels, _ = walked
-        filled = len(records.offset)
-        if filled:
+    def _decoded(self, walked: Iterator[Walked]) -> Generator[tuple[Chunk, bool], None, None]:
+        """The packets among some records after others, and whether more of the stream must be read for what follows."""
+        decoder = Decoder(self.addresses, self.summary)
+        for part in walked:
+            buffer, records, first_frame, kernels, then_reads = part
+            filled = len(records.offset)
             packets = decoder.decode_chunk(buffer, records, filled, first_frame, kernels)
             self.summary.frames += filled
             self._note_times(records.time_ns)
-            yield Chunk(packets, kernels)
+            yield Chunk(packets, kernels), then_reads
 
     def _note_times(self, times: I64) -> None:
         """Widen the capture's time span to hold these times."""

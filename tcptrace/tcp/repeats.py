@@ -21,6 +21,7 @@ from tcptrace.tcp.sending_rows import (
     RECOVER,
     ROUND_TRIPS,
     SACKED,
+    SAME_ID,
 )
 from tcptrace.tcp.sequence import is_older_id, is_older_tsval
 
@@ -44,7 +45,7 @@ def was_made_earlier(rows: I64, x: int, ip_id: int, tsval: int, time_ns: int) ->
     """
     if tsval >= 0 and rows[x + HIGH_TSVAL] >= 0 and tsval != rows[x + HIGH_TSVAL]:
         return bool(is_older_tsval(tsval, rows[x + HIGH_TSVAL]))
-    if ip_id > 0 and rows[x + HIGH_IP_ID] > 0:
+    if ip_id > 0 and rows[x + HIGH_IP_ID] > 0 and rows[x + SAME_ID] == 0:
         return bool(is_older_id(ip_id, rows[x + HIGH_IP_ID]))
     bound_ns = rows[x + ROUND_TRIPS + SRTT_NS] if rows[x + ROUND_TRIPS + COUNT] > 0 else REORDERING_NS
     return bool(time_ns - rows[x + HIGH_NS] < bound_ns)

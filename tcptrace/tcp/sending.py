@@ -6,7 +6,7 @@ their causes, recovery, round trips.
 
 from tcptrace.flows import RST, SYN
 from tcptrace.schema import I64, SACK_BLOCKS_MAX, UNKNOWN, Directions, Packets, Segments
-from tcptrace.tcp.directions import FIRST, FRAME, SEQ, TIME_NS
+from tcptrace.tcp.directions import FIRST, FRAME, MASK, SEQ, TIME_NS
 from tcptrace.tcp.labels import DUPLICATE_ACK, KEEP_ALIVE, ZERO_WINDOW_PROBE
 from tcptrace.tcp.limits import attribute
 from tcptrace.tcp.repeats import (
@@ -47,6 +47,7 @@ from tcptrace.tcp.sending_rows import (
     REPEATS,
     ROUND_TRIPS,
     SACKED,
+    SAME_ID,
     SEEN,
     SEEN_0,
     SEEN_NEXT,
@@ -88,11 +89,11 @@ def is_out(rows: I64, x: int) -> bool:
     return bool(rows[x + NEXT] > rows[x + ACKED] >= 0)
 
 
-def is_copy(rows: I64, x: int, position: int, ip_id: int) -> bool:
-    """Whether one of the last segments had the same number and IP identification: the capture holds it twice."""
-    if ip_id <= 0:
+def is_copy(rows: I64, x: int, ip_id: int, flags: int, position: int, end: int, ack: int) -> bool:
+    """Whether one of the last segments was the same, IP identification included: the capture holds it twice."""
+    if ip_id <= 0 or rows[x + SAME_ID] != 0:
         return False
-    key = (position << 16) ^ ip_id
+    key = ((position & MASK) << 24) ^ ((ack & MASK) << 16) ^ ((end & MASK) << 8) ^ (flags << 48) ^ ip_id
     for place in range(SEEN):
         if rows[x + SEEN_0 + place] == key:
             return True
@@ -108,6 +109,8 @@ def advance(
     append(rows, x, nodes, start, end, time_ns, frame, tsval)
     rows[x + NEXT] = end
     rows[x + HIGH_NS] = time_ns
+    if ip_id > 0 and rows[x + HIGH_IP_ID] == ip_id:
+        rows[x + SAME_ID] = 1
     rows[x + HIGH_IP_ID] = ip_id
     rows[x + HIGH_TSVAL] = tsval
     rows[x + LAST_NS] = time_ns
@@ -310,12 +313,13 @@ def measure(
             begin_pair(rows, first, nodes, row >> 1)
         stalled[i] = 1 if is_out(rows, x) or is_out(rows, y) else 0
         idle[i] = attribute(rows, x, y, time_ns)
-        if copy[i] != 0 or is_copy(rows, x, start, ip_id[i]):
+        if copy[i] != 0 or is_copy(rows, x, ip_id[i], flags_of[i], start, ends[i], acks[i]):
             repeat[i] = COPY
             rows[x + COPIES] += 1
             continue
         flags, end, length, ack = flags_of[i], ends[i], len_of[i], acks[i]
-        if end != start and flags & RST == 0 and labels[i] & (KEEP_ALIVE | ZERO_WINDOW_PROBE) == 0:
+        probes = labels[i] & ZERO_WINDOW_PROBE != 0 or (labels[i] & KEEP_ALIVE != 0 and end <= rows[x + ACKED])
+        if end != start and flags & RST == 0 and not probes:
             repeat[i], original[i], since[i], beyond[i] = send(
                 rows, x, nodes, flags, start, end, length, ip_id[i], tsval[i], frame_of[i], time_ns
             )

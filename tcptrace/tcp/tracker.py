@@ -125,9 +125,9 @@ class Tracker:
         grow(self.directions.labels, pairs * 2 * labels.WIDTH)
         grow(self.directions.sending, pairs * 2 * sending.WIDTH)
         grow(self._unacked, (unacked.used(self._unacked) + 2 * count) * unacked.NODE)
-        histograms = (int(self.directions.used[1]) + 2 * count) * round_trips.WORDS
-        if len(self.histograms) < histograms:
-            self.histograms = sparse(self.histograms, histograms)
+        histograms = int(self.directions.used[1])
+        if len(self.histograms) < (histograms + 2 * count) * round_trips.WORDS:
+            self.histograms = sparse(self.histograms, histograms * round_trips.WORDS, 2 * count * round_trips.WORDS)
         grow(self.directions.counters, pairs * 2 * counters.WIDTH)
         grow(self.directions.history, pairs * 2 * zeek_rows.WIDTH)
         grow(self.directions.blocks, (holes.used(self.directions.blocks) + count + 1) * holes.NODE)
@@ -147,10 +147,10 @@ class Tracker:
         self.endpoints.used[1] = 0
 
 
-def sparse(array: I64, size: int) -> I64:
-    """A copy with more room, of which what is not written to takes no memory."""
-    larger = np.zeros(int(size * GROWTH), np.int64)
-    larger[: len(array)] = array
+def sparse(array: I64, used: int, more: int) -> I64:
+    """A copy of what is used of an array, with plenty of room, which takes no memory until it is written to."""
+    larger = np.zeros(2 * (used + more), np.int64)
+    larger[:used] = array[:used]
     return larger
 
 
