@@ -27,7 +27,7 @@ from tcptrace.capture.words import BIG, u32
 from tcptrace.schema import I32, I64, U8, Addresses, Packets, Records
 
 ADDRESSES_MAX = 3
-"""Addresses that one row can add: sender, receiver and the client of a TOA option."""
+"""Addresses that one row can add: sender, receiver and the client of its first TOA option."""
 
 SHORTEST = 58
 """Ethernet, a VLAN tag, IPv4 and TCP without options: bytes in which the common stack is looked for."""

@@ -27,9 +27,13 @@ _FAST_OPEN = 0xF989
 
 
 def options(buffer: U8, at: int, end: int, packets: Packets, row: int, addresses: Addresses) -> int:  # noqa: C901  a branch an option
-    """Fill the option columns of `row` from the options between `at` and `end`; how many there are."""
+    """Fill the option columns of `row` from the options between `at` and `end`; how many there are.
+
+    Adds one address at most: of TOA options the first plausible one counts.
+    """
     kinds = 0
     known = 0
+    client = -1
     while at < end and buffer[at] != _END:
         kind = buffer[at]
         if kind == _NOP:
@@ -55,7 +59,7 @@ def options(buffer: U8, at: int, end: int, packets: Packets, row: int, addresses
             packets.sack_count[row] = length // 8
             for edge in range(length // 4):
                 packets.sack[row * 2 * SACK_BLOCKS_MAX + edge] = u32(buffer, at + 2 + 4 * edge, BIG)
-        elif kind == _EXPERIMENT and length in (_TOA_IPV4_LEN, _TOA_IPV6_LEN):
+        elif kind == _EXPERIMENT and client < 0 and length in (_TOA_IPV4_LEN, _TOA_IPV6_LEN):
             client = _toa(buffer, at + 2, length, packets.flags[row], addresses)
             if client >= 0:
                 packets.toa_port[row] = u16(buffer, at + 2, BIG)

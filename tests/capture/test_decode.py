@@ -4,6 +4,9 @@ import struct
 
 import pytest
 
+from tcptrace.capture.address_book import FIRST_ROOM
+from tcptrace.capture.addresses import WIDTH
+from tcptrace.capture.decode import ADDRESSES_MAX
 from tests.frames import DST, SRC, Decoded, ethernet, ipv4, ipv6, tcp, udp
 
 
@@ -46,6 +49,16 @@ def test_cut_by_snaplen_keeps_the_length_on_the_wire():
 
 def test_length_beyond_the_frame_counts_to_its_end():
     assert Decoded([ethernet(ipv4(tcp(b"xyz"), length=1500))]).len == 3
+
+
+@pytest.mark.parametrize("original", [0, 1, 57, 100])
+def test_what_was_captured_was_there_though_the_original_length_denies_it(original: int):
+    row = Decoded([ethernet(ipv4(tcp(b"x" * 100)))], original=original)
+    assert (row.len, row.len_cut, row.seq) == (100, 0, 7)
+    offloaded = Decoded([ethernet(ipv4(tcp(b"x" * 100), length=0))], original=original)
+    assert (offloaded.len, offloaded.len_cut) == (100, 0)
+    padded = Decoded([ethernet(ipv4(tcp(b""))) + bytes(6)], original=original)
+    assert padded.len == 0
 
 
 def test_first_fragment_has_a_segment_of_unknown_length():
@@ -107,6 +120,14 @@ def test_sack_blocks():
     assert decoded.columns["sack"][:6] == [1, 2, 3, 4, 0xFFFFFFF0, 5]
 
 
+@pytest.mark.parametrize(("length", "blocks"), [(34, 4), (42, 0), (33, 0), (2, 0), (255, 0)])
+def test_no_more_sack_blocks_than_a_row_has_room_for(length: int, blocks: int):
+    full = ethernet(ipv4(tcp(b"", bytes([5, length]) + struct.pack(">8I", *range(8)) + b"\1" * 6)))
+    decoded = Decoded([full, ethernet(ipv4(tcp()))])
+    assert decoded.columns["sack_count"] == [blocks, 0]
+    assert decoded.columns["sack"] == [*range(2 * blocks), *[-1] * (16 - 2 * blocks)]
+
+
 def test_kinds_of_unknown_and_multipath_options_are_kept():
     options = b"\x1e\4\0\0" + b"\xfd\4\xf9\x89" + b"\x45\2" + b"\1\1"
     assert Decoded([ethernet(ipv4(tcp(b"", options)))]).option_kinds == 0x45FD1E
@@ -162,6 +183,33 @@ def test_client_address_behind_a_load_balancer(option: bytes, client: str):
 def test_other_uses_of_the_experimental_kind(option: bytes, flags: int):
     row = Decoded([ethernet(ipv4(tcp(b"", option, flags=flags)))])
     assert (row.toa_src, row.toa_port, row.option_kinds & 0xFF) == (-1, -1, 254)
+
+
+def clients(*last_bytes: int) -> bytes:
+    """TOA options of as many clients."""
+    return b"".join(TOA[:-1] + bytes([last]) for last in last_bytes)
+
+
+def test_of_many_clients_the_first_plausible_one_counts():
+    loopback = TOA[:4] + b"\x7f\0\0\1"
+    decoded = Decoded([ethernet(ipv4(tcp(b"", loopback + clients(9, 8, 7, 6))))])
+    assert decoded.book.endpoint(decoded.toa_src, decoded.toa_port) == "192.0.2.9:33896"
+    assert len(decoded.book) == ADDRESSES_MAX
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("before", range(FIRST_ROOM - ADDRESSES_MAX - 2, FIRST_ROOM + 1))
+def test_a_row_of_many_addresses_stays_within_their_room(before: int, compiled: bool):
+    """Whatever is left of it: of five clients one at most is taken, and where three do not fit, room is made."""
+    known = [struct.pack(">I", 0x0B000000 + i) for i in range(before - 1)]
+    frames = [ethernet(ipv4(tcp()).replace(b"\x0a\0\0\1", address)) for address in known]
+    worst = ipv4(tcp(b"", clients(9, 8, 7, 6, 5))).replace(b"\x0a\0\0\2", b"\x0a\0\0\3")
+    decoded = Decoded([*frames, ethernet(worst)], compiled=compiled)
+    assert len(decoded.book) == before + ADDRESSES_MAX
+    room = len(decoded.book.table.words) // WIDTH
+    assert (room == FIRST_ROOM) == (before + ADDRESSES_MAX <= FIRST_ROOM)
+    ends = [decoded.book.text(decoded.columns[name][-1]) for name in ("src", "dst", "toa_src")]
+    assert ends == [SRC, "10.0.0.3", "192.0.2.9"]
 
 
 @pytest.mark.parametrize("quote", [8, 12, 16, 24])
