@@ -44,10 +44,10 @@ WIRESHARK_LENGTH_MAX = 0x7FFFFFFF
 
 
 def begin(cursor: I64, at: int, captured_len: int, original_len: int) -> int:
-    """Stand at the first byte of a frame; 0."""
+    """Stand at the first byte of a frame; 0. What was captured was there, whatever the original length claims."""
     cursor[AT] = at
-    cursor[END] = at + min(original_len, WIRESHARK_LENGTH_MAX)
-    cursor[LIMIT] = at + min(captured_len, original_len)
+    cursor[END] = at + min(max(original_len, captured_len), WIRESHARK_LENGTH_MAX)
+    cursor[LIMIT] = at + captured_len
     cursor[IP_AT] = -1
     cursor[FRAGMENT] = 0
     cursor[QUOTED] = 0
