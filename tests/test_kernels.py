@@ -1,7 +1,11 @@
-"""Machine code: how it is called, kept between runs, and made anew when it is damaged or lost."""
+"""Machine code: how it is called, made when it is wanted, and what is done where it cannot be."""
 
 import subprocess
 import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +13,37 @@ import numpy as np
 import pytest
 
 from tcptrace import kernels
-from tcptrace.kernels import compiler, kept_code
+from tcptrace.kernels import compiler, machine_code
 from tcptrace.schema import Records, allocate
 
 LAYOUT = (0, 16, 1000, 1 << 18, 0)
-SOURCES = (Path(__file__), Path(kept_code.__file__))
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache directory of this test's own, in which nothing has been loaded."""
-    monkeypatch.setenv("TCPTRACE_CACHE", str(tmp_path))
-    for key in ("HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(key, str(tmp_path / "nowhere"))
-    monkeypatch.setattr(kernels, "_loaded", [])
-    return tmp_path / "tcptrace"
 
 
 @pytest.fixture(scope="module")
 def made() -> bytes:
     """Machine code of all kernels, made once."""
     kernels.compiled()
-    code = kept_code.read(kernels._sources())
+    kernels._kept.cache_clear()
+    code = kernels._kept()
     assert code
     return code
+
+
+@pytest.fixture
+def cache(made: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty cache directory of this test's own, in which nothing has been loaded."""
+    monkeypatch.setenv("TCPTRACE_CACHE", str(tmp_path))
+    monkeypatch.setattr(kernels, "_loaded", [])
+    monkeypatch.setattr(compiler, "object_code", lambda interfaces: made)
+    kernels._kept.cache_clear()
+    yield tmp_path / "tcptrace"
+    kernels._kept.cache_clear()
+
+
+def forget() -> None:
+    """As in a new process."""
+    kernels._loaded.clear()
+    kernels._kept.cache_clear()
 
 
 def walk(data: Any, *numbers: Any, records: Records | None = None) -> Any:
@@ -58,45 +69,110 @@ def test_a_number_too_few_is_refused() -> None:
         walk(np.zeros(40, np.uint8), 40, LAYOUT)
 
 
-def test_code_is_kept_and_read_again(cache: Path) -> None:
-    assert not kept_code.is_there(SOURCES)
-    assert kept_code.read(SOURCES) is None
-    place = kept_code.writable_place()
-    assert place == cache
-    kept_code.write(place, SOURCES, b"code")
-    assert kept_code.is_there(SOURCES)
-    assert kept_code.read(SOURCES) == b"code"
-    assert [file.suffix for file in cache.iterdir()] == [".o"]
-    assert not kept_code.is_there(SOURCES[:1])
-
-
-@pytest.mark.parametrize(
-    "damage", [lambda kept: kept[:-1], lambda kept: b"", lambda kept: kept[:40] + b"?" + kept[41:]]
-)
-def test_damaged_code_is_never_run(cache: Path, damage: Any) -> None:
-    cache.mkdir()
-    kept_code.write(cache, SOURCES, b"some machine code")
-    (file,) = cache.iterdir()
-    file.write_bytes(damage(file.read_bytes()))
-    assert kept_code.read(SOURCES) is None
-
-
-def test_the_first_run_says_that_it_compiles(cache: Path, made: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiler, "object_code", lambda *_: made)
+def test_the_first_run_says_that_it_compiles(cache: Path) -> None:
     notices: list[str] = []
     for _ in range(2):
         kernels.compiled(notices.append)
-        kernels._loaded.clear()
+        forget()
     assert notices == ["compiling the kernels for the first time (some seconds)"]
 
 
-def test_where_nothing_is_writable_it_says_so(cache: Path, made: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key in ("TCPTRACE_CACHE", "XDG_CACHE_HOME", "HOME"):
-        monkeypatch.setenv(key, "/dev/null")
-    monkeypatch.setattr(compiler, "object_code", lambda *_: made)
+def test_where_nothing_is_writable_it_says_so(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TCPTRACE_CACHE", "/dev/null")
     notices: list[str] = []
     assert kernels.compiled(notices.append).compiled
     assert notices == ["no writable cache directory: compiling the kernels for this run only (some seconds)"]
+
+
+def test_code_is_kept_when_it_can_be_read_and_is_whole(cache: Path) -> None:
+    assert not kernels.are_kept()
+    kernels.compiled()
+    assert kernels.are_kept()
+    forget()
+    assert kernels.are_kept()
+    (file,) = cache.iterdir()
+    file.write_bytes(file.read_bytes()[:-1])
+    assert kernels.compiled(pytest.fail).compiled, "what has been read is not read again"
+    forget()
+    assert not kernels.are_kept()
+
+
+def test_threads_that_want_kernels_at_once_get_the_same(
+    cache: Path, made: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def slow(interfaces: Any) -> bytes:
+        calls.append(interfaces)
+        time.sleep(0.1)
+        return made
+
+    monkeypatch.setattr(compiler, "object_code", slow)
+    with ThreadPoolExecutor(3) as threads:
+        sets = [threads.submit(kernels.compiled) for _ in range(3)]
+    assert len({id(done.result()) for done in sets}) == 1
+    assert len(calls) == 1
+
+
+def test_where_no_code_may_be_made_at_run_time_kernels_stay_plain(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_code, "runs_here", lambda: False)
+    notices: list[str] = []
+    assert not kernels.compiled(notices.append).compiled
+    assert not kernels.compiled(notices.append).compiled
+    (notice,) = notices
+    assert "stay plain Python" in notice
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_a_process_that_may_not_run_what_it_wrote_is_recognized() -> None:
+    program = (
+        "import ctypes, sys\n"
+        "if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0): sys.exit('old')\n"  # PR_SET_MDWE, since Linux 6.3
+        "from tcptrace import kernels\n"
+        "assert not kernels.compiled(print).compiled"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    if done.stderr == "old\n":
+        pytest.skip("this kernel cannot forbid it")
+    assert done.returncode == 0, done.stderr
+    assert "stay plain Python" in done.stdout
+
+
+def test_this_process_may_run_what_it_wrote() -> None:
+    assert machine_code.runs_here() == kernels.compiled().compiled
+
+
+def test_where_nothing_can_be_compiled_kernels_stay_plain(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("TCPTRACE_CACHE", str(cache))
+    monkeypatch.setattr(kernels, "_loaded", [])
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    notices: list[str] = []
+    assert not kernels.compiled(notices.append).compiled
+    assert notices[1:] == ["the kernels cannot be compiled: kernels stay plain Python, some twenty times slower"]
+
+
+def test_compilers_have_numba_at_its_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    monkeypatch.setenv("OTHER", "1")
+    started: list[dict[str, str]] = []
+    monkeypatch.setattr(compiler.subprocess, "Popen", lambda command, env, **_: started.append(env))
+    compiler._worker(["tcptrace.flows.assign"])
+    (environment,) = started
+    assert "OTHER" in environment
+    assert not [key for key in environment if key.startswith("NUMBA_")]
+
+
+def test_kernels_out_of_a_zip_file_are_the_same(tmp_path: Path, made: bytes) -> None:
+    archive = tmp_path / "app.zip"
+    package = Path(kernels.__file__).parent.parent
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in package.rglob("*.py"):
+            file.write(path, path.relative_to(package.parent))
+    program = f"import sys; sys.path.insert(0, {str(archive)!r}); from tcptrace import kernels; print(kernels.__file__)"
+    program += "; print(kernels.are_kept(), kernels.compiled(sys.exit).compiled)"
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(archive / "tcptrace" / "kernels" / "__init__.py"), "True", "True"]
 
 
 def test_kept_code_needs_no_compiler(made: bytes) -> None:

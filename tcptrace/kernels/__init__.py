@@ -10,8 +10,9 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from mmap import mmap
-from pathlib import Path
+from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
@@ -56,6 +57,9 @@ KERNEL_MODULES: dict[str, tuple[str, ...]] = {
 The others are called by kernels only.
 """
 
+_COMPILED_BY = ("tcptrace.schema", "tcptrace.kernels.interface", "tcptrace.kernels.compiler")
+"""What else the machine code depends on: the order of columns, how kernels are called and compiled."""
+
 Notice = Callable[[str], None]
 
 
@@ -90,36 +94,59 @@ def plain() -> Kernels:
 
 
 def are_kept() -> bool:
-    """Whether an earlier run has kept the machine code of these kernels, so that it need only be loaded."""
-    from tcptrace.kernels import kept_code
+    """Whether an earlier run has kept the machine code of these kernels, so that it need only be loaded.
 
-    return kept_code.is_there(_sources())
+    It has been read by then, and found whole.
+    """
+    with _lock:
+        return bool(_loaded) or _kept() is not None
 
 
 def compiled(notice: Notice = lambda text: None) -> Kernels:
     """The kernels as machine code: a twentieth of a second to load, far under a microsecond a frame.
 
-    `notice` is told in one line when they must be compiled first, which takes some seconds.
+    `notice` is told in one line when they must be compiled first, which takes some seconds, and
+    when the plain ones must do: where nothing can be compiled, or code made at run time may not run.
     """
-    if not _loaded:
-        _loaded.append(_load(notice))
-    return _loaded[0]
+    with _lock:
+        if not _loaded:
+            _loaded.append(_load(notice))
+        return _loaded[0]
 
 
+_lock = Lock()
 _loaded: list[Kernels] = []
+
+
+@cache
+def _kept() -> bytes | None:
+    from tcptrace.kernels import kept_code
+
+    try:
+        return kept_code.read(source(*KERNEL_MODULES, *_COMPILED_BY))
+    except OSError:
+        return None
 
 
 def _load(notice: Notice) -> Kernels:
     from tcptrace.kernels.interface import bind, interface
-    from tcptrace.kernels.machine_code import MachineCode
+    from tcptrace.kernels.machine_code import MachineCode, runs_here
 
+    if not runs_here():
+        notice("this system runs no code made at run time: kernels stay plain Python, some twenty times slower")
+        return plain()
     modules = plain().modules
     interfaces = {
         f"{module}.{name}": interface(getattr(modules[module], name))
         for module, names in KERNEL_MODULES.items()
         for name in names
     }
-    code = MachineCode(_object_code(interfaces, notice))
+    try:
+        code = MachineCode(_kept() or _made(interfaces, notice))
+    except OSError as error:
+        notice(f"{error}: kernels stay plain Python, some twenty times slower")
+        return plain()
+    _kept.cache_clear()
     bound: dict[str, Any] = {module: SimpleNamespace() for module in modules}
     for full_name, taken in interfaces.items():
         module, _, name = full_name.rpartition(".")
@@ -127,13 +154,10 @@ def _load(notice: Notice) -> Kernels:
     return Kernels(True, bound)
 
 
-def _object_code(interfaces: dict[str, Any], notice: Notice) -> bytes:
-    """What an earlier run has kept, else made now and kept."""
+def _made(interfaces: dict[str, Any], notice: Notice) -> bytes:
+    """Machine code made now, and kept where there is a place for it; OSError when it cannot be made."""
     from tcptrace.kernels import kept_code
 
-    sources = _sources()
-    if code := kept_code.read(sources):
-        return code
     place = kept_code.writable_place()
     if place is None:
         notice("no writable cache directory: compiling the kernels for this run only (some seconds)")
@@ -141,11 +165,25 @@ def _object_code(interfaces: dict[str, Any], notice: Notice) -> bytes:
         notice("compiling the kernels for the first time (some seconds)")
     from tcptrace.kernels.compiler import object_code
 
+    before = source(*KERNEL_MODULES, *_COMPILED_BY)
     code = object_code(interfaces)
-    if place is not None:
-        kept_code.write(place, sources, code)
+    if place is not None and source(*KERNEL_MODULES, *_COMPILED_BY) == before:  # nobody edited it meanwhile
+        kept_code.write(place, before, code)
     return code
 
 
-def _sources() -> tuple[Path, ...]:
-    return tuple(Path(str(module.__file__)) for module in plain().modules.values())
+def source(*modules: str) -> bytes:
+    """The source of modules, one after the other, by their loaders, so also out of a zip file.
+
+    Nothing is imported. Raises OSError where there is no source.
+    """
+    return b"".join(map(_source_of, modules))
+
+
+def _source_of(module: str) -> bytes:
+    spec = find_spec(module)
+    get_data = getattr(spec and spec.loader, "get_data", None)
+    if spec is None or get_data is None:
+        raise OSError(f"{module} has no source")
+    text: bytes = get_data(spec.origin)
+    return text

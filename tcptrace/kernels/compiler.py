@@ -5,13 +5,11 @@ another's compiled forms. Those called from Python get a C function each (see in
 """
 
 import importlib
-import importlib.util
 import os
 import re
 import subprocess
 import sys
 from itertools import count
-from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from types import FunctionType, ModuleType
 from typing import Any, get_args, get_origin
@@ -20,7 +18,7 @@ import llvmlite.binding as llvm
 import numba
 from numba import types
 
-from tcptrace.kernels import KERNEL_MODULES
+from tcptrace.kernels import KERNEL_MODULES, source
 from tcptrace.kernels.interface import Interface, interface
 from tcptrace.kernels.machine_code import empty_module, target_machine
 from tcptrace.schema import DTYPES, columns
@@ -35,37 +33,49 @@ def object_code(interfaces: dict[str, Interface]) -> bytes:
     """One object file with the C function of every kernel that has an interface, under the kernel's full name.
 
     Most of the time goes into numba's Python, so the kernels are dealt out to a process a core.
+    Raises OSError when one of them fails.
     """
     program = empty_module()
     groups = _dealt_out(list(interfaces), min(os.cpu_count() or 1, PROCESSES_MAX))
-    workers = [subprocess.Popen(_worker(group), stdout=PIPE, stdin=DEVNULL, stderr=DEVNULL) for group in groups]
-    for group, worker in zip(groups, workers, strict=True):
-        code, _ = worker.communicate()
-        program.link_in(llvm.parse_bitcode(code) if worker.returncode == 0 else _compiled(group))
+    workers: list[subprocess.Popen[bytes]] = []
+    try:
+        for group in groups:
+            workers.append(_worker(group))
+        for worker in workers:
+            code, _ = worker.communicate()
+            if worker.returncode:
+                raise ChildProcessError("the kernels cannot be compiled")
+            program.link_in(llvm.parse_bitcode(code))
+    finally:
+        for worker in workers:
+            worker.kill()
     made: bytes = target_machine().emit_object(program)
     return made
 
 
-def _worker(names: list[str]) -> list[str]:
-    return [sys.executable, "-m", "tcptrace.kernels.compiler", *names]
+def _worker(names: list[str]) -> "subprocess.Popen[bytes]":
+    """A process that compiles kernels; it imports from where this one does, and numba has its defaults there."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_")}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    command = [sys.executable, "-P", "-m", __name__, *names]  # -P: never from the working directory
+    return subprocess.Popen(command, stdout=PIPE, stdin=DEVNULL, stderr=DEVNULL, env=environment)
 
 
 def _dealt_out(names: list[str], hands: int) -> list[list[str]]:
     """The kernels in as many groups, about as much source in each: the longest first, each to the lightest group."""
-    weights = {name: sum(map(len, _sources(name.rpartition(".")[0], {}).values())) for name in names}
+    weights = {name: len(source(*_called(name.rpartition(".")[0], {}))) for name in names}
     groups: list[list[str]] = [[] for _ in range(hands)]
     for name in sorted(names, key=weights.__getitem__, reverse=True):
         min(groups, key=lambda group: sum(weights[other] for other in group)).append(name)
     return [group for group in groups if group]
 
 
-def _sources(module: str, found: dict[str, bytes]) -> dict[str, bytes]:
-    """The source of a kernel module and of all whose functions it calls."""
-    loaded = importlib.import_module(module)
-    found[module] = Path(str(loaded.__file__)).read_bytes()
-    for value in vars(loaded).values():
+def _called(module: str, found: dict[str, None]) -> dict[str, None]:
+    """A kernel module and all whose functions it calls."""
+    found[module] = None
+    for value in vars(importlib.import_module(module)).values():
         if isinstance(value, FunctionType) and value.__module__ in KERNEL_MODULES and value.__module__ not in found:
-            _sources(value.__module__, found)
+            _called(value.__module__, found)
     return found
 
 
@@ -85,12 +95,8 @@ def _compiled(names: list[str]) -> Any:
 def _compiled_copy(name: str, copies: dict[str, ModuleType]) -> ModuleType:
     """A second instance of a kernel module whose functions are compiled, and call compiled ones."""
     jit = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
-    original = importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(f"{name}__compiled", original.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    copy = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(copy)
+    copy = ModuleType(f"{name}__compiled")
+    exec(compile(source(name), str(importlib.import_module(name).__file__), "exec"), vars(copy))
     for attribute, value in list(vars(copy).items()):
         if isinstance(value, FunctionType):
             home = copies.get(value.__module__)

@@ -1,8 +1,28 @@
 """Object code into callable functions, by llvmlite; numba is not needed for it."""
 
+import ctypes
+import mmap
+import sys
 from typing import Any
 
 import llvmlite.binding as llvm
+
+
+def runs_here() -> bool:
+    """Whether a process may run what it has written: systemd, SELinux and prctl can forbid it.
+
+    Found out by doing with a page what LLVM does with its code; LLVM itself goes on and crashes.
+    """
+    if sys.platform == "win32":
+        return True
+    private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    page = mmap.mmap(-1, mmap.PAGESIZE, flags=private, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+    page[0] = 1
+    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    protect = ctypes.CDLL(None).mprotect
+    protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    allowed: bool = protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC) == 0
+    return allowed
 
 
 def target_machine() -> Any:
