@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from tcptrace.capture.zstd_frames import ZstdFrames
+
 MAGIC = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
@@ -23,17 +25,24 @@ INPUT_BYTES = 1 << 14
 OUTPUT_BYTES_MIN = 1 << 6
 OUTPUT_BYTES_MAX = 1 << 18
 
-FRAME_HEADER_BYTES_MAX = 18
-"""Of zstd (RFC 8878 section 3.1.1.1, with the magic number)."""
+MEMORY_MAX = 1 << 27
+"""Of a decoder: `xz -9` needs half of it, `zstd --long` all; a header can ask for 4 GB."""
 
-XZ_MEMORY_MAX = 1 << 27
-"""`xz -9` needs half of it; a header can ask for 4 GB."""
+_TOO_LARGE = {"xz": ("Memory usage limit", "xz"), "zstd": ("too much memory", "zstd --long=31")}
+"""How a library says that MEMORY_MAX is not enough, and the command that does with more."""
+
+COPY_AGAIN = "copy or record it again"
+"""What to do about damage."""
 
 RawStream = io.RawIOBase | io.BufferedIOBase
 
 
 class DamageError(Exception):
-    """Compressed data ends early or is corrupt; what could be had before it has been delivered."""
+    """Compressed data ends early, is corrupt or asks for too much; what could be had before it has been delivered."""
+
+    def __init__(self, problem: str, remedy: str = COPY_AGAIN) -> None:
+        super().__init__(problem)
+        self.remedy = remedy
 
 
 class Decoder(Protocol):
@@ -84,7 +93,7 @@ def _gzip() -> tuple[Callable[[], Decoder], type[Exception]]:
 def _xz() -> tuple[Callable[[], Decoder], type[Exception]]:
     import lzma
 
-    return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY_MAX), lzma.LZMAError
+    return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, MEMORY_MAX), lzma.LZMAError
 
 
 def _lz4() -> tuple[Callable[[], Decoder], type[Exception]]:
@@ -171,8 +180,7 @@ class _Members:
         try:
             data = self._decoder.decompress(piece, room)
         except self._error as error:
-            place = f"at or before its byte {self._compressed.used:,}"
-            raise DamageError(f"the {self._compression} data is corrupt {place} ({error})") from None
+            raise _damage(self._compression, error, self._compressed.used) from None
         if wanted and not piece and not data and not self._decoder.eof:
             raise DamageError(f"the {self._compression} data is cut short at its byte {self._compressed.used:,}")
         return data
@@ -193,31 +201,42 @@ class _Members:
 
 
 class _Zstandard:
-    """zstd data, by the library's own bounded stream; cut data is noticed where the header tells the size."""
+    """zstd data, by the library's own bounded stream, which takes cut data for whole: its frames tell."""
 
     def __init__(self, compression: str, compressed: _Compressed) -> None:
         import zstandard
 
-        start = b""
-        while len(start) < FRAME_HEADER_BYTES_MAX and (more := compressed.read(INPUT_BYTES)):
-            start += more
-        compressed.give_back(start)
         self._compressed = compressed
+        self._frames = ZstdFrames()
+        self._released = False
         self._error = zstandard.ZstdError
-        source: Any = compressed
-        self._stream = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
-        try:
-            self._missing = max(zstandard.frame_content_size(start), 0)
-        except zstandard.ZstdError:
-            self._missing = 0
+        source: Any = self
+        decoder = zstandard.ZstdDecompressor(max_window_size=MEMORY_MAX)
+        self._stream = decoder.stream_reader(source, read_across_frames=True)
 
     def readinto(self, buffer: memoryview) -> int:
         try:
             got: int = self._stream.readinto(buffer)
         except self._error as error:
-            place = f"at or before its byte {self._compressed.used:,}"
-            raise DamageError(f"the zstd data is corrupt {place} ({error})") from None
-        if not got and self._missing > 0:
+            raise _damage("zstd", error, self._compressed.used) from None
+        if not got and not self._frames.whole:
             raise DamageError(f"the zstd data is cut short at its byte {self._compressed.used:,}")
-        self._missing -= got
         return got
+
+    def read(self, count: int) -> bytes:
+        """Compressed bytes for the library; where they are cut behind a block, one more: it gives that block for it."""
+        data = self._compressed.read(count)
+        self._frames.follow(data)
+        if data or self._released or self._frames.whole or not self._frames.lacks_header:
+            return data
+        self._released = True
+        return b"\0"
+
+
+def _damage(compression: str, error: Exception, used: int) -> DamageError:
+    """What a decoder's error means; `used` bytes had been read."""
+    sign, command = _TOO_LARGE.get(compression, ("", ""))
+    if sign and sign in str(error):
+        needs = f"the {compression} data needs more than {MEMORY_MAX >> 20} MiB of memory, the limit here"
+        return DamageError(needs, f"unpack it outside: {command} -dc FILE | tcptrace analyze -")
+    return DamageError(f"the {compression} data is corrupt at or before its byte {used:,} ({error})")

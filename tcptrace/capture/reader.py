@@ -138,6 +138,6 @@ def _no_capture(source: Source) -> CaptureError:
         inside = f"the {source.compression} data in it is" if source.compression else "is"
         return CaptureError(source.path, f"{inside} no capture: it looks like {kind.name}", kind.remedy)
     if source.damage:
-        return CaptureError(source.path, f"nothing can be read: {source.damage}", "copy or record it again")
+        return CaptureError(source.path, f"nothing can be read: {source.damage}", source.remedy)
     inside = f"holds {source.compression} data that is empty" if source.compression else "is empty"
     return CaptureError(source.path, inside, "record it again; tcpdump -U writes every frame at once")

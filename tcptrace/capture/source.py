@@ -6,7 +6,7 @@ import shlex
 import stat
 import sys
 
-from tcptrace.capture.decompress import MAGIC_BYTES, DamageError, Decompressed, RawStream, compression_of
+from tcptrace.capture.decompress import COPY_AGAIN, MAGIC_BYTES, DamageError, Decompressed, RawStream, compression_of
 from tcptrace.errors import CaptureError
 
 HEAD_BYTES = 1 << 16
@@ -19,12 +19,13 @@ class Source(io.RawIOBase):
     """The bytes of one input, decompressed, with its first bytes readable in advance as `head`.
 
     A file that cannot be read to its end, or compressed data that is cut short or corrupt, ends
-    where the trouble is; `damage` then says what it was.
+    where the trouble is; `damage` then says what it was, `remedy` what to do.
     """
 
     def __init__(self, path: str, raw: RawStream, size: int | None) -> None:
         self.path = path
         self.damage = ""
+        self.remedy = COPY_AGAIN
         self._file = raw
         start = _peek(raw, MAGIC_BYTES)
         self.compression = compression_of(start)
@@ -54,7 +55,7 @@ class Source(io.RawIOBase):
         try:
             return self._stream.readinto(buffer) or 0
         except DamageError as error:
-            self.damage = str(error)
+            self.damage, self.remedy = str(error), error.remedy
         except OSError as error:
             self.damage = f"it cannot be read further: {error.strerror or error}"
         return 0

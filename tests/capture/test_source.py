@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import lzma
 import os
 import random
 import sys
@@ -85,6 +86,51 @@ def test_cut_short_is_read_up_to_the_cut(tmp_path: Path, format: str, compressio
     assert MANY * 0.75 < summary.frames < MANY
     assert summary.truncated
     assert summary.problems
+
+
+def flushed(*parts: bytes) -> tuple[bytes, list[int]]:
+    """zstd data of one frame that does not say its size, and where each part can be read."""
+    zstandard = pytest.importorskip("zstandard")
+    squeeze = zstandard.ZstdCompressor().compressobj()
+    data, ends = b"", []
+    for part in parts:
+        data += squeeze.compress(part) + squeeze.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+        ends.append(len(data))
+    return data + squeeze.flush(), ends
+
+
+@pytest.mark.parametrize("further", [0, 1, 2, 3, 4, 100])
+def test_zstd_data_cut_at_a_flushed_block_is_read_to_its_last_frame(tmp_path: Path, further: int) -> None:
+    records = pcap(frames(100))
+    noise = pcap(_NOISY[:100])[24:]
+    data, (end, _) = flushed(records, noise)
+    rows, summary = read(tmp_path, data[: end + further])
+    assert len(rows) == 100
+    assert summary.truncated
+    assert summary.problems[0] == f"the zstd data is cut short at its byte {end + further:,}"
+
+
+@pytest.mark.parametrize("there", [1, 4, 5, 10, 1000, -1])
+def test_a_cut_in_a_later_zstd_frame_is_reported(tmp_path: Path, there: int) -> None:
+    first, second = COMPRESS["zstd"](pcap(frames(100))), COMPRESS["zstd"](pcap(_NOISY)[24:])
+    rows, summary = read(tmp_path, first + second[:there])
+    assert len(rows) >= 100
+    assert summary.truncated
+    assert "the zstd data is cut short" in summary.problems[0]
+
+
+def test_a_decoder_that_wants_more_memory_than_it_gets(tmp_path: Path) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    capture = pcap(frames(100))
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 1, "dict_size": 1 << 28}]
+    with pytest.raises(CaptureError, match="the xz data needs more than 128 MiB of memory") as raised:
+        read(tmp_path, lzma.compress(capture, filters=filters))
+    assert raised.value.remedy == "unpack it outside: xz -dc FILE | tcptrace analyze -"
+    parameters = zstandard.ZstdCompressionParameters(window_log=30, write_content_size=False)
+    squeeze = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    with pytest.raises(CaptureError, match="the zstd data needs more than 128 MiB of memory") as raised:
+        read(tmp_path, squeeze.compress(capture) + squeeze.flush())
+    assert raised.value.remedy == "unpack it outside: zstd --long=31 -dc FILE | tcptrace analyze -"
 
 
 @every_compression
