@@ -47,7 +47,8 @@ def forget() -> None:
 
 
 def walk(data: Any, *numbers: Any, records: Records | None = None) -> Any:
-    return kernels.compiled()["capture.walk_pcap"].walk(data, *numbers, records or allocate(Records, 4))
+    chosen = kernels.compiled()
+    return chosen["capture.walk_pcap"].walk(chosen.view(data), *numbers, chosen.view(records or allocate(Records, 4)))
 
 
 def test_results_come_back_as_ints() -> None:

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from tcptrace.kernels.interface import columns_of
+
 KERNEL_MODULES: dict[str, tuple[str, ...]] = {
     "tcptrace.capture.addresses": ("intern", "rehash"),
     "tcptrace.capture.words": (),
@@ -75,16 +77,16 @@ class Kernels:
         return self.modules[f"tcptrace.{name}"]
 
     def view(self, table: Any) -> Any:
-        """A table (or one array) in the form these kernels take: itself, or memoryviews of it."""
+        """A table (or one array) in the form these kernels take: addresses, or memoryviews."""
         if self.compiled:
-            return table
+            return columns_of(table)
         if isinstance(table, tuple):
             return type(table)(*(self.view(column) for column in table))
         return memoryview(table)
 
     def view_bytes(self, buffer: bytearray | memoryview | mmap) -> Any:
-        """A byte buffer in the form these kernels take: uint8 array, or memoryview."""
-        return np.frombuffer(buffer, np.uint8) if self.compiled else memoryview(buffer)
+        """A byte buffer in the form these kernels take."""
+        return columns_of(np.frombuffer(buffer, np.uint8)) if self.compiled else memoryview(buffer)
 
 
 @cache

@@ -7,13 +7,15 @@ order. What it returns lies at the start of `numbers` afterwards.
 """
 
 import ctypes
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from tcptrace.kernels.machine_code import MachineCode
 from tcptrace.schema import DTYPES, columns
+
+if TYPE_CHECKING:
+    from tcptrace.kernels.machine_code import MachineCode
 
 _C_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 _NO_BYTES = ctypes.c_char * 0
@@ -54,10 +56,28 @@ def _leaves(hint: Any) -> Iterator[Any]:
         yield from (dtype for dtype, _ in columns(hint).values())
 
 
-def bind(code: MachineCode, name: str, taken: Interface) -> Callable[..., Any]:
-    """A function of the machine code, in Python, of what its kernel takes.
+class Columns(NamedTuple):
+    """Arrays as machine code takes them; they must stay alive and where they are until it has run."""
 
-    It raises TypeError for arrays of other dtypes, that cannot be written to, or are not contiguous.
+    addresses: list[int]
+    lengths: list[int]
+    dtypes: list[np.dtype[Any]]
+
+
+def columns_of(table: Any) -> Columns:
+    """A table, or one array. Raises TypeError for an array that is not contiguous or cannot be written to."""
+    arrays: Any = [table] if isinstance(table, np.ndarray) else table
+    return Columns(
+        [ctypes.addressof(_NO_BYTES.from_buffer(array)) for array in arrays],
+        [len(array) for array in arrays],
+        [array.dtype for array in arrays],
+    )
+
+
+def bind(code: "MachineCode", name: str, taken: Interface) -> Callable[..., Any]:
+    """A function of the machine code, in Python, of what its kernel takes, arrays and tables as Columns.
+
+    It raises TypeError for arrays of other dtypes.
     """
     function: Any = _C_FUNCTION(code.address(name))
     function.code = code  # keeps it in memory
@@ -65,26 +85,25 @@ def bind(code: MachineCode, name: str, taken: Interface) -> Callable[..., Any]:
     numbers_of = ctypes.c_int64 * max(len(taken.dtypes) + taken.ints, taken.results, 1)
 
     def call(*arguments: Any) -> Any:
-        arrays: list[Any] = []
+        addresses: list[int] = []
+        lengths: list[int] = []
+        dtypes: list[np.dtype[Any]] = []
         ints: list[int] = []
-        _flatten(arguments, arrays, ints)
-        if [array.dtype for array in arrays] != taken.dtypes or len(ints) != taken.ints:
+        for argument in arguments:
+            if isinstance(argument, Columns):
+                addresses += argument.addresses
+                lengths += argument.lengths
+                dtypes += argument.dtypes
+            elif isinstance(argument, tuple):
+                ints += argument
+            else:
+                ints.append(argument)
+        if dtypes != taken.dtypes or len(ints) != taken.ints:
             raise TypeError(f"takes {taken.ints} ints and arrays of {', '.join(map(str, taken.dtypes))}")
-        addresses = addresses_of(*[ctypes.addressof(_NO_BYTES.from_buffer(array)) for array in arrays])
-        numbers = numbers_of(*map(len, arrays), *ints)
-        function(addresses, numbers)
+        numbers = numbers_of(*lengths, *ints)
+        function(addresses_of(*addresses), numbers)
         if taken.results < 0:
             return numbers[0]
         return tuple(numbers[: taken.results]) if taken.results else None
 
     return call
-
-
-def _flatten(arguments: Iterable[Any], arrays: list[Any], ints: list[int]) -> None:
-    for argument in arguments:
-        if isinstance(argument, np.ndarray):
-            arrays.append(argument)
-        elif isinstance(argument, tuple):
-            _flatten(argument, arrays, ints)
-        else:
-            ints.append(argument)

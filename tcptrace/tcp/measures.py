@@ -30,10 +30,11 @@ class Measured(NamedTuple):
         return _flow_measures(self, flows)
 
     def round_trips(self, flows: I64, side: int, *, by_timestamp: bool = False) -> RoundTrips:
-        """Round trips of what one side (0 client, 1 server) of these flows sent."""
+        """Round trips of what one side (0 client, 1 server) of these flows sent; by timestamp without quantiles."""
         rows = self._direction(flows, side)
-        at = BY_TIMESTAMP if by_timestamp else s.ROUND_TRIPS
-        return _round_trips(rows[:, at : at + trips.WIDTH], self.tracker.histograms)
+        if by_timestamp:
+            return _round_trips(rows[:, BY_TIMESTAMP:], None)
+        return _round_trips(rows[:, s.ROUND_TRIPS : BY_TIMESTAMP], self.tracker.histograms)
 
     def _direction(self, flows: I64, side: int) -> I64:
         """What one side of these flows sent, a row each; zeros for a lone SYN."""
@@ -88,16 +89,16 @@ FIELDS = {
 """Column of FlowMeasures, after the side's name → field of a direction."""
 
 
-def _round_trips(rows: I64, histograms: I64) -> RoundTrips:
-    """Statistics of the groups of fields in `rows`, one a row."""
+def _round_trips(rows: I64, histograms: I64 | None) -> RoundTrips:
+    """Statistics of the groups of fields in `rows`, one a row; without quantiles where there are no histograms."""
     count, divisor = rows[:, trips.COUNT], np.maximum(rows[:, trips.COUNT], 1)
     none = count == 0
     rto_ns = rows[:, trips.SRTT_NS] + 4 * rows[:, trips.RTTVAR_NS]
     columns = {
         "min_ns": rows[:, trips.MIN_NS],
         "mean_ns": rows[:, trips.SUM_NS] // divisor,
-        "p50_ns": _quantile(rows, histograms, 0.50),
-        "p99_ns": _quantile(rows, histograms, 0.99),
+        "p50_ns": UNKNOWN if histograms is None else _quantile(rows, histograms, 0.50),
+        "p99_ns": UNKNOWN if histograms is None else _quantile(rows, histograms, 0.99),
         "max_ns": rows[:, trips.MAX_NS],
         "srtt_ns": rows[:, trips.SRTT_NS],
         "rttvar_ns": rows[:, trips.RTTVAR_NS],

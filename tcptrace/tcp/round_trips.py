@@ -1,8 +1,8 @@
 """Round trip times of one direction in bounded memory (a kernel module).
 
 The smoothed round trip, its variation and the timer are those of RFC 6298 section 2. The first
-EXACT samples are kept as they are; with more of them a histogram takes their place, eight buckets to
-a power of two, so that a quantile is off by less than a tenth.
+EXACT samples are kept as they are; with more of them a histogram takes their place, four buckets to
+a power of two, so that a quantile, interpolated within its bucket, is off by about a tenth at most.
 """
 
 from tcptrace.schema import I64
@@ -13,14 +13,15 @@ MAX_NS = 2
 SUM_NS = 3
 SRTT_NS = 4
 RTTVAR_NS = 5
+SUMS_WIDTH = 6  # where that is all
 HISTOGRAM = 6  # number of its histogram, from 1; 0: none
 SAMPLES = 7  # the first EXACT of them
-EXACT = 6
-WIDTH = 13
+EXACT = 8
+WIDTH = 15
 
 FIRST_POWER = 13  # 8 us: all below is one bucket
 LAST_POWER = 37  # 137 s
-PER_POWER = 8
+PER_POWER = 4
 BUCKETS = (LAST_POWER - FIRST_POWER) * PER_POWER
 WORDS = BUCKETS // 2  # two counts of 32 bits in each
 
@@ -38,7 +39,7 @@ def bucket_of(sample_ns: int) -> int:
         if rest >> step != 0:
             rest >>= step
             power += step
-    part = (min(sample_ns, (1 << LAST_POWER) - 1) >> (power - 3)) - PER_POWER
+    part = (min(sample_ns, (1 << LAST_POWER) - 1) >> (power - 2)) - PER_POWER
     return (power - FIRST_POWER) * PER_POWER + part
 
 
@@ -59,14 +60,20 @@ def smooth(rows: I64, at: int, sample_ns: int) -> None:
         rows[at + SRTT_NS] += (sample_ns - rows[at + SRTT_NS]) // 8
 
 
-def add_sample(rows: I64, at: int, histograms: I64, used: I64, sample_ns: int) -> None:
-    """Take a sample into the group of fields that begins at `at`; `used[1]` counts histograms."""
+def add_up(rows: I64, at: int, sample_ns: int) -> None:
+    """Take a sample into the group of fields that begins at `at`, but for its quantiles."""
     smooth(rows, at, sample_ns)
     count = rows[at + COUNT]
     rows[at + COUNT] = count + 1
     rows[at + SUM_NS] += sample_ns
     rows[at + MIN_NS] = sample_ns if count == 0 else min(rows[at + MIN_NS], sample_ns)
     rows[at + MAX_NS] = max(rows[at + MAX_NS], sample_ns)
+
+
+def add_sample(rows: I64, at: int, histograms: I64, used: I64, sample_ns: int) -> None:
+    """Take a sample into the group of fields that begins at `at`; `used[1]` counts histograms."""
+    count = rows[at + COUNT]
+    add_up(rows, at, sample_ns)
     if count < EXACT:
         rows[at + SAMPLES + count] = sample_ns
         return

@@ -18,8 +18,8 @@ from tcptrace.tcp.repeats import (
     kind_of_repeat,
     was_made_earlier,
 )
+from tcptrace.tcp.round_trips import SUMS_WIDTH, add_sample, add_up
 from tcptrace.tcp.round_trips import WIDTH as ROUND_TRIPS_WIDTH
-from tcptrace.tcp.round_trips import add_sample
 from tcptrace.tcp.sending_rows import (
     ACKED,
     ACKED_NS,
@@ -62,7 +62,7 @@ from tcptrace.tcp.unacked import END, FIRST_NS, NODE, SENT, SENT_NS, START, appe
 from tcptrace.tcp.unacked import TSVAL as NODE_TSVAL
 
 BY_TIMESTAMP = ROUND_TRIPS + ROUND_TRIPS_WIDTH
-WIDTH = BY_TIMESTAMP + ROUND_TRIPS_WIDTH
+WIDTH = BY_TIMESTAMP + SUMS_WIDTH
 SPURIOUS_MIN_NS = 10_000_000  # ticks of timestamps are no longer than this; a repeat sooner has its original's
 
 
@@ -229,7 +229,7 @@ def acknowledge(
         if by_ack >= 0:
             add_sample(rows, x + ROUND_TRIPS, histograms, used, by_ack)
         if by_timestamp >= 0:
-            add_sample(rows, x + BY_TIMESTAMP, histograms, used, by_timestamp)
+            add_up(rows, x + BY_TIMESTAMP, by_timestamp)
     elif again:
         rows[x + DUPLICATES] += 1
     if ack >= rows[x + ACKED]:
@@ -289,7 +289,7 @@ def measure(
 ) -> None:
     """Fill the columns of Segments from `bytes_in_flight` on, of `count` rows.
 
-    The caller has room for two nodes and two histograms a row.
+    The caller has room for two nodes and a histogram a row.
     """
     rows, used, first, row_of = directions.sending, directions.used, directions.first, segments.direction
     flags_of, len_of, time_of, frame_of = packets.flags, packets.len, packets.time_ns, packets.frame

@@ -42,4 +42,4 @@ SAME_ID = 36  # 1: different segments had the same IP identification, which so p
 SYN_AT = 37  # position of its SYN
 PREVIOUS_NS = 38  # of the flow, in the row of side 0: time of its previous segment plus 1
 LIMITED_NS = 39  # of the flow, in the row of side 0: time by cause, as `limits` names them
-ROUND_TRIPS = 44  # two groups as `round_trips` names them: by acknowledgement, by timestamp
+ROUND_TRIPS = 44  # as `round_trips` names them: by acknowledgement, then the sums by timestamp

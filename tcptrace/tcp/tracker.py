@@ -68,7 +68,8 @@ class Tracker:
         count = len(packets.frame)
         self._reserve(count, kernels)
         rows, flows, segments = kernels.view(packets), kernels.view(self.flows), kernels.view(self._segments)
-        kernels["flows"].assign(rows, count, flows, segments.flow, segments.side)
+        flow_of, side_of = kernels.view(self._segments.flow), kernels.view(self._segments.side)
+        kernels["flows"].assign(rows, count, flows, flow_of, side_of)
         endpoints, holes, pairs = kernels.view(self.endpoints), kernels.view(self._holes), kernels.view(self.directions)
         kernels["tcp.directions"].begin(rows, count, segments, flows, endpoints, pairs)
         kernels["tcp.segment_pass"].advance(rows, count, segments, flows, holes, endpoints)
@@ -126,8 +127,8 @@ class Tracker:
         grow(self.directions.sending, pairs * 2 * sending.WIDTH)
         grow(self._unacked, (unacked.used(self._unacked) + 2 * count) * unacked.NODE)
         histograms = int(self.directions.used[1])
-        if len(self.histograms) < (histograms + 2 * count) * round_trips.WORDS:
-            self.histograms = sparse(self.histograms, histograms * round_trips.WORDS, 2 * count * round_trips.WORDS)
+        if len(self.histograms) < (histograms + count) * round_trips.WORDS:
+            self.histograms = sparse(self.histograms, histograms * round_trips.WORDS, count * round_trips.WORDS)
         grow(self.directions.counters, pairs * 2 * counters.WIDTH)
         grow(self.directions.history, pairs * 2 * zeek_rows.WIDTH)
         grow(self.directions.blocks, (holes.used(self.directions.blocks) + count + 1) * holes.NODE)
