@@ -1,10 +1,11 @@
 """Where a report goes: standard output, or a file that appears whole or not at all."""
 
 import os
-import shutil
+import stat
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -28,28 +29,41 @@ def open_output(path: Path | None, inputs: Sequence[str] = ()) -> Iterator[TextI
         raise UsageError(f"{path}: is an input\n  give -o another file")
     place = path.resolve()  # a symbolic link stays one, its target is replaced
     special = path.exists() and not path.is_file()  # /dev/stdout, a FIFO: nothing to take the place of
-    unfinished = path if special else place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        stream = unfinished.open("w" if special else "x", encoding="utf-8", newline="\n")
+        descriptor, part = (os.open(path, os.O_WRONLY | os.O_TRUNC), "") if special else _part_beside(place)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}\n  give -o another file") from error
-    if special:
-        with stream:
-            yield stream
-        return
     try:
-        with stream:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
             yield stream
-        if place.exists():
-            shutil.copymode(place, unfinished)
-        unfinished.replace(place)
+        if part:
+            with suppress(PermissionError):  # a file system without modes
+                Path(part).chmod(_mode(place))
+            Path(part).replace(place)
     except BaseException:
-        unfinished.unlink(missing_ok=True)
+        if part:
+            Path(part).unlink(missing_ok=True)
         raise
 
 
+def _part_beside(place: Path) -> tuple[int, str]:
+    """A new file in the same folder, by its descriptor and name: short, however long the other's is."""
+    return tempfile.mkstemp(".part", ".tcptrace-", place.parent)
+
+
+def _mode(place: Path) -> int:
+    """Of the file that is there, else that of a new one by the umask."""
+    if place.exists():
+        return stat.S_IMODE(place.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
 def _same_file(path: Path, source: str) -> bool:
+    """Whether a path leads to an input, which `-` is whatever standard input comes from."""
     try:
-        return path.is_file() and path.samefile(source)
+        read = os.fstat(0) if source == "-" else Path(source).stat()
+        return path.is_file() and os.path.samestat(path.stat(), read)
     except OSError:
         return False

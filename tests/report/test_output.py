@@ -1,4 +1,7 @@
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,32 @@ def test_a_replaced_file_keeps_its_mode_and_its_link(tmp_path: Path) -> None:
     assert stat.S_IMODE(place.stat().st_mode) == 0o640
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no umask")
+def test_a_new_file_has_the_mode_that_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with open_output(tmp_path / "out.csv") as out:
+            out.write("new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o640
+
+
+def test_what_an_earlier_run_left_is_not_in_the_way(tmp_path: Path) -> None:
+    place = tmp_path / "out.json"
+    (tmp_path / f".out.json.{os.getpid()}.part").write_text("left")
+    with open_output(place) as out:
+        out.write("whole")
+    assert place.read_text() == "whole"
+
+
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    place = tmp_path / ("a" * 250)
+    with open_output(place) as out:
+        out.write("whole")
+    assert place.read_text() == "whole"
+
+
 @pytest.mark.skipif(not Path("/dev/null").exists(), reason="no /dev/null here")
 def test_a_device_is_written_to_not_replaced() -> None:
     with open_output(Path("/dev/null")) as out:
@@ -58,6 +87,17 @@ def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is an input"), open_output(tmp_path / "." / "a.pcap", [str(capture)]):
         pass
     assert capture.read_text() == "precious"
+
+
+def test_nor_is_what_standard_input_comes_from(tmp_path: Path) -> None:
+    capture = tmp_path / "a.pcap"
+    capture.write_bytes(b"precious")
+    command = [sys.executable, "-m", "tcptrace", "packets", "-", "-o", str(capture)]
+    with capture.open("rb") as stdin:
+        done = subprocess.run(command, stdin=stdin, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"is an input" in done.stderr
+    assert capture.read_bytes() == b"precious"
 
 
 @pytest.mark.parametrize("name", ["missing/out.json", "."])
