@@ -14,9 +14,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nothing is multiplied here
 def main() -> NoReturn:
     """Run the command line; every failure a user can cause is one message and exit status 2."""
     try:
-        _leave(_run())
+        status = _run()
     except KeyboardInterrupt:
-        _leave(130)
+        status = 130
+    except OSError as error:
+        status = _failed(error)
+    except MemoryError:
+        status = _failed(MemoryError("not enough memory\n  read a part of the capture, or on a larger machine"))
+    _leave(status)
 
 
 def _run() -> int:
@@ -28,23 +33,30 @@ def _run() -> int:
     if hasattr(signal, "SIGPIPE"):  # `tcptrace ... | head` ends quietly, as every other tool in a pipe
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-        signal.signal(number, _stop)
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup wants it ignored
+            signal.signal(number, _stop)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an old terminal's encoding lacks the arrows
 
     from tcptrace.cli import app
     from tcptrace.errors import TcptraceError
-    from tcptrace.report.failure import tell
 
     try:
         app()
-    except (TcptraceError, OSError) as error:
-        tell(error)
-        return 2
+    except TcptraceError as error:
+        return _failed(error)
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
     return 0
+
+
+def _failed(error: Exception) -> int:
+    """Say what went wrong; the exit status for it."""
+    from tcptrace.report.failure import tell
+
+    tell(error)
+    return 2
 
 
 def _stop(number: int, frame: object) -> NoReturn:
@@ -55,8 +67,12 @@ def _stop(number: int, frame: object) -> NoReturn:
 def _leave(status: int) -> NoReturn:
     """End the process at once: taking numba down takes a third of a second, and nothing is left to do."""
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError as error:  # a full disk
+            if stream is sys.stdout:
+                status = status or _failed(error)
     os._exit(status)
 
 

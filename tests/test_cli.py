@@ -222,3 +222,42 @@ def test_terminated_work_leaves_no_part_of_a_file(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True)
     assert done.returncode == 128 + 15
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no SIGHUP here")
+def test_what_nohup_ignores_stays_ignored() -> None:
+    code = (
+        "import os, signal, sys; import tcptrace.report.csv_report as report\n"
+        "report.write_analyses = lambda *args: os.kill(os.getpid(), signal.SIGHUP)\n"
+        f"sys.argv = ['tcptrace', 'analyze', {CLOSED!r}, '--format', 'csv']\n"
+        "from tcptrace.__main__ import main; main()"
+    )
+    statuses = [
+        subprocess.run(["bash", "-c", f'{trap} exec {sys.executable} -c "$0"', code], check=False).returncode
+        for trap in ("", "trap '' HUP;")
+    ]
+    assert statuses == [128 + signal.SIGHUP, 0]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["packets", REFUSED]])
+def test_a_full_disk_is_one_message(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "tcptrace", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert done.stderr == b"tcptrace: output: No space left on device\n"
+
+
+@pytest.mark.parametrize("place", ["tcptrace.cli.analyze_capture", "tcptrace.cli.report"])
+def test_too_little_memory_is_one_message(place: str) -> None:
+    code = (
+        "import sys; from unittest.mock import patch\n"
+        f"sys.argv = ['tcptrace', 'analyze', {CLOSED!r}]\n"
+        "from tcptrace.__main__ import main\n"
+        f"with patch({place!r}, side_effect=MemoryError): main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("tcptrace: not enough memory\n")
+    assert "Traceback" not in done.stderr
