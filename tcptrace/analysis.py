@@ -1,6 +1,6 @@
 """The pipelines: a capture in, tables out. Each is a dozen lines; the rooms below do the work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcptrace import analysis_json
+from tcptrace import flows as f
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.reader import CaptureReader, open_capture
 from tcptrace.capture.summary import CaptureSummary
@@ -40,6 +41,8 @@ class Analysis:
     transition_table: Transitions
     measured: tuple[Measured, ...]
     """What else is known of the flows of each capture."""
+    lacking: str = ""
+    """What the selection names, a flow or a host, and the capture does not know, as a message; empty if nothing."""
 
     @property
     def captures(self) -> "pd.DataFrame":
@@ -86,11 +89,11 @@ def analyze(*paths: str | Path, selection: Selection = EVERYTHING, notice: Notic
     A path is a capture file, compressed or not, text printed by tcpdump, or `-` for standard
     input. `notice` is told in one line when something takes time. Raises CaptureError when a
     capture cannot be read at all; one that is cut short is read up to the cut, and its summary
-    says so.
+    says so. Raises UsageError when the selection names a flow or a host that none of them knows.
     """
     if not paths:
         raise UsageError("no capture given")
-    parts = [_analyze_one(path, selection, notice) for path in paths]
+    parts = list(known_in_one(analyze_one(path, selection, notice) for path in paths))
     return Analysis(
         tuple(part.summaries[0] for part in parts),
         tuple(part.books[0] for part in parts),
@@ -98,6 +101,30 @@ def analyze(*paths: str | Path, selection: Selection = EVERYTHING, notice: Notic
         joined([_numbered(part.transition_table, i) for i, part in enumerate(parts)]),
         tuple(part.measured[0] for part in parts),
     )
+
+
+def analyze_one(path: str | Path, selection: Selection = EVERYTHING, notice: Notice = _silent) -> Analysis:
+    """As `analyze`, of one of several captures: what it lacks, another may know."""
+    tracker = Tracker()
+    with open_capture(path, notice) as reader:
+        for _ in _track(reader, tracker):
+            pass
+    return _results(reader, tracker, selection)
+
+
+def known_in_one(analyses: Iterable[Analysis]) -> Iterator[Analysis]:
+    """The same, held back until one lacks nothing. Raises UsageError when none does."""
+    source = iter(analyses)
+    held: list[Analysis] = []
+    for analysis in source:
+        held.append(analysis)
+        if not analysis.lacking:
+            break
+    else:
+        if held:
+            raise UsageError(held[0].lacking)
+    yield from held
+    yield from source
 
 
 def timeline(path: str | Path, flow: int, *, notice: Notice = _silent) -> Timeline:
@@ -115,7 +142,7 @@ def timeline(path: str | Path, flow: int, *, notice: Notice = _silent) -> Timeli
         _tell_problems(reader, notice)
     analysis = _results(reader, tracker, Selection(flow=flow))
     if not kept:
-        raise UsageError(f"{reader.summary.path}: no flow {flow}\n  {_flows_there(tracker)}")
+        raise UsageError(_no_flow(reader, tracker, flow))
     packets, segments = joined([rows[0] for rows in kept]), joined([rows[1] for rows in kept])
     return Timeline(reader.summary, reader.addresses, analysis, packets, segments)
 
@@ -125,22 +152,18 @@ def packets(
 ) -> Iterator[tuple[Packets, Segments, AddressBook]]:
     """Every TCP frame of a capture, chunk by chunk; the arrays are valid until the next chunk.
 
-    Raises CaptureError.
+    Raises CaptureError, and at the end UsageError when the selection names a flow or a host that
+    the capture does not know.
     """
     tracker = Tracker()
     with open_capture(path, notice) as reader:
         for rows, segments in _track(reader, tracker):
             index = selection.packet_rows(rows, segments, reader.addresses, reader.summary.start_ns)
-            yield chosen(rows, index), chosen(segments, index), reader.addresses
+            if len(index):
+                yield chosen(rows, index), chosen(segments, index), reader.addresses
         _tell_problems(reader, notice)
-
-
-def _analyze_one(path: str | Path, selection: Selection, notice: Notice) -> Analysis:
-    tracker = Tracker()
-    with open_capture(path, notice) as reader:
-        for _ in _track(reader, tracker):
-            pass
-    return _results(reader, tracker, selection)
+    if lacking := _lacking(reader, tracker, selection):
+        raise UsageError(lacking)
 
 
 def _track(reader: CaptureReader, tracker: Tracker) -> Iterator[tuple[Packets, Segments]]:
@@ -161,7 +184,8 @@ def _results(reader: CaptureReader, tracker: Tracker, selection: Selection) -> A
     if selection != EVERYTHING:
         flows = chosen(flows, selection.flow_rows(flows, reader.addresses, reader.summary.start_ns))
         transitions = chosen(transitions, np.flatnonzero(np.isin(transitions.flow, flows.flow)))
-    return Analysis((reader.summary,), (reader.addresses,), flows, transitions, (Measured(tracker, client),))
+    lacking = _lacking(reader, tracker, selection)
+    return Analysis((reader.summary,), (reader.addresses,), flows, transitions, (Measured(tracker, client),), lacking)
 
 
 def _numbered(table: Any, capture: int) -> Any:
@@ -176,6 +200,16 @@ def _tell_problems(reader: CaptureReader, notice: Notice) -> None:
         notice(f"{reader.summary.path}: {problem}")
 
 
-def _flows_there(tracker: Tracker) -> str:
+def _lacking(reader: CaptureReader, tracker: Tracker, selection: Selection) -> str:
+    """What the selection names and the capture does not know, as a message; empty if nothing."""
+    if selection.flow is not None:
+        row = tracker.flows.rows[selection.flow * f.WIDTH :][: f.WIDTH]
+        if selection.flow >= tracker.flow_count or row[f.FRAMES_0] + row[f.FRAMES_1] == 0:
+            return _no_flow(reader, tracker, selection.flow)
+    return selection.unknown_host(reader.addresses)
+
+
+def _no_flow(reader: CaptureReader, tracker: Tracker, flow: int) -> str:
     count = tracker.flow_count
-    return f"its flow numbers are 0 to {count - 1}" if count else "it holds no flow"
+    there = f"its flow numbers are 0 to {count - 1}" if count else "it holds no flow"
+    return f"{reader.summary.path}: no flow {flow}\n  {there}"

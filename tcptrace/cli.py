@@ -1,14 +1,13 @@
 """The commands: options in, a report out. There is no logic here that the library does not offer."""
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tcptrace.analysis import Analysis
-from tcptrace.analysis import analyze as analyze_capture
+from tcptrace.analysis import Analysis, analyze_one, known_in_one
 from tcptrace.analysis import packets as read_packets
 from tcptrace.analysis import timeline as read_timeline
 from tcptrace.errors import CaptureError, UsageError
@@ -85,7 +84,7 @@ def analyze(
     """Show each capture, its flows, their states at both ends, and how they closed."""
     selection = _selection(flow, host, port, since, until, utc)
     failed: list[CaptureError] = []
-    analyses = _analyses(captures, selection, quiet, failed)
+    analyses = known_in_one(_analyses(captures, selection, quiet, failed))
     first = next(analyses, None)
     if first is not None:
         with open_output(output, captures) as out:
@@ -131,7 +130,8 @@ def packets(
     selection = _selection(flow, host, port, since, until, utc)
     with reading(capture, quiet=quiet, progress=output is not None) as notice, open_output(output, [capture]) as out:
         chunks = read_packets(capture, selection, notice=notice)
-        report(format).write_packets(capture, chunks, out, _view(output, no_color, utc=utc, raw=raw))
+        first = list(islice(chunks, 1))  # before the first word is written: is there what is asked for?
+        report(format).write_packets(capture, chain(first, chunks), out, _view(output, no_color, utc=utc, raw=raw))
 
 
 def _analyses(captures: list[str], selection: Selection, quiet: bool, failed: list[CaptureError]) -> Iterator[Analysis]:
@@ -141,7 +141,7 @@ def _analyses(captures: list[str], selection: Selection, quiet: bool, failed: li
     for path in captures:
         try:
             with reading(path, quiet=quiet) as notice:
-                analysis = analyze_capture(path, selection=selection, notice=notice)
+                analysis = analyze_one(path, selection, notice)
         except CaptureError as error:
             tell(error)
             failed.append(error)

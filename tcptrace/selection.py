@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from tcptrace.capture.address_book import AddressBook
-from tcptrace.errors import UsageError
 from tcptrace.schema import I64, NO_TIME, UNKNOWN, Flows, Packets, Segments
 from tcptrace.times import Moment, resolve
 
@@ -52,12 +51,21 @@ class Selection:
         since, until = resolve(self.since, first_ns), resolve(self.until, first_ns)
         return NO_TIME if since is None else since, np.iinfo(np.int64).max if until is None else until
 
+    def unknown_host(self, book: AddressBook) -> str:
+        """A message when the host is no address and no name in a capture that has been read; else empty."""
+        try:
+            if self.host is not None:
+                book.find(self.host)
+        except ValueError:
+            return f"{self.host!r} is no address\n  write 10.0.0.1 or 2001:db8::1"
+        return ""
+
     def _host(self, book: AddressBook) -> int:
         """The number of the wanted host in one capture, or one that no host has."""
         try:
             number = book.find(str(self.host))
-        except ValueError as error:
-            raise UsageError(f"{self.host!r} is no address\n  write 10.0.0.1 or 2001:db8::1") from error
+        except ValueError:  # a name that another capture may know, or a later part of this one
+            number = None
         return UNKNOWN if number is None else number
 
 

@@ -107,7 +107,7 @@ def test_packets_can_be_chosen() -> None:
         return len(invoke("packets", CLOSED, "--format", "csv", *options).stdout.splitlines()) - 1
 
     assert rows() == rows("--flow", "0") == rows("--port", "80") == rows("--host", "10.0.0.1") == 15
-    assert rows("--flow", "1") == rows("--host", "10.9.9.9") == 0
+    assert rows("--port", "81") == rows("--host", "10.9.9.9") == 0
     first_ns = int(invoke("packets", CLOSED, "--format", "csv").stdout.splitlines()[1].split(",")[1])
     half = f"{(first_ns + 100_000_000) / 1e9:.6f}"
     assert rows("--since", half) + rows("--until", half) == 15
@@ -126,6 +126,10 @@ def test_packets_can_be_chosen() -> None:
         (["timeline", CLOSED], ["--flow"]),
         (["timeline", CLOSED, "--flow", "7"], ["close-client-first", "no flow 7", "0 to 0"]),
         (["timeline", "/no/such.pcap", "--flow", "0"], ["/no/such.pcap"]),
+        (["packets", CLOSED, "--flow", "7"], ["close-client-first", "no flow 7", "0 to 0"]),
+        (["packets", CLOSED, "--host", "nowhere"], ["'nowhere' is no address"]),
+        (["analyze", CLOSED, REFUSED, "--flow", "7"], ["close-client-first", "no flow 7", "0 to 0"]),
+        (["analyze", CLOSED, REFUSED, "--host", "nowhere"], ["'nowhere' is no address"]),
         (["packets", "/no/such.pcap"], ["/no/such.pcap"]),
         (["packets", str(CASES)], [str(CASES)]),
         (["analyze", "/no/such\x1b[31m.pcap"], [r"/no/such\x1b[31m.pcap"]),
@@ -203,7 +207,28 @@ def test_what_is_wrong_with_a_capture_is_told_beside_its_packets(tmp_path: Path)
 
 
 def test_a_choice_is_told_from_what_there_is() -> None:
-    assert "in 1 flow, 0 of them chosen" in invoke("analyze", CLOSED, "--flow", "7").stdout
+    assert "in 1 flow, 0 of them chosen" in invoke("analyze", CLOSED, "--port", "7").stdout
+
+
+def test_a_flow_or_a_name_that_one_of_the_captures_knows_is_enough(tmp_path: Path) -> None:
+    named = tmp_path / "named.txt"
+    named.write_text("12:00:00.000000 IP alpha.40000 > beta.http: Flags [S], seq 1, win 100, length 0\n")
+    for captures in ((CLOSED, str(named)), (str(named), CLOSED)):
+        result = invoke("analyze", *captures, "--host", "beta", "--format", "csv")
+        assert result.exit_code == 0, result.output
+        assert [line.split(",")[0] for line in result.stdout.splitlines()[1:]] == [str(named)]
+    both = invoke("analyze", str(CASES / "port-reuse" / "client.pcap"), CLOSED, "--flow", "1", "--format", "csv")
+    assert both.exit_code == 0
+    assert len(both.stdout.splitlines()) == 2
+
+
+def test_a_name_may_come_late_in_a_capture(tmp_path: Path) -> None:
+    line = "12:00:00.000000 IP {}.40000 > beta.http: Flags [S], seq 1, win 100, length 0\n"
+    named = tmp_path / "named.txt"
+    named.write_text(line.format("alpha") * 5000 + line.format("omega"))
+    result = invoke("packets", str(named), "--host", "omega", "--format", "csv", "--quiet")
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == 2
 
 
 def test_a_closed_standard_output_is_a_message() -> None:
@@ -249,7 +274,7 @@ def test_a_full_disk_is_one_message(arguments: list[str]) -> None:
     assert done.stderr == b"tcptrace: output: No space left on device\n"
 
 
-@pytest.mark.parametrize("place", ["tcptrace.cli.analyze_capture", "tcptrace.cli.report"])
+@pytest.mark.parametrize("place", ["tcptrace.cli.analyze_one", "tcptrace.cli.report"])
 def test_too_little_memory_is_one_message(place: str) -> None:
     code = (
         "import sys; from unittest.mock import patch\n"
