@@ -22,7 +22,8 @@ from tcptrace.times import parse_time
 app = typer.Typer(
     name="tcptrace",
     help="Read packet captures and rebuild the TCP state of both endpoints of every connection over time.",
-    epilog="Begin with: tcptrace analyze capture.pcap",
+    epilog="Begin with: tcptrace analyze capture.pcap\n\n"
+    "Large captures are read by machine code, made once and kept in ~/.cache; TCPTRACE_CACHE names another folder.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

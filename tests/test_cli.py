@@ -43,6 +43,7 @@ def test_the_help_names_every_command() -> None:
     result = invoke("--help")
     assert all(name in result.output for name in COMMANDS)
     assert "Begin with: tcptrace analyze capture.pcap" in result.output
+    assert "TCPTRACE_CACHE" in result.output
 
 
 def test_the_version_is_told_before_anything_is_imported() -> None:
