@@ -208,6 +208,7 @@ class _Zstandard:
 
         self._compressed = compressed
         self._frames = ZstdFrames()
+        self._last = b""
         self._released = False
         self._error = zstandard.ZstdError
         source: Any = self
@@ -224,13 +225,19 @@ class _Zstandard:
         return got
 
     def read(self, count: int) -> bytes:
-        """Compressed bytes for the library; where they are cut behind a block, one more: it gives that block for it."""
-        data = self._compressed.read(count)
-        self._frames.follow(data)
-        if data or self._released or self._frames.whole or not self._frames.lacks_header:
-            return data
-        self._released = True
-        return b"\0"
+        """Compressed bytes for the library, which keeps output to itself when it has read all: the last one waits.
+
+        Where the data is cut in front of a header, a byte in its place lets go of what came before.
+        """
+        given = b""
+        while not given and (more := self._compressed.read(count)):
+            self._frames.follow(more)
+            given, self._last = self._last + more[:-1], more[-1:]
+        if not given:
+            given, self._last = self._last, b""
+        if not given and not self._released and self._frames.lacks_header:
+            given, self._released = b"\0", True
+        return given
 
 
 def _damage(compression: str, error: Exception, used: int) -> DamageError:
