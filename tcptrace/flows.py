@@ -42,9 +42,10 @@ _MULTIPLIER = 0x5BD1E995
 _MASK_31 = 0x7FFFFFFF
 
 
-def hash_tuple(low: int, high: int) -> int:
-    """A 31-bit hash of the two ends of a tuple, the smaller key first."""
-    h = (low * _MULTIPLIER ^ (low >> 31)) & _MASK_31
+def hash_tuple(low: int, high: int, seed: int) -> int:
+    """A 31-bit hash of the two ends of a tuple, the smaller key first; nobody can collide what a seed scatters."""
+    h = ((low & _MASK_31 ^ seed) * _MULTIPLIER ^ (low >> 31)) & _MASK_31
+    h = ((h ^ (h >> 15) ^ seed >> 3) * _MULTIPLIER) & _MASK_31
     h = ((h ^ (h >> 15) ^ high) * _MULTIPLIER ^ (high >> 31)) & _MASK_31
     return h ^ (h >> 13)
 
@@ -53,7 +54,7 @@ def find_slot(flows: FlowRows, low: int, high: int) -> int:
     """The slot of a tuple: the one that holds it, or the empty one where it belongs."""
     rows, slots = flows.rows, flows.slots
     mask = len(slots) - 1
-    slot = hash_tuple(low, high) & mask
+    slot = hash_tuple(low, high, flows.used[1]) & mask
     while slots[slot] != 0:
         row = (slots[slot] - 1) * WIDTH
         a, b = rows[row + KEY_0], rows[row + KEY_1]

@@ -118,7 +118,7 @@ class FlowRows(NamedTuple):
 
     rows: Annotated[I64, Column("", "one row a flow, fields as tcptrace.flows names them", per_row=12)]
     slots: Annotated[I32, Column("", "hash table of flow number + 1 by tuple; 0 is empty")]
-    used: Annotated[I64, Column("", "one value: how many flows there are")]
+    used: Annotated[I64, Column("", "two values: how many flows there are, a seed of 31 bits for their hashes")]
 
 
 class Endpoints(NamedTuple):
@@ -213,6 +213,7 @@ class Flows(NamedTuple):
     synack_to_ack_ns: Annotated[I64, Column("ns", "SYN-ACK to ACK; -1 unknown")]
     closed_by: Annotated[I8, Column("", "who closed first, index into CLOSED_BY")]
     close: Annotated[I8, Column("", "how it ended, index into CLOSES")]
+    reset_by: Annotated[I8, Column("", "whose RST ended it, index into CLOSED_BY")]
 
 
 class FlowMeasures(NamedTuple):

@@ -13,6 +13,9 @@ RIGHT = 1
 FOLLOWING = 2
 NODE = 3
 
+WALK_MAX = 2048
+"""Holes looked through for one segment: no sound sender fills one below so many others, a hostile capture might."""
+
 
 def used(nodes: I64) -> int:
     """How many nodes there are beside node 0, free ones included."""
@@ -61,9 +64,10 @@ def drop_holes(endpoints: Endpoints, e: int, nodes: I64) -> None:
 def fill_holes(endpoints: Endpoints, e: int, nodes: I64, left: int, right: int) -> int:
     """Take a range out of the holes of endpoint `e`; the bytes that lay in holes are new."""
     new_bytes = 0
-    before = 0
+    before, walked = 0, 0
     node = int(endpoints.narrow[e * NARROW + HOLES])
-    while node != 0 and nodes[node * NODE + RIGHT] > left:
+    while node != 0 and nodes[node * NODE + RIGHT] > left and walked < WALK_MAX:
+        walked += 1
         hole_left, hole_right = int(nodes[node * NODE + LEFT]), int(nodes[node * NODE + RIGHT])
         if hole_left < right:
             new_bytes += min(right, hole_right) - max(left, hole_left)

@@ -1,5 +1,7 @@
 """Drives the kernels over a capture's chunks and keeps the tables they fill."""
 
+from secrets import randbits
+
 import numpy as np
 import numpy.typing as npt
 
@@ -33,7 +35,7 @@ class Tracker:
     """
 
     def __init__(self) -> None:
-        self.flows = FlowRows(np.empty(0, np.int64), np.zeros(0, np.int32), np.zeros(1, np.int64))
+        self.flows = FlowRows(np.empty(0, np.int64), np.zeros(0, np.int32), np.array([0, randbits(31)]))
         self.endpoints = Endpoints(
             wide=np.empty(0, np.int64),
             narrow=np.empty(0, np.int32),

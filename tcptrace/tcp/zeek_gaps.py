@@ -7,7 +7,7 @@ Blocks are the nodes of `holes`, in an array of their own: ranges that do not to
 """
 
 from tcptrace.schema import I64
-from tcptrace.tcp.holes import FOLLOWING, LEFT, NODE, RIGHT, new_hole
+from tcptrace.tcp.holes import FOLLOWING, LEFT, NODE, RIGHT, WALK_MAX, new_hole
 
 DELIVERED = 0  # position up to which all was delivered or given up
 BLOCKS = 1  # node of the highest block beyond a hole, 0 for none
@@ -38,8 +38,11 @@ def add_block(rows: I64, gaps: int, nodes: I64, left: int, right: int) -> None:
         rows[gaps + DELIVERED] = max(right, int(rows[gaps + DELIVERED]))
         return
     left = max(left, int(rows[gaps + DELIVERED]))
-    before, node = 0, int(rows[gaps + BLOCKS])
+    before, node, walked = 0, int(rows[gaps + BLOCKS]), 0
     while node != 0 and nodes[node * NODE + RIGHT] >= left:
+        walked += 1
+        if walked > WALK_MAX:
+            return
         if nodes[node * NODE + LEFT] > right:
             before = node
             node = int(nodes[node * NODE + FOLLOWING])
@@ -59,9 +62,14 @@ def give_up(rows: I64, gaps: int, nodes: I64, end: int) -> int:
     """Give up what is missing below a position; how many holes that were."""
     if end <= rows[gaps + DELIVERED]:
         return 0
-    found, highest = 0, end
+    found, highest, walked = 0, end, 0
     before, node = 0, int(rows[gaps + BLOCKS])
     while node != 0 and nodes[node * NODE + LEFT] > end:
+        walked += 1
+        if walked > WALK_MAX:
+            drop_blocks(rows, gaps, nodes)
+            rows[gaps + DELIVERED] = end
+            return 1
         before = node
         node = int(nodes[node * NODE + FOLLOWING])
     if node == 0 or nodes[node * NODE + RIGHT] < end:
