@@ -33,7 +33,8 @@ def flows(books: Sequence[AddressBook], table: Flows) -> pd.DataFrame:
     for name in ("handshake_total_ns", "syn_to_synack_ns", "synack_to_ack_ns"):
         frame[name] = frame[name].astype("Int64").mask(frame[name] == UNKNOWN)
     frame["midstream"] = frame["midstream"] == 1
-    frame["closed_by"] = _named(frame["closed_by"], CLOSED_BY)
+    for name in ("closed_by", "reset_by"):
+        frame[name] = _named(frame[name], CLOSED_BY)
     frame["close"] = _named(frame["close"], CLOSES)
     return _with_times(frame, {"start_ns": "start", "end_ns": "end"})
 

@@ -71,7 +71,7 @@ def _line(row: Any, rank: int, book: AddressBook) -> Line:
         bytes=Piece(sizes(row.client_payload_bytes, row.server_payload_bytes)),
         time=Piece(duration(row.end_ns - row.start_ns) if known else "?"),
         handshake=Piece(duration(row.handshake_total_ns) if row.handshake_total_ns >= 0 else "-"),
-        close=Piece(close_cell(OUTCOMES[rank], row.closed_by), OUTCOMES[rank].style),
+        close=Piece(close_cell(OUTCOMES[rank], row.closed_by, row.reset_by), OUTCOMES[rank].style),
     )
 
 

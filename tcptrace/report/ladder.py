@@ -71,7 +71,7 @@ def _write_title(screen: Screen, timeline: "Timeline", *, utc: bool) -> None:
     server = timeline.book.endpoint(flow.server, flow.server_port)
     outcome = OUTCOMES[int(outcomes(table)[0])]
     facts = [f"{size(flow.client_payload_bytes)} + {size(flow.server_payload_bytes)} bytes"]
-    facts += [close_cell(outcome, flow.closed_by)]
+    facts += [close_cell(outcome, flow.closed_by, flow.reset_by)]
     if flow.start_ns != NO_TIME:
         dated = timeline.summary.dated
         start = moment(flow.start_ns, utc=utc) if dated else f"{time_of_day(flow.start_ns, utc=True)}, no date"

@@ -15,7 +15,7 @@ class Outcome(NamedTuple):
     """One way a flow can stand at the end of a capture."""
 
     cell: str
-    """In the table of flows; `{by}` is who closed first."""
+    """In the table of flows; `{by}`: who closed first, `{reset_by}`: who sent the RST, `{fin}`: another's FIN before."""
     counted: str
     """In the line that counts flows."""
     style: str
@@ -60,7 +60,7 @@ def _closed(flows: Flows) -> Rows:
 
 OUTCOMES = (
     Outcome("no answer", "never answered", "bad", _unanswered),
-    Outcome("rst{by}", "reset", "bad", _reset),
+    Outcome("{fin}rst{reset_by}", "reset", "bad", _reset),
     Outcome("not opened", "never established", "bad", _unestablished),
     Outcome("fin{by}, half", "half-closed", "odd", _half_closed),
     Outcome("open", "open", "odd", _open),
@@ -74,10 +74,10 @@ def outcomes(flows: Flows) -> npt.NDArray[np.int64]:
     return np.select([outcome.holds(flows) for outcome in OUTCOMES], list(range(len(OUTCOMES)))).astype(np.int64)
 
 
-def close_cell(outcome: Outcome, closed_by: int) -> str:
-    """`rst by server`, `open`; who closed stands there when it is known."""
-    by = CLOSED_BY[closed_by]
-    return outcome.cell.format(by="" if by == "none" else f" by {by}")
+def close_cell(outcome: Outcome, closed_by: int, reset_by: int) -> str:
+    """`rst by server`, `fin by client, rst by server`, `open`; who did it stands there when it is known."""
+    by, by_reset = ("" if who == "none" else f" by {who}" for who in (CLOSED_BY[closed_by], CLOSED_BY[reset_by]))
+    return outcome.cell.format(by=by, reset_by=by_reset, fin="" if by == by_reset else f"fin{by}, ")
 
 
 def most_telling(flows: Flows, rank: I64, top: int) -> I64:

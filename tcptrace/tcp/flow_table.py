@@ -73,7 +73,7 @@ def _batch(tracker: Tracker, client: I8, guessed: npt.NDArray[np.bool_], start: 
 
     syn_ns, syn_ack_ns = (wide[ends * e.WIDE + e.HANDSHAKE_NS] for ends in (clients, servers))
     ack_ns = rows[:, f.HANDSHAKE_ACK_NS]
-    closed_by, close = _endings(*(narrow[ends * e.NARROW + e.NOTES] for ends in (clients, servers)))
+    closed_by, close, reset_by = _endings(*(narrow[ends * e.NARROW + e.NOTES] for ends in (clients, servers)))
     client_key, server_key = by_side(f.KEY_0, first), by_side(f.KEY_0, 1 - first)
     return Flows(
         capture=np.zeros(len(kept), np.int16),
@@ -96,6 +96,7 @@ def _batch(tracker: Tracker, client: I8, guessed: npt.NDArray[np.bool_], start: 
         synack_to_ack_ns=_elapsed(syn_ack_ns, ack_ns),
         closed_by=closed_by,
         close=close,
+        reset_by=reset_by,
     )
 
 
@@ -104,15 +105,16 @@ def _elapsed(start_ns: I64, end_ns: I64) -> I64:
     return np.where(known, end_ns - np.where(known, start_ns, 0), UNKNOWN)
 
 
-def _endings(client_notes: npt.NDArray[np.int32], server_notes: npt.NDArray[np.int32]) -> tuple[I8, I8]:
-    """closed_by and close: who sent the first FIN (both: neither had the other's), else whose RST ended it.
+def _endings(client_notes: npt.NDArray[np.int32], server_notes: npt.NDArray[np.int32]) -> tuple[I8, I8, I8]:
+    """closed_by, close and reset_by: who sent the first FIN (both: neither had the other's), else whose RST ended it.
 
     CLOSED_BY is in the order that makes `both` the sum of `client` and `server`.
     """
     by_fin = (client_notes & e.NOTE_CLOSED_FIRST > 0) + 2 * (server_notes & e.NOTE_CLOSED_FIRST > 0)
     by_reset = (client_notes & e.NOTE_RESET > 0) + 2 * (server_notes & e.NOTE_RESET > 0)
     close = np.where(by_reset > 0, CLOSES.index("rst"), np.where(by_fin > 0, CLOSES.index("fin"), 0))
-    return np.where(by_fin > 0, by_fin, by_reset).astype(np.int8), close.astype(np.int8)
+    closed_by = np.where(by_fin > 0, by_fin, by_reset)
+    return closed_by.astype(np.int8), close.astype(np.int8), by_reset.astype(np.int8)
 
 
 def transition_table(tracker: Tracker, client: I8) -> Transitions:

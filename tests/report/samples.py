@@ -90,6 +90,7 @@ def flow_row(book: Book, number: int, **facts: Any) -> dict[str, Any]:
         "synack_to_ack_ns": 47_000,
         "closed_by": "client",
         "close": "fin",
+        "reset_by": "none",
     }
     row = {**defaults, **facts, "flow": number}
     (row["client"], row["client_port"]), (row["server"], row["server_port"]) = (book.end(row[s]) for s in SIDES)
@@ -97,6 +98,7 @@ def flow_row(book: Book, number: int, **facts: Any) -> dict[str, Any]:
         ("client_state", STATES),
         ("server_state", STATES),
         ("closed_by", CLOSED_BY),
+        ("reset_by", CLOSED_BY),
         ("close", CLOSES),
     ):
         row[name] = names.index(row[name])
@@ -134,7 +136,14 @@ UNANSWERED = {
     "closed_by": "none",
     "close": "none",
 }
-REFUSED = {**UNANSWERED, "server_frames": 1, "client_state": "CLOSED", "closed_by": "server", "close": "rst"}
+REFUSED = {
+    **UNANSWERED,
+    "server_frames": 1,
+    "client_state": "CLOSED",
+    "closed_by": "server",
+    "close": "rst",
+    "reset_by": "server",
+}
 OPEN = {"client_state": "ESTABLISHED", "server_state": "ESTABLISHED", "closed_by": "none", "close": "none"}
 HALF = {"client_state": "FIN_WAIT_2", "server_state": "CLOSE_WAIT"}
 MIDSTREAM = {**OPEN, "midstream": 1, "handshake_total_ns": UNKNOWN}
