@@ -15,7 +15,7 @@ class Outcome(NamedTuple):
     """One way a flow can stand at the end of a capture."""
 
     cell: str
-    """In the table of flows; `{by}`: who closed first, `{reset_by}`: who sent the RST, `{fin}`: another's FIN before."""
+    """In the table of flows; `{by}`: who closed first, `{reset_by}`: who sent the RST, `{fin}`: another's FIN."""
     counted: str
     """In the line that counts flows."""
     style: str
