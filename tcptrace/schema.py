@@ -73,7 +73,7 @@ class Addresses(NamedTuple):
 
     words: Annotated[U32, Column("", "family (4 or 6) and the address as four 32-bit words", per_row=5)]
     slots: Annotated[I32, Column("", "hash table of address number + 1; 0 is empty")]
-    used: Annotated[I64, Column("", "one value: how many addresses there are")]
+    used: Annotated[I64, Column("", "two values: how many addresses there are, a seed of 31 bits for their hashes")]
 
 
 class Packets(NamedTuple):

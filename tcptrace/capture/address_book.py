@@ -2,6 +2,7 @@
 
 import ipaddress
 from functools import lru_cache
+from secrets import randbits
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class AddressBook:
         self.table = Addresses(
             np.zeros(FIRST_ROOM * addresses.WIDTH, np.uint32),
             np.zeros(FIRST_ROOM * 2, np.int32),
-            np.zeros(1, np.int64),
+            np.array([0, randbits(31)]),
         )
         self.names: list[str] = []
         self._named: dict[str, int] = {}

@@ -14,9 +14,9 @@ _MULTIPLIER = 0x5BD1E995
 _MASK_31 = 0x7FFFFFFF
 
 
-def hash_words(family: int, a: int, b: int, c: int, d: int) -> int:
-    """A 31-bit hash of an address."""
-    h = family
+def hash_words(seed: int, family: int, a: int, b: int, c: int, d: int) -> int:
+    """A 31-bit hash of an address; nobody can collide what a seed scatters."""
+    h = seed ^ family
     h = ((h ^ a) * _MULTIPLIER) & _MASK_31
     h = ((h ^ (h >> 15) ^ b) * _MULTIPLIER) & _MASK_31
     h = ((h ^ (h >> 15) ^ c) * _MULTIPLIER) & _MASK_31
@@ -28,7 +28,7 @@ def intern(addresses: Addresses, family: int, a: int, b: int, c: int, d: int) ->
     """The id of an address, new or known. The caller keeps `slots` at most half full."""
     words, slots, used = addresses.words, addresses.slots, addresses.used
     mask = len(slots) - 1
-    slot = hash_words(family, a, b, c, d) & mask
+    slot = hash_words(used[1], family, a, b, c, d) & mask
     while slots[slot] != 0:
         row = (slots[slot] - 1) * WIDTH
         known = words[row] == family and words[row + 1] == a and words[row + 2] == b
@@ -53,7 +53,10 @@ def rehash(addresses: Addresses) -> None:
     mask = len(slots) - 1
     for new in range(int(addresses.used[0])):
         row = new * WIDTH
-        slot = hash_words(words[row], words[row + 1], words[row + 2], words[row + 3], words[row + 4]) & mask
+        slot = (
+            hash_words(addresses.used[1], words[row], words[row + 1], words[row + 2], words[row + 3], words[row + 4])
+            & mask
+        )
         while slots[slot] != 0:
             slot = (slot + 1) & mask
         slots[slot] = new + 1
