@@ -57,11 +57,13 @@ def _leaves(hint: Any) -> Iterator[Any]:
 
 
 class Columns(NamedTuple):
-    """Arrays as machine code takes them; they must stay alive and where they are until it has run."""
+    """Arrays as machine code takes them; they must stay where they are until it has run."""
 
     addresses: list[int]
     lengths: list[int]
     dtypes: list[np.dtype[Any]]
+    arrays: Any
+    """Themselves, which this keeps alive."""
 
 
 def columns_of(table: Any) -> Columns:
@@ -71,6 +73,7 @@ def columns_of(table: Any) -> Columns:
         [ctypes.addressof(_NO_BYTES.from_buffer(array)) for array in arrays],
         [len(array) for array in arrays],
         [array.dtype for array in arrays],
+        arrays,
     )
 
 
