@@ -45,13 +45,11 @@ WINDOW_CAP = 0x7FFFFFFF
 
 
 def position_in(endpoints: Endpoints, x: int, y: int, number: int) -> int:
-    """The position of a raw number in X's stream; an unprinted one (-1) is taken for X's next."""
+    """The position of a raw number in X's stream; an unprinted one (-1) is taken for X's next, -1 if unknown too."""
     near = endpoints.wide[x * WIDE + NEXT]
     if near < 0:
         near = endpoints.wide[y * WIDE + ACKED]
-    if number >= 0:
-        return int(unwrap(number, near))
-    return int(max(near, CYCLE))
+    return int(unwrap(number, near)) if number >= 0 else int(near)
 
 
 def note_syn(endpoints: Endpoints, x: int, y: int, nodes: I64, position: int, scale: int) -> None:
@@ -94,8 +92,14 @@ def window_of(endpoints: Endpoints, x: int, y: int, flags: int, raw: int) -> int
 
 
 def note_sent(endpoints: Endpoints, x: int, nodes: I64, flags: int, position: int, length: int) -> int:
-    """Advance what X has sent, and count the payload bytes that are new; returns how many are."""
+    """Advance what X has sent, and count the payload bytes that are new; returns how many are.
+
+    Where the position is unknown nothing advances, but payload is payload.
+    """
     wide = endpoints.wide
+    if position < 0:
+        wide[x * WIDE + PAYLOAD] += length
+        return length
     following = wide[x * WIDE + NEXT]
     left = position + (1 if flags & SYN else 0)
     right = left + length
@@ -195,7 +199,7 @@ def place(
     if flags & SYN and flags & RST == 0:
         note_syn(endpoints, x, y, nodes, position, scale)
         endpoints.narrow[x * NARROW + MSS] = mss
-    if wide[x * WIDE + START] < 0:
+    if wide[x * WIDE + START] < 0 and position >= 0:
         wide[x * WIDE + START] = position - 1
     if wide[y * WIDE + START] < 0 and ack >= 0:
         wide[y * WIDE + START] = ack - 1
@@ -240,13 +244,13 @@ def advance(
         position = position_in(endpoints, x, y, seq)
         ack = position_in(endpoints, y, x, raw_ack) if flags & ACK and raw_ack >= 0 else -1
         end = position + length + (flags & FIN) + (flags & SYN) // SYN
-        if flags & FIN and not is_fin_due(endpoints, x, y, position, end):
+        if flags & FIN and (position < 0 or not is_fin_due(endpoints, x, y, position, end)):
             flags -= FIN
             end -= 1
         place(endpoints, x, y, nodes, flags, position, ack, packets.window_scale[i], packets.mss[i])
         size = window_of(endpoints, x, y, flags, window[i])
         via = ((interface[i] + 1) << 16) ^ (if_index[i] + 1)
-        if not is_copy(endpoints, x, via, flags, end, ack):
+        if narrow[x * NARROW + VIA] < 0 or not is_copy(endpoints, x, via, flags, end, ack):
             if flags & SYN:
                 note_options(endpoints, x, packets.sack_permitted[i], packets.tsval[i])
                 src_key = flows.rows[flow * FLOW_WIDTH + KEY_0 + side_of[i]]
@@ -266,7 +270,7 @@ def advance(
         else:
             segments.copy[i] = 1
         segments.position[i] = position
-        segments.end_position[i] = end
+        segments.end_position[i] = end if position >= 0 else -1
         segments.ack_position[i] = ack
         window_bytes[i] = size
         seq_relative[i] = (seq - wide[x * WIDE + START]) & (CYCLE - 1) if seq >= 0 else -1
