@@ -53,10 +53,10 @@ class Analysis:
 
     @property
     def flows(self) -> "pd.DataFrame":
-        """One row a flow: endpoints and states as text, start and end as timestamps (UTC)."""
+        """One row a flow: endpoints and states as text, start and end as timestamps (UTC), and all that was measured."""
         from tcptrace import dataframes
 
-        return dataframes.flows(self.books, self.flow_table)
+        return dataframes.flows(self.books, self.flow_table, self.measured)
 
     @property
     def transitions(self) -> "pd.DataFrame":
@@ -149,8 +149,10 @@ def timeline(path: str | Path, flow: int, *, notice: Notice = _silent) -> Timeli
 
 def packets(
     path: str | Path, selection: Selection = EVERYTHING, *, notice: Notice = _silent
-) -> Iterator[tuple[Packets, Segments, AddressBook]]:
-    """Every TCP frame of a capture, chunk by chunk; the arrays are valid until the next chunk.
+) -> Iterator[tuple[Packets, Segments, AddressBook, list[str]]]:
+    """Every TCP frame of a capture, chunk by chunk, with the addresses and the interfaces' names that they number.
+
+    The arrays are valid until the next chunk.
 
     Raises CaptureError, and at the end UsageError when the selection names a flow or a host that
     the capture does not know.
@@ -160,7 +162,7 @@ def packets(
         for rows, segments in _track(reader, tracker):
             index = selection.packet_rows(rows, segments, reader.addresses, reader.summary.start_ns)
             if len(index):
-                yield chosen(rows, index), chosen(segments, index), reader.addresses
+                yield chosen(rows, index), chosen(segments, index), reader.addresses, reader.summary.interfaces
         _tell_problems(reader, notice)
     if lacking := _lacking(reader, tracker, selection):
         raise UsageError(lacking)

@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tcptrace.analysis_json import FLOWS_PER_BATCH
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
+from tcptrace.rows import of_capture
 from tcptrace.schema import CLOSED_BY, CLOSES, SIDES, STATES, UNKNOWN, Flows, Transitions
 from tcptrace.tcp.endpoint import EVENTS
+from tcptrace.tcp.flow_columns import DESCRIBED, TRUTHS, flow_columns
+from tcptrace.tcp.measures import Measured
 
 
 def captures(summaries: Sequence[CaptureSummary]) -> pd.DataFrame:
@@ -23,8 +27,11 @@ def captures(summaries: Sequence[CaptureSummary]) -> pd.DataFrame:
     return _with_times(frame, {"start_ns": "start", "end_ns": "end"})
 
 
-def flows(books: Sequence[AddressBook], table: Flows) -> pd.DataFrame:
-    """One row a flow; `client` and `server` are text such as `10.0.0.1:80`."""
+def flows(books: Sequence[AddressBook], table: Flows, measured: Sequence[Measured]) -> pd.DataFrame:
+    """One row a flow: the columns of `analyze --format csv` (docs/tables.md), `start` and `end` as timestamps.
+
+    `client` and `server` are text such as `10.0.0.1:80`.
+    """
     frame = pd.DataFrame(table._asdict())
     for side in SIDES:
         ends = zip(frame["capture"], frame[side], frame.pop(f"{side}_port"), strict=True)
@@ -36,7 +43,25 @@ def flows(books: Sequence[AddressBook], table: Flows) -> pd.DataFrame:
     for name in ("closed_by", "reset_by"):
         frame[name] = _named(frame[name], CLOSED_BY)
     frame["close"] = _named(frame["close"], CLOSES)
-    return _with_times(frame, {"start_ns": "start", "end_ns": "end"})
+    frame = frame.rename(columns={"handshake_total_ns": "handshake_ns"})
+    return pd.concat([_with_times(frame, {"start_ns": "start", "end_ns": "end"}), _measures(table, measured)], axis=1)
+
+
+def _measures(table: Flows, measured: Sequence[Measured]) -> pd.DataFrame:
+    """What was measured of each flow, under the names of flow_columns."""
+    batches: list[dict[str, Any]] = []
+    for capture, one in enumerate(measured):
+        numbers = of_capture(table, capture).flow
+        for start in range(0, max(len(numbers), 1), FLOWS_PER_BATCH):
+            batches.append(flow_columns(one, numbers[start : start + FLOWS_PER_BATCH]))
+    return pd.DataFrame({name: _measure(name, [batch[name] for batch in batches]) for name in DESCRIBED})
+
+
+def _measure(name: str, parts: Sequence[Any]) -> Any:
+    if DESCRIBED[name][0] is None:
+        return [text for part in parts for text in part]
+    values = np.concatenate(parts)
+    return values == 1 if name in TRUTHS else pd.arrays.IntegerArray(values.astype(np.int64), values == UNKNOWN)
 
 
 def transitions(table: Transitions) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from tcptrace.schema import NO_TIME, UNKNOWN, Flows, Transitions
 
@@ -41,6 +42,14 @@ def of_capture(table: C, capture: int) -> C:
 def records(table: NamedTuple) -> Iterator[Any]:
     """Row after row of a table with one value a row: plain ints under the columns' names."""
     return map(type(table)._make, zip(*(array.tolist() for array in table), strict=True))
+
+
+def told(column: npt.NDArray[Any], unknown: str | None, missing: int = UNKNOWN) -> list[Any]:
+    """A column's values as Python ints, `unknown` in place of `missing`."""
+    values: list[Any] = column.tolist()
+    for row in np.flatnonzero(column == missing).tolist():
+        values[row] = unknown
+    return values
 
 
 def known_time(time_ns: int) -> int | None:

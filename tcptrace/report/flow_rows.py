@@ -1,43 +1,66 @@
 """One row a flow: what `analyze` has as CSV and Markdown."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tcptrace.analysis_json import FLOWS_PER_BATCH
-from tcptrace.rows import part, records
-from tcptrace.schema import CLOSED_BY, CLOSES, NO_TIME, STATES
+from tcptrace.capture.address_book import AddressBook
+from tcptrace.rows import of_capture, part, told
+from tcptrace.schema import CLOSED_BY, CLOSES, NO_TIME, STATES, Flows
+from tcptrace.tcp.flow_columns import DESCRIBED, TRUTHS, flow_columns
+from tcptrace.tcp.measures import Measured
 
 if TYPE_CHECKING:
     from tcptrace.analysis import Analysis
 
-NAMES = (
-    "capture flow client server midstream start_ns end_ns client_frames server_frames client_payload_bytes "
-    "server_payload_bytes client_state server_state handshake_ns syn_to_synack_ns synack_to_ack_ns closed_by close"
+FACTS = (
+    "flow client server midstream start_ns end_ns client_frames server_frames client_payload_bytes "
+    "server_payload_bytes client_state server_state handshake_ns syn_to_synack_ns synack_to_ack_ns closed_by close "
+    "reset_by"
 ).split()
+NAMES = ["capture", *FACTS, *DESCRIBED]
 """In this order; `capture` is the path."""
+
+TRUTH = ("false", "true")
 
 
 def rows(analyses: Iterable["Analysis"], unknown: str) -> Iterator[tuple[Any, ...]]:
     """The values by NAMES, `unknown` where the capture does not say."""
     for analysis in analyses:
-        for start in range(0, len(analysis.flow_table.flow), FLOWS_PER_BATCH):
-            for flow in records(part(analysis.flow_table, start, start + FLOWS_PER_BATCH)):
-                endpoint = analysis.books[flow.capture].endpoint
-                handshake = (flow.handshake_total_ns, flow.syn_to_synack_ns, flow.synack_to_ack_ns)
-                yield (
-                    analysis.summaries[flow.capture].path,
-                    flow.flow,
-                    endpoint(flow.client, flow.client_port),
-                    endpoint(flow.server, flow.server_port),
-                    "true" if flow.midstream else "false",
-                    *(unknown if time_ns == NO_TIME else time_ns for time_ns in (flow.start_ns, flow.end_ns)),
-                    flow.client_frames,
-                    flow.server_frames,
-                    flow.client_payload_bytes,
-                    flow.server_payload_bytes,
-                    STATES[flow.client_state],
-                    STATES[flow.server_state],
-                    *(unknown if ns < 0 else ns for ns in handshake),
-                    CLOSED_BY[flow.closed_by],
-                    CLOSES[flow.close],
-                )
+        for capture, summary in enumerate(analysis.summaries):
+            flows, book = of_capture(analysis.flow_table, capture), analysis.books[capture]
+            for start in range(0, len(flows.flow), FLOWS_PER_BATCH):
+                batch = part(flows, start, start + FLOWS_PER_BATCH)
+                columns = [*_facts(batch, book, unknown), *_measures(analysis.measured[capture], batch, unknown)]
+                yield from zip([summary.path] * len(batch.flow), *columns, strict=True)
+
+
+def _facts(flows: Flows, book: AddressBook, unknown: str) -> list[Sequence[Any]]:
+    """The columns of FACTS."""
+    ends = (flows.client, flows.client_port), (flows.server, flows.server_port)
+    return [
+        flows.flow.tolist(),
+        *(list(map(book.endpoint, numbers.tolist(), ports.tolist())) for numbers, ports in ends),
+        _named(flows.midstream, TRUTH),
+        *(told(column, unknown, missing=NO_TIME) for column in (flows.start_ns, flows.end_ns)),
+        *(column.tolist() for column in (flows.client_frames, flows.server_frames)),
+        *(column.tolist() for column in (flows.client_payload_bytes, flows.server_payload_bytes)),
+        *(_named(column, STATES) for column in (flows.client_state, flows.server_state)),
+        *(told(ns, unknown) for ns in (flows.handshake_total_ns, flows.syn_to_synack_ns, flows.synack_to_ack_ns)),
+        _named(flows.closed_by, CLOSED_BY),
+        _named(flows.close, CLOSES),
+        _named(flows.reset_by, CLOSED_BY),
+    ]
+
+
+def _measures(measured: Measured, flows: Flows, unknown: str) -> Iterator[Sequence[Any]]:
+    """The columns of DESCRIBED."""
+    for name, column in flow_columns(measured, flows.flow).items():
+        if isinstance(column, list):
+            yield column
+        else:
+            yield _named(column, TRUTH) if name in TRUTHS else told(column, unknown)
+
+
+def _named(codes: Any, words: Sequence[str]) -> list[str]:
+    return [words[code] for code in codes.tolist()]

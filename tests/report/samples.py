@@ -238,6 +238,8 @@ def unmeasured(flows: int) -> Measured:
     tracker.directions.of_flow.resize(flows)
     tracker.flows.rows.resize(flows * flow_fields.WIDTH)
     tracker.flows.rows[flow_fields.SEEN :: flow_fields.WIDTH] = flow_fields.SEEN_SYN
+    tracker.flows.used[0] = flows
+    tracker.endpoints.wide.resize(flows * 2 * endpoint_rows.WIDE)
     tracker.endpoints.narrow.resize(flows * 2 * endpoint_rows.NARROW)
     tracker.endpoints.narrow[endpoint_rows.WINDOW :: endpoint_rows.NARROW] = 2920
     return Measured(tracker, np.zeros(flows, np.int8))

@@ -1,0 +1,68 @@
+"""All that was measured of flows as columns beside the table of flows, each under a name of its own.
+
+The tables it comes from say the same word of different things (`dsacks` of a sender and of its
+peer, `handshake_ns` as a span and as a cause); here and where users meet them, names are unique.
+"""
+
+from typing import Any
+
+import numpy.typing as npt
+
+from tcptrace.schema import I64, LIMITS, SIDES, Column, DirectionStatistics, FlowMeasures, RoundTrips, columns
+from tcptrace.tcp.direction_table import direction_table
+from tcptrace.tcp.measures import Measured
+from tcptrace.tcp.zeek import ZeekView, zeek_views
+
+Described = dict[str, tuple[Any, Column]]
+"""Name → (numpy dtype, None for text; meaning)."""
+
+LIMITED_BY = {f"{limit}_ns": f"limited_by_{limit}_ns" for limit in LIMITS}
+RENAMED = LIMITED_BY | {f"{side}_dsacks": f"{side}_dsacks_received" for side in SIDES}
+"""Column of FlowMeasures → its name here."""
+
+STATISTICS = DirectionStatistics._fields[DirectionStatistics._fields.index("side") + 1 :]
+TRUTHS = {f"{side}_{name}" for side in SIDES for name in ("timestamps", "sack_permitted")}
+"""Columns that are 1 or 0 for true or false."""
+
+ZEEK: Described = {
+    "conn_state": (None, Column("", "Zeek's conn_state, see docs/zeek.md")),
+    "history": (None, Column("", "Zeek's history, the originator's letters upper case")),
+    "originator": (None, Column("", "which side Zeek takes for the originator: client or server")),
+}
+
+
+def round_trip_name(side: str, column: str) -> str:
+    """`client_rtt_min_ns`, `client_srtt_ns`: a column of RoundTrips of what one side sent."""
+    return f"{side}_{column}" if column in ("srtt_ns", "rttvar_ns", "rto_ns") else f"{side}_rtt_{column}"
+
+
+def _described() -> Described:
+    measures = {RENAMED.get(name, name): column for name, column in columns(FlowMeasures).items()}
+    last = ["completeness", *LIMITED_BY.values()]
+    statistics = columns(DirectionStatistics)
+    return {
+        **{name: column for name, column in measures.items() if name not in last},
+        **{round_trip_name(side, name): column for side in SIDES for name, column in columns(RoundTrips).items()},
+        **ZEEK,
+        **{name: measures[name] for name in last},
+        **{f"{side}_{name}": statistics[name] for side in SIDES for name in STATISTICS},
+    }
+
+
+DESCRIBED = _described()
+"""Every column, in order."""
+
+
+def flow_columns(measured: Measured, flows: I64) -> dict[str, npt.NDArray[Any] | list[str]]:
+    """The columns of DESCRIBED for these flow numbers, a value each; to be called in batches of flows."""
+    found: dict[str, npt.NDArray[Any] | list[str]] = {
+        RENAMED.get(name, name): column for name, column in measured.of(flows)._asdict().items()
+    }
+    statistics = direction_table(measured.tracker, measured.client, flows)
+    for number, side in enumerate(SIDES):
+        trips = measured.round_trips(flows, number)._asdict()
+        found |= {round_trip_name(side, name): column for name, column in trips.items()}
+        found |= {f"{side}_{name}": getattr(statistics, name)[number :: len(SIDES)] for name in STATISTICS}
+    views = zeek_views(measured.tracker, flows.tolist(), measured.client)
+    found |= {name: [view[place] for view in views] for place, name in enumerate(ZeekView._fields)}
+    return {name: found[name] for name in DESCRIBED}
