@@ -1,5 +1,6 @@
 """The command line as a user meets it: words, files, exit statuses."""
 
+import csv
 import json
 import os
 import signal
@@ -221,6 +222,19 @@ def test_a_flow_or_a_name_that_one_of_the_captures_knows_is_enough(tmp_path: Pat
     both = invoke("analyze", str(CASES / "port-reuse" / "client.pcap"), CLOSED, "--flow", "1", "--format", "csv")
     assert both.exit_code == 0
     assert len(both.stdout.splitlines()) == 2
+
+
+def test_packets_name_the_interface_from_the_first_row(tmp_path: Path) -> None:
+    line = "12:00:00.000000 {} IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [S], seq 1, win 100, length 0\n"
+    text = tmp_path / "any.txt"
+    text.write_text(line.format("eth0  Out") * 5000 + line.format("eth1  In "))
+    for rows in (
+        csv.DictReader(invoke("packets", str(text), "--format", "csv", "--quiet").stdout.splitlines()),
+        json.loads(invoke("packets", str(text), "--format", "json", "--quiet").stdout)["packets"],
+        json.loads(invoke("timeline", str(text), "--flow", "0", "--format", "json").stdout)["segments"],
+    ):
+        told = [(row["interface"], row["direction"]) for row in rows]
+        assert told == [("eth0", "out")] * 5000 + [("eth1", "in")]
 
 
 def test_a_name_may_come_late_in_a_capture(tmp_path: Path) -> None:

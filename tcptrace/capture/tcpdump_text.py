@@ -94,6 +94,7 @@ class _TextReader:
     def _settle(self) -> Packets:
         """The rows since the last call."""
         times = self._clock.settle()
+        self._summary.interfaces = list(self._interfaces)
         self._place = 0
         known = times[times != NO_TIME]
         if len(known):
@@ -107,7 +108,6 @@ class _TextReader:
         """Complete the summary once the text is read."""
         summary, ends = self._summary, self._endpoints
         summary.dated = self._clock.dated
-        summary.interfaces = list(self._interfaces)
         for message in messages:
             if link_type := _LINK_TYPE.search(message):
                 summary.link_types += [link_type[1]] if link_type[1] not in summary.link_types else []

@@ -29,7 +29,7 @@ def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(timeline_rows.NAMES)
     flags = timeline_rows.NAMES.index("flags")
-    rows = timeline_rows.rows(timeline, "")
+    rows = timeline_rows.rows(timeline, "", csv_cell)
     writer.writerows((*row[:flags], FLAGS[row[flags]], *row[flags + 1 :]) for row in rows)
 
 
@@ -40,6 +40,6 @@ def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -
     flags = packet_columns.NAMES.index("flags")
     for chunk in chunks:
         for batch in packet_columns.batches(chunk):
-            columns = packet_columns.columns(batch, "")
+            columns = packet_columns.columns(batch, "", csv_cell)
             columns[flags] = [FLAGS[value] for value in columns[flags]]
             writer.writerows(zip(*columns, strict=True))

@@ -21,7 +21,7 @@ def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> N
 
 def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:
     """One row a segment."""
-    _write_table(out, timeline_rows.NAMES, timeline_rows.rows(timeline, ""))
+    _write_table(out, timeline_rows.NAMES, timeline_rows.rows(timeline, "", markdown_cell))
 
 
 def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -> None:
@@ -30,7 +30,7 @@ def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -
         row
         for chunk in chunks
         for batch in packet_columns.batches(chunk)
-        for row in zip(*packet_columns.columns(batch, ""), strict=True)
+        for row in zip(*packet_columns.columns(batch, "", markdown_cell), strict=True)
     )
     _write_table(out, packet_columns.NAMES, rows)
 

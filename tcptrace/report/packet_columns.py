@@ -1,6 +1,7 @@
 """One row a TCP frame: the columns that `packets` has in every format but the table for people."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,28 +10,39 @@ import numpy.typing as npt
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.report.segment_words import label_names
 from tcptrace.rows import part
-from tcptrace.schema import NO_TIME, UNKNOWN, Packets, Segments
+from tcptrace.schema import NO_TIME, SACK_BLOCKS_MAX, UNKNOWN, Packets, Segments
 
-NAMES = "frame time_ns flow src sport dst dport flags seq ack len window analysis".split()
-"""In this order, beginning with what identifies a row."""
+FIRST = "frame time_ns flow src sport dst dport flags seq ack len window analysis".split()
+FURTHER = "interface if_index direction ttl ip_id mss window_scale sack tsval tsecr toa options".split()
+NAMES = FIRST + FURTHER
+"""In this order, beginning with what identifies a row; docs/packets.md says what they mean."""
 
 ROWS_PER_BATCH = 20_000
 
-Chunk = tuple[Packets, Segments, AddressBook]
-"""Some rows of packets, what was made of them, and the addresses they name."""
+Chunk = tuple[Packets, Segments, AddressBook, Sequence[str]]
+"""Some rows of packets, what was made of them, the addresses and the interfaces they name."""
+
+_DIRECTIONS = ["in", "out"]
 
 
 def batches(chunk: Chunk) -> Iterator[Chunk]:
     """A chunk in parts small enough to turn into Python objects."""
-    packets, segments, book = chunk
+    packets, segments, book, interfaces = chunk
     for start in range(0, len(packets.frame), ROWS_PER_BATCH):
         stop = start + ROWS_PER_BATCH
-        yield part(packets, start, stop), part(segments, start, stop), book
+        yield part(packets, start, stop), part(segments, start, stop), book, interfaces
 
 
-def columns(chunk: Chunk, unknown: str | None) -> list[Sequence[Any]]:
-    """A batch's columns by NAMES as Python objects, `unknown` where a frame does not say; labels as tuple or text."""
-    packets, segments, book = chunk
+def columns(chunk: Chunk, unknown: str | None, cell: Callable[[str], str] = str) -> list[Sequence[Any]]:
+    """A batch's columns by NAMES as Python objects, `unknown` where a frame does not say.
+
+    Labels and option kinds are tuples, or text if `unknown` is; `cell` makes a name fit the format.
+    """
+    return _first(chunk, unknown) + _further(chunk, unknown, cell)
+
+
+def _first(chunk: Chunk, unknown: str | None) -> list[Sequence[Any]]:
+    packets, segments, book, _ = chunk
     seq = np.where(packets.inferred == 1, UNKNOWN, packets.seq)
     src, dst = ([book.text(number) for number in column.tolist()] for column in (packets.src, packets.dst))
     time_ns = _values(packets.time_ns, packets.time_ns == NO_TIME, unknown)
@@ -55,7 +67,74 @@ def columns(chunk: Chunk, unknown: str | None) -> list[Sequence[Any]]:
     ]
 
 
+def _further(chunk: Chunk, unknown: str | None, cell: Callable[[str], str]) -> list[Sequence[Any]]:
+    packets, _, book, interfaces = chunk
+    if_index, ttl, ip_id, mss, window_scale, tsval, tsecr = (
+        _values(column, column < 0, unknown)
+        for column in (
+            packets.if_index,
+            packets.ttl,
+            packets.ip_id,
+            packets.mss,
+            packets.window_scale,
+            packets.tsval,
+            packets.tsecr,
+        )
+    )
+    return [
+        _named(packets.interface, [cell(name) for name in interfaces], unknown),
+        if_index,
+        _named(packets.direction, _DIRECTIONS, unknown),
+        ttl,
+        ip_id,
+        mss,
+        window_scale,
+        _sack_blocks(packets, unknown),
+        tsval,
+        tsecr,
+        _toa(packets, book, unknown),
+        [
+            kinds if unknown is None else ";".join(map(str, kinds))
+            for kinds in map(_kinds, packets.option_kinds.tolist())
+        ],
+    ]
+
+
+def _named(column: npt.NDArray[Any], names: Sequence[str], unknown: str | None) -> list[str | None]:
+    """A name a row; `unknown` for -1, for a number beyond the names and for a nameless one."""
+    texts = [*(name or unknown for name in names), unknown]  # -1 is the last
+    return [texts[number] for number in np.where(column < len(names), column, -1).tolist()]
+
+
+def _sack_blocks(packets: Packets, unknown: str | None) -> list[str | None]:
+    """`left-right left-right`, as on the wire; `unknown` without."""
+    texts: list[str | None] = [unknown] * len(packets.frame)
+    rows = np.flatnonzero(packets.sack_count > 0)
+    blocks = packets.sack.reshape(-1, SACK_BLOCKS_MAX, 2)[rows].tolist()
+    for row, count, edges in zip(rows.tolist(), packets.sack_count[rows].tolist(), blocks, strict=True):
+        texts[row] = " ".join(f"{left}-{right}" for left, right in edges[:count])
+    return texts
+
+
+def _toa(packets: Packets, book: AddressBook, unknown: str | None) -> list[str | None]:
+    """The client that a TOA option names, `10.0.0.1:80`; `unknown` without."""
+    texts: list[str | None] = [unknown] * len(packets.frame)
+    rows = np.flatnonzero(packets.toa_src >= 0)
+    for row, number, port in zip(
+        rows.tolist(), packets.toa_src[rows].tolist(), packets.toa_port[rows].tolist(), strict=True
+    ):
+        texts[row] = book.endpoint(number, port)
+    return texts
+
+
+@cache
+def _kinds(packed: int) -> tuple[int, ...]:
+    return tuple(packed.to_bytes(8, "little", signed=True).rstrip(b"\0"))
+
+
 def _values(column: npt.NDArray[Any], missing: npt.NDArray[np.bool_], unknown: str | None) -> list[Any]:
+    if missing.all():
+        return [unknown] * len(column)
     values: list[Any] = column.tolist()
     for row in np.flatnonzero(missing).tolist():
         values[row] = unknown

@@ -73,7 +73,7 @@ def _write_below(screen: Screen, line: Line, widths: list[int]) -> None:
 def _lines(chunks: Iterable[Chunk], view: View) -> Iterator[tuple[str, Line]]:
     """Every frame's date and line."""
     for chunk in chunks:
-        for packets, interpreted, book in batches(chunk):
+        for packets, interpreted, book, _ in batches(chunk):
             columns = (packets.frame, packets.time_ns, interpreted.flow)
             ends = (packets.src, packets.sport, packets.dst, packets.dport)
             words = segments(packets, interpreted, raw=view.raw)

@@ -187,6 +187,7 @@ def segment_row(book: Book, text: str) -> dict[str, Any]:
     return {
         "frame": int(frame),
         "time_ns": START_NS + int(float(ms) * MS),
+        "interface": 0,
         "quoted": 0,
         "src": src,
         "sport": sport,
@@ -225,11 +226,11 @@ SEGMENTS = (
 )
 
 
-def chunk(*texts: str, book: Book | None = None, **facts: Any) -> tuple[Packets, Segments, AddressBook]:
-    """The segments of one flow; `facts` override columns of every row."""
+def chunk(*texts: str, book: Book | None = None, **facts: Any) -> tuple[Packets, Segments, AddressBook, list[str]]:
+    """The segments of one flow, seen at `eth0`; `facts` override columns of every row."""
     book = book or Book()
     rows = [{**segment_row(book, text), **facts} for text in texts or SEGMENTS]
-    return table(Packets, rows), table(Segments, rows), book.book
+    return table(Packets, rows), table(Segments, rows), book.book, ["eth0"]
 
 
 def unmeasured(flows: int) -> Measured:
@@ -250,7 +251,7 @@ def timeline(*texts: str, transitions: tuple[str, ...] = CLOSE_TRANSITIONS, **fa
     book = Book()
     made = table(Flows, [flow_row(book, 0, **facts)])
     told = table(Transitions, [transition_row(0, text) for text in transitions])
-    packets, segments, _ = chunk(*texts, book=book)
+    packets, segments, *_ = chunk(*texts, book=book)
     return Timeline(
         summary(), book.book, Analysis((summary(),), (book.book,), made, told, (unmeasured(1),)), packets, segments
     )

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from tcptrace import analysis_json
+from tcptrace.capture.address_book import AddressBook
+from tcptrace.report import packet_columns
 from tcptrace.report.formats import Format, report
 from tcptrace.report.view import View
-from tcptrace.schema import NO_TIME
+from tcptrace.rows import joined
+from tcptrace.schema import NO_TIME, Packets, Segments
 from tests.report import samples
 
 VIEW = View(utc=True)
@@ -170,25 +173,78 @@ def test_markdown_is_a_table_that_text_cannot_leave() -> None:
 def test_packets_csv_has_the_documented_columns() -> None:
     text = written(Format.CSV, "packets", "client.pcap", [samples.chunk()])
     lines = text.splitlines()
-    assert lines[0] == "frame,time_ns,flow,src,sport,dst,dport,flags,seq,ack,len,window,analysis"
-    assert lines[2] == f"2,{samples.START_NS + 301_000},0,10.0.0.9,80,10.0.0.1,40000,0x012,1000,1001,0,2896,"
+    assert lines[0] == (
+        "frame,time_ns,flow,src,sport,dst,dport,flags,seq,ack,len,window,analysis,"
+        "interface,if_index,direction,ttl,ip_id,mss,window_scale,sack,tsval,tsecr,toa,options"
+    )
+    assert lines[2] == (
+        f"2,{samples.START_NS + 301_000},0,10.0.0.9,80,10.0.0.1,40000,0x012,1000,1001,0,2896,,eth0,,,,,1460,9,,77,,,"
+    )
     assert len(lines) == 1 + len(samples.SEGMENTS)
 
 
 def test_labels_are_joined_in_text_and_a_list_in_json() -> None:
     made = samples.chunk("1 0 C 0x010 5 0 1 6", labels=0b11)
-    assert written(Format.CSV, "packets", "c", [made]).splitlines()[1].endswith(",retransmission;fast_retransmission")
+    assert ",retransmission;fast_retransmission,eth0," in written(Format.CSV, "packets", "c", [made])
     (packet,) = json.loads(written(Format.JSON, "packets", "c", [made]))["packets"]
     assert packet["analysis"] == ["retransmission", "fast_retransmission"]
 
 
 def test_packets_csv_is_empty_where_a_frame_does_not_say() -> None:
-    made = samples.chunk("1 0 C 0x010 5 0 1 6", flags=-1, ack=-1, len=-1, window=-1, inferred=1, time_ns=NO_TIME)
-    assert written(Format.CSV, "packets", "c", [made]).splitlines()[1] == "1,,0,10.0.0.1,40000,10.0.0.9,80,,,,,,"
+    unknown = {"flags": -1, "ack": -1, "len": -1, "window": -1, "tsval": -1, "interface": -1, "inferred": 1}
+    made = samples.chunk("1 0 C 0x010 5 0 1 6", **unknown, time_ns=NO_TIME)
+    row = "1,,0,10.0.0.1,40000,10.0.0.9,80,,,,,," + "," * len(packet_columns.FURTHER)
+    assert written(Format.CSV, "packets", "c", [made]).splitlines()[1] == row
+
+
+def described() -> tuple[Packets, Segments, AddressBook, list[str]]:
+    """A segment of which a capture says all it can, and one of which it says nothing more."""
+    book = samples.Book()
+    toa_src, toa_port = book.end("192.0.2.7:5555")
+    facts = {"if_index": 3, "direction": 1, "ttl": 63, "ip_id": 0, "mss": 1460, "window_scale": 0}
+    facts |= {"sack_count": 2, "sack": [1, 2, 4294967295, 4, 9, 9, 9, 9], "tsval": 77, "tsecr": 0}
+    facts |= {"toa_src": toa_src, "toa_port": toa_port, "option_kinds": 0xFE080502, "interface": 1}
+    packets, segments, addresses, _ = samples.chunk("1 0 C 0x010 5 0 1 6", book=book, **facts)
+    bare = samples.chunk("2 1 C 0x010 5 0 1 6", book=book, tsval=-1, interface=0)
+    return joined([packets, bare[0]]), joined([segments, bare[1]]), addresses, ["", "=veth|1"]
+
+
+def test_packets_tell_all_that_the_capture_says_of_a_segment() -> None:
+    first, second = csv.DictReader(io.StringIO(written(Format.CSV, "packets", "c", [described()])))
+    assert {name: first[name] for name in packet_columns.FURTHER} == {
+        "interface": "'=veth|1",
+        "if_index": "3",
+        "direction": "out",
+        "ttl": "63",
+        "ip_id": "0",
+        "mss": "1460",
+        "window_scale": "0",
+        "sack": "1-2 4294967295-4",
+        "tsval": "77",
+        "tsecr": "0",
+        "toa": "192.0.2.7:5555",
+        "options": "2;5;8;254",
+    }
+    assert {second[name] for name in packet_columns.FURTHER} == {""}
+    first, second = json.loads(written(Format.JSON, "packets", "c", [described()]))["packets"]
+    assert first["interface"] == "=veth|1"
+    assert first["options"] == [2, 5, 8, 254]
+    assert (first["ttl"], first["direction"], first["sack"]) == (63, "out", "1-2 4294967295-4")
+    assert second["options"] == []
+    assert {second[name] for name in packet_columns.FURTHER if name != "options"} == {None}
+    row = written(Format.MARKDOWN, "packets", "c", [described()]).splitlines()[2]
+    assert r"| =veth\|1 | 3 | out | 63 |" in row
+
+
+@pytest.mark.parametrize("names", [[], ["eth0"]])
+def test_an_interface_that_the_capture_does_not_name_is_empty(names: list[str]) -> None:
+    packets, segments, book, _ = samples.chunk("1 0 C 0x010 5 0 1 6", interface=1)
+    rows = csv.DictReader(io.StringIO(written(Format.CSV, "packets", "c", [(packets, segments, book, names)])))
+    assert next(rows)["interface"] == ""
 
 
 def test_packets_json_and_lines_say_null_where_a_frame_does_not() -> None:
-    made = samples.chunk("1 0 C 0x010 5 0 1 6", ack=-1, inferred=1)
+    made = samples.chunk("1 0 C 0x010 5 0 1 6", ack=-1, inferred=1, tsval=-1)
     packet = {
         "frame": 1,
         "time_ns": samples.START_NS,
@@ -203,6 +259,9 @@ def test_packets_json_and_lines_say_null_where_a_frame_does_not() -> None:
         "len": 0,
         "window": 6,
         "analysis": [],
+        "interface": "eth0",
+        **dict.fromkeys(packet_columns.FURTHER[1:]),
+        "options": [],
     }
     document = json.loads(written(Format.JSON, "packets", "c", [made]))
     assert document == {"schema": "tcptrace.packets/1", "path": "c", "packets": [packet]}
@@ -214,8 +273,6 @@ def test_packets_as_markdown_name_the_flags() -> None:
 
 
 def test_chunks_and_batches_make_one_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tcptrace.report import packet_columns
-
     whole = written(Format.CSV, "packets", "c", [samples.chunk()])
     monkeypatch.setattr(packet_columns, "ROWS_PER_BATCH", 2)
     parts = [samples.chunk(*samples.SEGMENTS[:3]), samples.chunk(*samples.SEGMENTS[3:])]
@@ -257,6 +314,12 @@ def test_a_timeline_as_json_has_flow_transitions_and_segments() -> None:
         "seq_relative": 0,
         "ack_relative": 1,
         "window_bytes": 2896,
+        "interface": None,
+        **dict.fromkeys(packet_columns.FURTHER[1:]),
+        "mss": 1460,
+        "window_scale": 9,
+        "tsval": 77,
+        "options": [],
         "states": {"client": "SYN_SENT", "server": "SYN_RCVD"},
     }
     lines = [json.loads(line) for line in written(Format.JSONL, "timeline", samples.timeline()).splitlines()]
@@ -276,5 +339,5 @@ def test_a_timeline_as_csv_and_markdown_has_both_states_in_every_row() -> None:
 
 
 def test_a_segment_without_options_decodes_whatever_its_columns_hold() -> None:
-    packets, segments, book = samples.chunk("1 0 C 0x010 1 0 1 6", option_kinds=np.int64(2**63 - 1))
-    assert "ack 1" in written(Format.TABLE, "packets", "c", [(packets, segments, book)])
+    made = samples.chunk("1 0 C 0x010 1 0 1 6", option_kinds=np.int64(2**63 - 1))
+    assert "ack 1" in written(Format.TABLE, "packets", "c", [made])

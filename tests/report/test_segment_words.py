@@ -5,7 +5,7 @@ from tests.report import samples
 
 
 def words(text: str, *, raw: bool = False, **facts: object) -> str:
-    packets, interpreted, _ = samples.chunk(text, **facts)
+    packets, interpreted, *_ = samples.chunk(text, **facts)
     return told(next(segments(packets, interpreted, raw=raw))).text
 
 
