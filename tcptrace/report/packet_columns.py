@@ -1,7 +1,7 @@
 """One row a TCP frame: the columns that `packets` has in every format but the table for people."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -93,10 +93,7 @@ def _further(chunk: Chunk, unknown: str | None, cell: Callable[[str], str]) -> l
         tsval,
         tsecr,
         _toa(packets, book, unknown),
-        [
-            kinds if unknown is None else ";".join(map(str, kinds))
-            for kinds in map(_kinds, packets.option_kinds.tolist())
-        ],
+        [_kinds(packed, unknown is not None) for packed in packets.option_kinds.tolist()],
     ]
 
 
@@ -127,9 +124,10 @@ def _toa(packets: Packets, book: AddressBook, unknown: str | None) -> list[str |
     return texts
 
 
-@cache
-def _kinds(packed: int) -> tuple[int, ...]:
-    return tuple(packed.to_bytes(8, "little", signed=True).rstrip(b"\0"))
+@lru_cache(1000)
+def _kinds(packed: int, as_text: bool) -> tuple[int, ...] | str:
+    kinds = tuple(packed.to_bytes(8, "little", signed=True).rstrip(b"\0"))
+    return ";".join(map(str, kinds)) if as_text else kinds
 
 
 def _values(column: npt.NDArray[Any], missing: npt.NDArray[np.bool_], unknown: str | None) -> list[Any]:
