@@ -20,6 +20,7 @@ from tcptrace.tcp import (
     unacked,
     zeek_rows,
 )
+from tcptrace.tcp.beside import Beside
 from tcptrace.tcp.endpoint import next_states
 
 GROWTH = 1.1
@@ -75,11 +76,15 @@ class Tracker:
         endpoints, holes, pairs = kernels.view(self.endpoints), kernels.view(self._holes), kernels.view(self.directions)
         kernels["tcp.directions"].begin(rows, count, segments, flows, endpoints, pairs)
         kernels["tcp.segment_pass"].advance(rows, count, segments, flows, holes, endpoints)
-        kernels["tcp.labels"].label(rows, count, segments, flows, pairs)
         unacked, histograms = kernels.view(self._unacked), kernels.view(self.histograms)
-        kernels["tcp.sending"].measure(rows, count, segments, pairs, unacked, histograms)
-        kernels["tcp.counters"].count(rows, count, segments, pairs)
-        kernels["tcp.zeek_history"].note(rows, count, segments, pairs)
+
+        def count_and_note() -> None:
+            kernels["tcp.counters"].count(rows, count, segments, pairs)
+            kernels["tcp.zeek_history"].note(rows, count, segments, pairs)
+
+        with Beside(count_and_note):
+            kernels["tcp.labels"].label(rows, count, segments, flows, pairs)
+            kernels["tcp.sending"].measure(rows, count, segments, pairs, unacked, histograms)
         self._keep_steps()
         return Segments._make(column[:count] for column in self._segments)
 
