@@ -19,7 +19,7 @@ SAMPLES = 7  # the first EXACT of them
 EXACT = 8
 WIDTH = 15
 
-FIRST_POWER = 13  # 8 us: all below is one bucket
+FIRST_POWER = 13  # 8 us: all below falls into the first bucket
 LAST_POWER = 37  # 137 s
 PER_POWER = 4
 BUCKETS = (LAST_POWER - FIRST_POWER) * PER_POWER

@@ -163,7 +163,7 @@ def test_quantiles_are_within_a_bucket_of_the_samples(samples: list[int]) -> Non
         if len(samples) <= round_trips.EXACT:
             assert abs(value - np.quantile(samples, q)) <= 1 + 1e-6 * value
         else:
-            assert min(low * 0.79, low - 8192) <= value <= max(high * 1.25, high + 8192)
+            assert min(low * 0.79, low - 10_240) <= value <= max(high * 1.25, high + 10_240)
 
 
 # A naive twin of the ranges: every byte has its own memory of when and how often it was sent.
