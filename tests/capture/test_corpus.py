@@ -1,14 +1,18 @@
-"""Frame counts of real captures, as capinfos counted them (manifest.csv in $TCPTRACE_CORPUS).
+"""Real captures: frame counts as capinfos counted them (manifest.csv in $TCPTRACE_CORPUS), plain and compiled kernels.
 
 capinfos leaves out pcapng's custom blocks, to which Wireshark and we give frame numbers.
 """
 
 import csv
+import hashlib
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+import tcptrace
+from tcptrace.capture import kernel_choice
 from tcptrace.capture.cursor import LINK_TYPE
 from tcptrace.capture.frame_names import frame_name
 from tcptrace.capture.reader import open_capture
@@ -40,3 +44,33 @@ def test_frames_of_every_readable_capture() -> None:
             different.append((row["file"], frames, row["packets"]))
     assert captures
     assert different == []
+
+
+def test_compiled_kernels_find_what_plain_ones_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every column of every segment, every flow, transition and measure of every capture."""
+    files = [path for path in sorted(CORPUS.rglob("*")) if path.is_file()]
+    different = []
+    for path in files:
+        outcomes = []
+        for worth in (1 << 60, -1):
+            monkeypatch.setattr(kernel_choice, "FRAMES_WORTH_MAKING", worth)
+            monkeypatch.setattr(kernel_choice, "FRAMES_WORTH_LOADING", 1 << 60)
+            try:
+                outcomes.append(_digest(path))
+            except CaptureError as error:
+                outcomes.append(str(error))
+        if outcomes[0] != outcomes[1]:
+            different.append(str(path.relative_to(CORPUS)))
+    assert files
+    assert different == []
+
+
+def _digest(path: Path) -> str:
+    """A hash of all that an analysis says of a capture."""
+    digest = hashlib.sha256()
+    for packets, segments, *_ in tcptrace.packets(path):
+        for column in (*packets, *segments):
+            digest.update(column.tobytes())
+    analysis = tcptrace.analyze(path)
+    digest.update(json.dumps(analysis.to_dict()).encode())
+    return digest.hexdigest()
