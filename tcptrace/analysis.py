@@ -53,7 +53,7 @@ class Analysis:
 
     @property
     def flows(self) -> "pd.DataFrame":
-        """One row a flow: endpoints and states as text, start and end as timestamps (UTC), and all that was measured."""
+        """One row a flow: endpoints and states as text, start and end as timestamps (UTC), all that was measured."""
         from tcptrace import dataframes
 
         return dataframes.flows(self.books, self.flow_table, self.measured)

@@ -89,7 +89,8 @@ def analyze(
     first = next(analyses, None)
     if first is not None:
         with open_output(output, captures) as out:
-            report(format).write_analyses(chain([first], analyses), out, _view(output, no_color, utc=utc, top=top))
+            view = _view(output, no_color, utc=utc, top=top, full=flow is not None)
+            report(format).write_analyses(chain([first], analyses), out, view)
     if failed:
         raise typer.Exit(2)
 
@@ -157,5 +158,7 @@ def _selection(
     return Selection(flow=flow, host=host, port=port, since=first, until=last)
 
 
-def _view(output: Path | None, no_color: bool, *, utc: bool, top: int = View.top, raw: bool = False) -> View:
-    return View(utc=utc, top=top, raw=raw, color=output is None and not no_color)
+def _view(
+    output: Path | None, no_color: bool, *, utc: bool, top: int = View.top, full: bool = False, raw: bool = False
+) -> View:
+    return View(utc=utc, top=top, full=full, raw=raw, color=output is None and not no_color)

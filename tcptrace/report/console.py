@@ -8,6 +8,7 @@ import numpy as np
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.report.flow_table import write_flow_table
+from tcptrace.report.flow_view import write_flow
 from tcptrace.report.ladder import write_ladder
 from tcptrace.report.outcome import most_telling, outcomes, tally
 from tcptrace.report.packet_columns import Chunk
@@ -21,12 +22,12 @@ from tcptrace.schema import Flows
 if TYPE_CHECKING:
     from tcptrace.analysis import Analysis, Timeline
 
-LABEL = 12
-"""Columns of the labels at the left of a summary."""
-
 
 def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> None:
-    """Each capture as soon as it has been read: what it is, its most telling flows, what became of all."""
+    """Each capture as soon as it has been read: what it is, its most telling flows, what became of all.
+
+    A flow that was asked for by its number is shown in full instead.
+    """
     screen = Screen.on(out, color=view.color)
     first = True
     for analysis in analyses:
@@ -36,7 +37,11 @@ def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> N
             first = False
             flows = of_capture(analysis.flow_table, capture)
             write_summary(screen, summary, len(flows.flow), utc=view.utc)
-            write_flows(screen, flows, book, top=view.top)
+            if view.full and len(flows.flow) == 1:
+                screen.line()
+                write_flow(screen, flows, book, summary, analysis.measured[capture], utc=view.utc)
+            else:
+                write_flows(screen, flows, book, top=view.top)
             out.flush()
 
 
@@ -53,17 +58,17 @@ def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -
 def write_summary(screen: Screen, summary: CaptureSummary, flows: int, *, utc: bool) -> None:
     """What a capture is, in a line a question."""
     screen.line(Piece(summary.path, "title"))
-    _fact(screen, "format", ", ".join([summary.format, *summary.link_types]))
-    _fact(screen, "time", _time(summary, utc))
+    screen.fact("format", ", ".join([summary.format, *summary.link_types]))
+    screen.fact("time", _time(summary, utc))
     chosen = f", {flows:,} of them chosen" if flows < summary.flows else ""
-    _fact(screen, "TCP", f"{count(summary.tcp_frames, 'frame')} in {count(max(summary.flows, flows), 'flow')}{chosen}")
+    screen.fact("TCP", f"{count(summary.tcp_frames, 'frame')} in {count(max(summary.flows, flows), 'flow')}{chosen}")
     others = sorted(summary.other_frames.items(), key=lambda item: -item[1])
     if others:
-        _fact(screen, "other", ", ".join(f"{number:,} {name}" for name, number in others))
+        screen.fact("other", ", ".join(f"{number:,} {name}" for name, number in others))
     if any(summary.interfaces):
-        _fact(screen, "interfaces", ", ".join(name or "(no name)" for name in summary.interfaces))
+        screen.fact("interfaces", ", ".join(name or "(no name)" for name in summary.interfaces))
     for problem in summary.problems or ["the file ends before its end"] * summary.truncated:
-        _fact(screen, "warning", problem, "odd")
+        screen.fact("warning", problem, "odd")
 
 
 def write_flows(screen: Screen, flows: Flows, book: AddressBook, *, top: int) -> None:
@@ -86,10 +91,6 @@ def write_flows(screen: Screen, flows: Flows, book: AddressBook, *, top: int) ->
     if midstream := int(np.count_nonzero(flows.midstream)):
         text = f"{count(midstream, 'flow')} began before the capture: which end is the client is a guess"
         screen.paragraph(text, style="dim")
-
-
-def _fact(screen: Screen, label: str, text: str, style: str = "") -> None:
-    screen.paragraph(text, label=Piece(f"  {label}".ljust(LABEL) + "  ", style or "dim"), style=style)
 
 
 def _time(summary: CaptureSummary, utc: bool) -> str:

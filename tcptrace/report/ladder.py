@@ -6,11 +6,11 @@ from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcptrace.report.flow_table import STATE_TEXTS
-from tcptrace.report.outcome import OUTCOMES, close_cell, outcomes
+from tcptrace.report.flow_title import write_flow_title
 from tcptrace.report.segment_words import KIND_WIDTH, Segment, segments, told
 from tcptrace.report.steps import Step, first_states, flow_of, senders, steps
 from tcptrace.report.terminal import GAP, Piece, Screen, text_width, widest
-from tcptrace.report.units import duration, milliseconds, moment, size, time_of_day
+from tcptrace.report.units import milliseconds
 from tcptrace.report.view import View
 from tcptrace.rows import records
 from tcptrace.schema import NO_TIME
@@ -52,7 +52,7 @@ class Widths(NamedTuple):
 
 def write_ladder(screen: Screen, timeline: "Timeline", view: View) -> None:
     """A title, the rungs, and what the marks mean."""
-    _write_title(screen, timeline, utc=view.utc)
+    write_flow_title(screen, timeline.analysis.flow_table, timeline.book, timeline.summary, utc=view.utc)
     screen.line()
     titles = [Piece(title, "dim") for title in ("frame", "ms", "client", "segment", "server")]
     head = Rung(titles[0], titles[1], [titles[2]], Piece(" "), titles[3], [titles[4]])
@@ -63,23 +63,6 @@ def write_ladder(screen: Screen, timeline: "Timeline", view: View) -> None:
         _write_rung(screen, rung, widths)
     screen.line()
     screen.paragraph(NOTE, style="dim")
-
-
-def _write_title(screen: Screen, timeline: "Timeline", *, utc: bool) -> None:
-    flow, table = flow_of(timeline), timeline.analysis.flow_table
-    client = timeline.book.endpoint(flow.client, flow.client_port)
-    server = timeline.book.endpoint(flow.server, flow.server_port)
-    outcome = OUTCOMES[int(outcomes(table)[0])]
-    facts = [f"{size(flow.client_payload_bytes)} + {size(flow.server_payload_bytes)} bytes"]
-    facts += [close_cell(outcome, flow.closed_by, flow.reset_by)]
-    if flow.start_ns != NO_TIME:
-        dated = timeline.summary.dated
-        start = moment(flow.start_ns, utc=utc) if dated else f"{time_of_day(flow.start_ns, utc=True)}, no date"
-        facts = [duration(flow.end_ns - flow.start_ns), *facts, f"from {start}"]
-    screen.paragraph(f"{client} → {server}", label=Piece(f"flow {flow.flow}   ", "title"), style="title")
-    screen.paragraph(", ".join(facts), label=Piece(" " * len(f"flow {flow.flow}   ")))
-    if flow.midstream:
-        screen.paragraph("began before the capture: which end is the client is a guess", style="odd")
 
 
 def _rungs(timeline: "Timeline", raw: bool, roomy: bool) -> Iterator[Rung]:

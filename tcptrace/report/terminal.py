@@ -1,7 +1,7 @@
 """Lines for a terminal or a pipe: safe text, colour by meaning, a width only where there is one."""
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self, TextIO
 
 from rich.cells import cell_len
@@ -13,6 +13,9 @@ from tcptrace.report.escape import printable
 
 GAP = "  "
 """Between columns."""
+
+LABEL = 12
+"""Columns of the labels at the left of a summary."""
 
 STYLES = {
     "": Style.null(),
@@ -68,6 +71,10 @@ class Screen:
         for number, line in enumerate(self.wrap(printable(text), indent)):
             self.line(label if number == 0 else Piece(" " * indent), Piece(line, style))
 
+    def fact(self, label: str, text: str, style: str = "") -> None:
+        """Write a line of a summary: a label and what there is to say, wrapped beside it."""
+        self.paragraph(text, label=Piece(f"  {label}".ljust(LABEL) + "  ", style or "dim"), style=style)
+
     def flow(self, pieces: Iterable[Piece]) -> None:
         """Write pieces one after the other, on as many lines as the width asks for."""
         line: list[Piece] = []
@@ -85,6 +92,28 @@ class Screen:
         if self.width is None:
             return [text]
         return textwrap.wrap(text, max(self.width - indent, 20), break_on_hyphens=False) or [""]
+
+
+def wrapped(pieces: Sequence[Piece], width: int | None, hanging: str = "") -> list[list[Piece]]:
+    """Pieces, a space between, in lines of at most `width` columns; each keeps its style."""
+    pieces = [Piece(printable(piece.text), piece.style) for piece in pieces if piece.text]
+    text = " ".join(piece.text for piece in pieces)
+    if width is None or text_width(text) <= width:
+        return [[part for piece in pieces for part in (Piece(" "), piece)][1:]]
+    styles = (piece.style for piece in pieces for character in piece.text if not character.isspace())
+    return [_restyled(line, styles) for line in textwrap.wrap(text, width, subsequent_indent=hanging)]
+
+
+def _restyled(line: str, styles: Iterator[str]) -> list[Piece]:
+    """A wrapped line in pieces again; `styles` has one for each character that is no space, in order."""
+    told: list[Piece] = []
+    for character in line:
+        style = told[-1].style if character.isspace() and told else "" if character.isspace() else next(styles)
+        if told and told[-1].style == style:
+            told[-1] = Piece(told[-1].text + character, style)
+        else:
+            told.append(Piece(character, style))
+    return told
 
 
 def text_width(text: str) -> int:

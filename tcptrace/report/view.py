@@ -11,6 +11,8 @@ class View:
     """Times in UTC instead of local time."""
     top: int = 30
     """Flows a table shows of each capture."""
+    full: bool = False
+    """Where a capture's flows are one: that flow in full instead of a table."""
     raw: bool = False
     """Sequence numbers as on the wire instead of relative ones."""
     color: bool = True
