@@ -26,7 +26,7 @@ def read(text: str | bytes) -> Reading:
     book, summary = AddressBook(), CaptureSummary("text", "")
     data = text.encode() if isinstance(text, str) else text
     rows: list[dict[str, Any]] = []
-    for packets in read_text(io.BytesIO(data), book, summary):
+    for packets in read_text(io.BufferedReader(io.BytesIO(data)), book, summary):
         rows += [row(packets, i, book) for i in range(len(packets.frame))]
     return Reading(rows, summary)
 

@@ -5,6 +5,7 @@ import re
 from typing import NamedTuple
 
 from tcptrace.capture.decompress import compression_of
+from tcptrace.capture.text_lines import encoding_of
 
 
 class Lookalike(NamedTuple):
@@ -44,7 +45,7 @@ BEGINNINGS: tuple[tuple[bytes, Lookalike], ...] = (
 
 _JSON = re.compile(rb'\{\s*["}]|\[\s*[\[\]{"]')
 _TAR_MAGIC_OFFSET = 257
-_TEXT_CONTROLS = set(b"\t\n\r\f\x1b")
+_TEXT_CONTROLS = set("\t\n\r\f\x1b")
 
 
 def lookalike(head: bytes) -> Lookalike:
@@ -67,11 +68,9 @@ def lookalike(head: bytes) -> Lookalike:
 
 
 def _is_text(head: bytes) -> bool:
-    """UTF-8 (perhaps cut at the end) without control characters."""
-    if any(byte < 32 and byte not in _TEXT_CONTROLS for byte in head):
-        return False
+    """UTF-8, or UTF-16 with a byte order mark (perhaps cut at the end), without control characters."""
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
+        text = codecs.getincrementaldecoder(encoding_of(head))().decode(head)
     except UnicodeDecodeError:
         return False
-    return True
+    return not any(char < " " and char not in _TEXT_CONTROLS for char in text)

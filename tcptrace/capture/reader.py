@@ -17,7 +17,8 @@ from tcptrace.capture.lookalikes import lookalike
 from tcptrace.capture.pcap import Pcap, byte_order
 from tcptrace.capture.source import Source, open_source
 from tcptrace.capture.summary import CaptureSummary
-from tcptrace.capture.tcpdump_text import looks_like_tcpdump, read_text
+from tcptrace.capture.tcpdump_text import LOOK_AHEAD_BYTES, looks_like_tcpdump, read_text
+from tcptrace.capture.text_lines import text_of
 from tcptrace.capture.walking import Walked, Walker
 from tcptrace.errors import CaptureError
 from tcptrace.kernels import Kernels, Notice
@@ -128,6 +129,8 @@ def _identify(source: Source, summary: CaptureSummary) -> Container | None:
         return None
     if looks_like_erf(head):
         return Erf(summary)
+    if text_of(head) and looks_like_tcpdump(source.look_ahead(LOOK_AHEAD_BYTES)):
+        return None
     raise _no_capture(source)
 
 

@@ -41,6 +41,13 @@ class Source(io.RawIOBase):
         """The first bytes of the stream; `readinto` gives them again."""
         self._start = memoryview(self.head)
 
+    def look_ahead(self, count: int) -> bytes:
+        """Have `head` hold `count` bytes, fewer only at the end of the stream; before anything is read."""
+        self._start = memoryview(b"")
+        self.head += _peek(self, count - len(self.head))
+        self._start = memoryview(self.head)
+        return self.head
+
     def readable(self) -> bool:
         """True: a stream for reading."""
         return True

@@ -89,10 +89,15 @@ def names_protocol(head: re.Match[str]) -> bool:
     return is_stamped(head) and _PROTOCOL_WITH_TIME.match(line, place) is not None
 
 
+def shows_signs(line: str) -> bool:
+    """Whether a line may hold a packet of IP or ARP; quick."""
+    return any(sign in line for sign in _SIGNS)
+
+
 def find_inside(head: re.Match[str]) -> re.Match[str] | None:
     """The HEAD of a packet printed behind something else in its line: a log's own stamp, a quotation mark."""
     line = head.string
-    if line.startswith(_AT_ONCE, head.end()) or not any(sign in line for sign in _SIGNS):
+    if line.startswith(_AT_ONCE, head.end()) or not shows_signs(line):
         return None
     inside = _INSIDE.search(line)
     return HEAD.match(line, inside.start()) if inside else None

@@ -30,6 +30,9 @@ _MAC_ADDRESSES = re.compile(r"^[0-9a-f:]{11,17} (?:\(oui [^)]*\) )?> \S+ (?:\(ou
 _FIRST_WORD = re.compile(r"[A-Za-z0-9][\w.-]{0,30}")
 _UNKNOWN = {"unknown", "Unknown"}
 _NAMES = {"TCP": UNREADABLE_TCP, "ICMPv6": "ICMPv6", "Options": "other IPv6"}
+_OTHER_IP = "other IP"
+FIXED_NAMES = frozenset((UNRECOGNISED, _OTHER_IP, *_NAMES.values(), *(name for _, name in _BY_TEXT)))
+"""Names that do not depend on words of the text."""
 
 
 def other_name(text: str) -> str:
@@ -40,9 +43,9 @@ def other_name(text: str) -> str:
     if protocols := list(_IP_PROTOCOL.finditer(text)):
         return _protocol_name(protocols[-1])
     if ends := _IP_ENDPOINTS.search(text):
-        return "UDP" if _has_port(ends[1]) and _has_port(ends[2]) else "other IP"
+        return "UDP" if _has_port(ends[1]) and _has_port(ends[2]) else _OTHER_IP
     if text.startswith(("IP ", "IP6 ", "IP,", "IP6,")):
-        return "other IP"
+        return _OTHER_IP
     return _link_name(text)
 
 

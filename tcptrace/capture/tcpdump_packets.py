@@ -6,16 +6,15 @@ deeper than the packets before it (`-t`). All else continues a packet (`-v`, tun
 decoded payload, tcpdump's own messages and whatever stands around in a log.
 """
 
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from tcptrace.capture.tcpdump_line import HEAD, find_inside, is_continued, is_stamped, names_protocol
+from tcptrace.capture.text_lines import LINE_CHARS, lines_of
 
-LINE_BYTES = 4096
-"""Of a longer line the rest is payload."""
-TEXT_CHARS = 4 * LINE_BYTES
+TEXT_CHARS = 4 * LINE_CHARS
 """No headers are longer than this, whatever lines they are printed over."""
 MESSAGES_KEPT = 100
 
@@ -35,11 +34,11 @@ class TextPacket:
     """All from the protocol on, its lines joined by blanks."""
 
 
-def read_packets(stream: BinaryIO, messages: list[str]) -> Iterator[TextPacket]:
+def read_packets(stream: io.BufferedReader, messages: list[str]) -> Iterator[TextPacket]:
     """The packets of a text in order; `messages` takes tcpdump's own words about the capture."""
     form = _Form()
     held: TextPacket | None = None  # until the next packet begins, it may go on
-    for number, line in enumerate(_lines(stream), 1):
+    for number, line in enumerate(lines_of(stream), 1):
         head = HEAD.match(line)
         if head is None or not line:
             continue
@@ -101,13 +100,3 @@ def begins_packet(line: str) -> bool:
 
 def _stamp_form(head: re.Match[str]) -> tuple[bool, bool, int]:
     return head["date"] is not None, head["clock"] is not None, len(head["fraction"] or head["epoch_fraction"] or "")
-
-
-def _lines(stream: BinaryIO) -> Iterator[str]:
-    """Lines without their ends, and no more of each than LINE_BYTES."""
-    encoding = "utf-8-sig"
-    while raw := stream.readline(LINE_BYTES):
-        yield raw.decode(encoding, "replace").rstrip("\r\n")
-        encoding = "utf-8"
-        while len(raw) == LINE_BYTES and not raw.endswith(b"\n"):
-            raw = stream.readline(LINE_BYTES)

@@ -5,30 +5,39 @@ not say stays unknown, above all the sequence number of a pure acknowledgement, 
 and marked so.
 """
 
+import io
 import itertools
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
-from tcptrace.capture.tcpdump_line import DIRECTIONS, read_ip_header
+from tcptrace.capture.tcpdump_line import DIRECTIONS, read_ip_header, shows_signs
 from tcptrace.capture.tcpdump_names import Endpoints
-from tcptrace.capture.tcpdump_other import UNREADABLE_TCP, UNRECOGNISED, other_name
+from tcptrace.capture.tcpdump_other import FIXED_NAMES, UNREADABLE_TCP, UNRECOGNISED, other_name
 from tcptrace.capture.tcpdump_packets import TextPacket, begins_packet, read_packets
 from tcptrace.capture.tcpdump_rows import Origin, Rows
 from tcptrace.capture.tcpdump_segment import find_segment
 from tcptrace.capture.tcpdump_time import Clock
+from tcptrace.capture.text_lines import readable, text_of
 from tcptrace.schema import NO_TIME, UNKNOWN, Packets
 
 FORMAT = "tcpdump text"
 CHUNK_FRAMES = 4096
 _NAMED_AT_MOST = 3
+LOOK_AHEAD_BYTES = 1 << 22
+"""So far from its start a log may hold tcpdump's first packet."""
+_CLOSELY_LINES = 1000
+"""Behind so many lines only packets of IP and ARP are looked for: that takes a tenth of the time."""
+OTHER_NAMES_MAX = 30
+"""Kinds of packets beside those of fixed names; in text that tcpdump did not print, every word is one."""
+OTHER_TEXT = "other text"
 
 _LINK_TYPE = re.compile(r"link-type ([A-Z]\w*)")
 _QUESTIONABLE = {
     UNREADABLE_TCP: "packets of TCP whose header is cut short or cannot be read",
     UNRECOGNISED: "lines with a time show no known protocol; they count as frames",
+    OTHER_TEXT: "lines with a time begin with ever other words; they count as frames",
 }
 _HOST_NAMES = "host names stand for addresses (tcpdump without -n): {}; each counts as an address of its own"
 _SERVICES = "service names without a known port: {}; port 0 stands for each"
@@ -36,10 +45,11 @@ _SERVICES = "service names without a known port: {}; port 0 stands for each"
 
 def looks_like_tcpdump(head: bytes) -> bool:
     """Whether the beginning of a file holds a line that tcpdump printed for a packet."""
-    return b"\0" not in head and any(map(begins_packet, head.decode("utf-8-sig", "replace").splitlines()))
+    lines = enumerate(map(readable, text_of(head).splitlines()))
+    return any(begins_packet(line) for number, line in lines if number < _CLOSELY_LINES or shows_signs(line))
 
 
-def read_text(stream: BinaryIO, addresses: AddressBook, summary: CaptureSummary) -> Iterator[Packets]:
+def read_text(stream: io.BufferedReader, addresses: AddressBook, summary: CaptureSummary) -> Iterator[Packets]:
     """The TCP segments of a text, some thousand rows at a time; fills `addresses` and `summary` meanwhile.
 
     Nothing in the text raises an error: what cannot be read is counted in `summary`.
@@ -57,9 +67,10 @@ class _TextReader:
         self._rows = Rows()
         self._interfaces: dict[str, int] = {}
         self._place = 0
+        self._kinds: set[str] = set()
         self._first_line: dict[str, int] = {}
 
-    def read(self, stream: BinaryIO) -> Iterator[Packets]:
+    def read(self, stream: io.BufferedReader) -> Iterator[Packets]:
         """Read all of the stream."""
         self._summary.format = FORMAT
         messages: list[str] = []
@@ -87,9 +98,18 @@ class _TextReader:
             summary.tcp_frames += 1
             self._rows.add(origin, source, target, read_ip_header(segment.before), segment)
             return
-        kind = UNREADABLE_TCP if segment else other_name(packet.text)
+        kind = self._kind(UNREADABLE_TCP if segment else other_name(packet.text))
         summary.other_frames[kind] = summary.other_frames.get(kind, 0) + 1
         self._first_line.setdefault(kind, packet.line)
+
+    def _kind(self, name: str) -> str:
+        """The name under which a packet without a row is counted."""
+        if name in FIXED_NAMES or name in self._kinds:
+            return name
+        if len(self._kinds) == OTHER_NAMES_MAX:
+            return OTHER_TEXT
+        self._kinds.add(name)
+        return name
 
     def _settle(self) -> Packets:
         """The rows since the last call."""
