@@ -67,12 +67,19 @@ def _flow_measures(measured: Measured, flows: I64) -> FlowMeasures:
             for name, rows in (("client", client), ("server", server))
             for column, field in FIELDS.items()
         },
+        client_slow_start_ns=_slow_start_ns(client),
+        server_slow_start_ns=_slow_start_ns(server),
         handshake_ns=handshake.copy(),
         loss_ns=loss.copy(),
         receiver_window_ns=receiver_window.copy(),
         path_ns=path.copy(),
         application_ns=application.copy(),
     )
+
+
+def _slow_start_ns(rows: I64) -> I64:
+    end = rows[:, s.SLOW_START_END_NS]
+    return np.where(end == 0, UNKNOWN, end - rows[:, s.FIRST_DATA_NS])
 
 
 FIELDS = {
@@ -83,6 +90,7 @@ FIELDS = {
     "timeouts": s.TIMEOUTS,
     "dsacks": s.DSACKS,
     "in_flight_max_bytes": s.IN_FLIGHT_MAX,
+    "slow_start_bytes": s.SLOW_START_BYTES,
     "recoveries": s.RECOVERIES,
     "recovery_ns": s.RECOVERED_NS,
 }

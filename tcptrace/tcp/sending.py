@@ -28,7 +28,9 @@ from tcptrace.tcp.sending_rows import (
     COPIES,
     DSACKS,
     DUPLICATES,
+    FIRST_DATA_NS,
     FIRST_NODE,
+    GROWN_TO,
     HIGH_IP_ID,
     HIGH_NS,
     HIGH_TSVAL,
@@ -45,6 +47,8 @@ from tcptrace.tcp.sending_rows import (
     RECOVERY_NS,
     REORDERED,
     REPEATS,
+    ROUND_END,
+    ROUND_MAX,
     ROUND_TRIPS,
     SACKED,
     SAME_ID,
@@ -52,6 +56,8 @@ from tcptrace.tcp.sending_rows import (
     SEEN_0,
     SEEN_NEXT,
     SENT_BELOW_NS,
+    SLOW_START_BYTES,
+    SLOW_START_END_NS,
     SPURIOUS,
     SYN_AT,
     TIMEOUTS,
@@ -116,6 +122,24 @@ def advance(
     rows[x + LAST_NS] = time_ns
 
 
+def end_slow_start(rows: I64, x: int, time_ns: int) -> None:
+    """The flights of X, which have grown so far, do so no longer."""
+    if rows[x + FIRST_DATA_NS] != 0 and rows[x + SLOW_START_END_NS] == 0:
+        rows[x + SLOW_START_END_NS] = time_ns + 1
+        rows[x + SLOW_START_BYTES] = max(rows[x + ROUND_MAX], rows[x + GROWN_TO])
+
+
+def note_round(rows: I64, x: int, ack: int, time_ns: int) -> None:
+    """Where an acknowledgement ends a round: in slow start each flight is half as large again as the last."""
+    if rows[x + SLOW_START_END_NS] != 0 or rows[x + FIRST_DATA_NS] == 0 or ack < rows[x + ROUND_END]:
+        return
+    if rows[x + ROUND_MAX] * 2 < rows[x + GROWN_TO] * 3:
+        end_slow_start(rows, x, time_ns)
+    rows[x + GROWN_TO] = rows[x + ROUND_MAX]
+    rows[x + ROUND_MAX] = 0
+    rows[x + ROUND_END] = rows[x + NEXT]
+
+
 def note_repeat(rows: I64, x: int, kind: int, end: int, time_ns: int) -> None:
     """Count a repeat, and begin a recovery where it is no mistake."""
     rows[x + REPEATS] += 1
@@ -128,6 +152,7 @@ def note_repeat(rows: I64, x: int, kind: int, end: int, time_ns: int) -> None:
         rows[x + TIMEOUTS] += 1
         rows[x + BACKOFF] += 1
     if rows[x + RECOVER] < 0:
+        end_slow_start(rows, x, time_ns)
         rows[x + RECOVER] = rows[x + NEXT]
         rows[x + RECOVERY_NS] = time_ns
         rows[x + RECOVERIES] += 1
@@ -186,6 +211,7 @@ def raise_acked(rows: I64, x: int, ack: int, time_ns: int) -> None:
     rows[x + RAISED_NS] = time_ns
     rows[x + DUPLICATES] = 0
     rows[x + BACKOFF] = 0
+    note_round(rows, x, ack, time_ns)
     if 0 <= rows[x + RECOVER] <= ack:
         rows[x + RECOVER] = UNKNOWN
         rows[x + RECOVERED_NS] += max(0, time_ns - rows[x + RECOVERY_NS])
@@ -275,12 +301,16 @@ def send(
     return kind, original, since_ns, beyond
 
 
-def in_flight(rows: I64, x: int) -> int:
+def in_flight(rows: I64, x: int, time_ns: int) -> int:
     """Bytes that direction X has out: sent, not acknowledged, not SACKed; -1 while nothing was acknowledged."""
+    if rows[x + FIRST_DATA_NS] == 0:
+        rows[x + FIRST_DATA_NS] = time_ns + 1
+        rows[x + ROUND_END] = rows[x + NEXT]
     if rows[x + ACKED] < 0:
         return UNKNOWN
     out = max(0, rows[x + NEXT] - rows[x + ACKED] - rows[x + SACKED])
     rows[x + IN_FLIGHT_MAX] = max(rows[x + IN_FLIGHT_MAX], out)
+    rows[x + ROUND_MAX] = max(rows[x + ROUND_MAX], out)
     return int(out)
 
 
@@ -323,7 +353,7 @@ def measure(
             repeat[i], original[i], since[i], beyond[i] = send(
                 rows, x, nodes, flags, start, end, length, ip_id[i], tsval[i], frame_of[i], time_ns
             )
-            flight[i] = in_flight(rows, x) if length > 0 else UNKNOWN
+            flight[i] = in_flight(rows, x, time_ns) if length > 0 else UNKNOWN
             backoff[i] = rows[x + BACKOFF] if repeat[i] == TIMEOUT else 0
         if ack >= 0:
             total = 0

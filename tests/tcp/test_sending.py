@@ -123,6 +123,16 @@ def test_recovery_lasts_until_all_that_was_out_is_acknowledged() -> None:
     assert found.measures.client_recovery_ns[0] == 50 * MS
 
 
+def test_slow_start_ends_where_flights_stop_growing() -> None:
+    growing = "100 C . 1:101 1\n 130 S . 1 101\n 131 C . 101:201 1\n 132 C . 201:301 1\n 160 S . 1 301\n"
+    still = last(growing + "161 C . 301:701 1").measures
+    assert (still.client_slow_start_bytes[0], still.client_slow_start_ns[0]) == (0, -1)
+    ended = last(growing + "161 C . 301:501 1\n 190 S . 1 501").measures
+    assert (ended.client_slow_start_bytes[0], ended.client_slow_start_ns[0]) == (200, 90 * MS)
+    lost = last(growing + "161 C . 301:701 1\n 900 C . 301:401 1").measures
+    assert (lost.client_slow_start_bytes[0], lost.client_slow_start_ns[0]) == (400, 800 * MS)
+
+
 def limits(text: str) -> dict[str, int]:
     measures = last(text).measures
     return {name: int(getattr(measures, f"{name}_ns")[0]) // MS for name in LIMITS}
