@@ -1,15 +1,15 @@
 """One flow as a ladder: every segment between the states of its two ends."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcptrace.report.flow_table import STATE_TEXTS
 from tcptrace.report.flow_title import write_flow_title
+from tcptrace.report.segment_marks import marks, measures
 from tcptrace.report.segment_words import KIND_WIDTH, Segment, segments, told
 from tcptrace.report.steps import Step, first_states, flow_of, senders, steps
-from tcptrace.report.terminal import GAP, Piece, Screen, text_width, widest
+from tcptrace.report.terminal import GAP, Piece, Screen, text_width, widest, wrapped
 from tcptrace.report.units import milliseconds
 from tcptrace.report.view import View
 from tcptrace.rows import records
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from tcptrace.analysis import Timeline
 
 ROOMY = 110
-"""Columns from which every segment's window is told; below, only one that begins, closes or opens."""
+"""Columns from which every segment's window, round trip and bytes in flight are told.
+
+Below, only a window that begins, closes or opens.
+"""
 
 MEASURED = 1000
 """Rungs looked at to find the widths; later ones may be wider."""
@@ -36,7 +39,8 @@ class Rung(NamedTuple):
     time: Piece
     client: list[Piece]
     arrow: Piece
-    segment: Piece
+    segment: list[Piece]
+    """Words, times, labels."""
     server: list[Piece]
 
 
@@ -55,7 +59,7 @@ def write_ladder(screen: Screen, timeline: "Timeline", view: View) -> None:
     write_flow_title(screen, timeline.analysis.flow_table, timeline.book, timeline.summary, utc=view.utc)
     screen.line()
     titles = [Piece(title, "dim") for title in ("frame", "ms", "client", "segment", "server")]
-    head = Rung(titles[0], titles[1], [titles[2]], Piece(" "), titles[3], [titles[4]])
+    head = Rung(titles[0], titles[1], [titles[2]], Piece(" "), [titles[3]], [titles[4]])
     rungs = chain([head], _rungs(timeline, view.raw, screen.width is None or screen.width >= ROOMY))
     measured = list(islice(rungs, MEASURED))
     widths = _widths([_longest(timeline), *measured], screen.width)
@@ -68,6 +72,7 @@ def write_ladder(screen: Screen, timeline: "Timeline", view: View) -> None:
 def _rungs(timeline: "Timeline", raw: bool, roomy: bool) -> Iterator[Rung]:
     """The rungs in order; a side's first state stands beside the first segment."""
     told_segments = segments(timeline.packets, timeline.segments, raw=raw)
+    times_and_marks = zip(measures(timeline.segments), marks(timeline.segments), strict=True)
     senders_of, frames = senders(timeline), timeline.packets.frame.tolist()
     start_ns = flow_of(timeline).start_ns
     places = _places(timeline)
@@ -78,12 +83,14 @@ def _rungs(timeline: "Timeline", raw: bool, roomy: bool) -> Iterator[Rung]:
         client, server = (_states(step, side) or first[side] * (number == 0) for side in (0, 1))
         if step.row is None:
             words = Piece(", ".join(EVENTS[change.event] for change in step.changes), "dim")
-            yield Rung(Piece(""), time, client, Piece("·", "dim"), words, server)
+            yield Rung(Piece(""), time, client, Piece("·", "dim"), [words], server)
             continue
         sender, segment = senders_of[step.row], next(told_segments)
+        measured, marked = next(times_and_marks)
         words = told(segment, None if roomy else last.get(sender), places[step.row])
         last[sender] = segment
-        yield Rung(Piece(str(frames[step.row]), "dim"), time, client, ARROWS[sender], words, server)
+        cell = [words, *[measured] * roomy, *marked]
+        yield Rung(Piece(str(frames[step.row]), "dim"), time, client, ARROWS[sender], cell, server)
 
 
 def _places(timeline: "Timeline") -> list[str]:
@@ -111,14 +118,14 @@ def _longest(timeline: "Timeline") -> Rung:
     changes = list(records(timeline.analysis.transition_table))
     client, server = ([_state(change) for change in changes if change.side == side] for side in (0, 1))
     span = Piece("" if flow.start_ns == NO_TIME else milliseconds(flow.end_ns - flow.start_ns))
-    return Rung(Piece(str(frames[-1])), span, client, Piece(""), Piece(""), server)
+    return Rung(Piece(str(frames[-1])), span, client, Piece(""), [], server)
 
 
 def _widths(rungs: Sequence[Rung], width: int | None) -> Widths:
     """Wide enough for these rungs; on a screen the segment gets what the other columns leave."""
     frame = widest(rung.frame.text for rung in rungs)
     time = widest(rung.time.text for rung in rungs)
-    segment = widest(rung.segment.text for rung in rungs)
+    segment = widest("".join(piece.text for piece in wrapped(rung.segment, None)[0]) for rung in rungs)
     client = widest(piece.text for rung in rungs for piece in rung.client)
     server = widest(piece.text for rung in rungs for piece in rung.server)
     if width is not None:
@@ -129,20 +136,23 @@ def _widths(rungs: Sequence[Rung], width: int | None) -> Widths:
 
 def _write_rung(screen: Screen, rung: Rung, widths: Widths) -> None:
     """One rung, on as many lines as its states and its segment's words need."""
-    text, style = rung.segment
-    words = [Piece(text, style)]
-    if screen.width is not None and text_width(text) > widths.segment:
-        hanging = " " * 2
-        words = [Piece(line, style) for line in textwrap.wrap(text, widths.segment, subsequent_indent=hanging)]
+    lines = wrapped(rung.segment, None if screen.width is None else widths.segment, hanging=" " * 2)
     nothing = Piece("")
-    stacks = ([rung.frame], [rung.time], rung.client, [rung.arrow], words, rung.server)
-    for frame, time, client, arrow, segment, server in zip_longest(*stacks, fillvalue=nothing):
-        cells = (
-            frame.padded(widths.frame, right=True),
-            time.padded(widths.time, right=True),
-            client.padded(widths.client),
-            arrow.padded(len("→")),
-            segment.padded(widths.segment),
-            server,
+    stacks: Any = zip_longest([rung.frame], [rung.time], rung.client, [rung.arrow], rung.server, lines)
+    for frame, time, client, arrow, server, line in stacks:
+        segment = line or []
+        space = Piece(" " * (widths.segment - sum(text_width(piece.text) for piece in segment)))
+        screen.line(
+            (frame or nothing).padded(widths.frame, right=True),
+            Piece(GAP),
+            (time or nothing).padded(widths.time, right=True),
+            Piece(GAP),
+            (client or nothing).padded(widths.client),
+            Piece(GAP),
+            (arrow or nothing).padded(len("→")),
+            Piece(GAP),
+            *segment,
+            space,
+            Piece(GAP),
+            server or nothing,
         )
-        screen.line(*(piece for cell in cells for piece in (cell, Piece(GAP))))

@@ -212,6 +212,13 @@ def segment_row(book: Book, text: str) -> dict[str, Any]:
         "ack_relative": int(ack),
         "window_bytes": int(window) if syn else int(window) << 9,
         "labels": 0,
+        "repeat": 0,
+        "original": 0,
+        "backoff": 0,
+        "reordered_by": 0,
+        "sacked_bytes": 0,
+        "dsack": 0,
+        "stalled": 0,
     }
 
 

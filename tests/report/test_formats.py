@@ -320,6 +320,18 @@ def test_a_timeline_as_json_has_flow_transitions_and_segments() -> None:
         "window_scale": 9,
         "tsval": 77,
         "options": [],
+        "bytes_in_flight": None,
+        "rtt_ns": None,
+        "timestamp_rtt_ns": None,
+        "repeat": "none",
+        "original": None,
+        "since_original_ns": None,
+        "backoff": 0,
+        "reordered_by": 0,
+        "sacked_bytes": 0,
+        "dsack": False,
+        "idle_ns": None,
+        "stalled": False,
         "states": {"client": "SYN_SENT", "server": "SYN_RCVD"},
     }
     lines = [json.loads(line) for line in written(Format.JSONL, "timeline", samples.timeline()).splitlines()]
