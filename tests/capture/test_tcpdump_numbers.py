@@ -123,6 +123,15 @@ def holds(reading: Reading, segments: list[Sent]) -> None:
 
 @given(st.tuples(NUMBERS, NUMBERS), TURNS, st.booleans())
 def test_relative_numbers_read_back_as_sent(first: tuple[int, int], turns: list[Turn], second: bool) -> None:
+    segments = conversation(first, [turn._replace(lost=False) for turn in turns])
+    holds(printed(segments, absolute=False, second=second), segments)
+
+
+@given(st.tuples(FAR, FAR), TURNS, st.booleans())
+def test_relative_numbers_read_back_where_some_are_missing(
+    first: tuple[int, int], turns: list[Turn], second: bool
+) -> None:
+    """Nearer to 0 a number that is missed makes both readings of the next one as likely."""
     segments = conversation(first, turns)
     holds(printed(segments, absolute=False, second=second), segments)
 
