@@ -1,12 +1,22 @@
-"""Writes docs/states.md from the endpoint's state table: `python docs/generate.py`; a test checks it is fresh."""
+"""Writes the pages that are made from the code: `python docs/generate.py`; a test checks they are fresh.
 
+docs/states.md comes from the endpoint's state table, docs/tables.md from schema.py and the names that reports use.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from itertools import groupby
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from tcptrace.schema import STATES
-from tcptrace.tcp import endpoint
+import numpy as np
 
-PAGE = Path(__file__).with_name("states.md")
+from tcptrace import schema
+from tcptrace.capture.summary import CaptureSummary
+from tcptrace.report import flow_rows, packet_columns, timeline_rows
+from tcptrace.schema import SIDES, STATES
+from tcptrace.tcp import endpoint, flow_columns
 
 RETURNS = {
     ("ESTABLISHED", "SYN_RCVD"),
@@ -22,8 +32,8 @@ RETURNS = {
 """Steps back: a receipt that was inferred is withdrawn."""
 
 
-def page() -> str:
-    """The whole page."""
+def states() -> str:
+    """states.md."""
     told = [cell for cell in endpoint.cells() if cell.next_state not in (None, cell.state)]
     forward = [cell for cell in told if (cell.state, cell.next_state) not in RETURNS and cell.state != "UNKNOWN"]
     back = [cell for cell in told if (cell.state, cell.next_state) in RETURNS]
@@ -37,7 +47,7 @@ def page() -> str:
             "",
             "## The table",
             "",
-            *_table(),
+            *_state_table(),
             "",
             "One event stands outside the table: `still sending`. A side that a RST had seemed to end goes on,",
             "later than a round trip allows for segments already on their way; its state of before returns.",
@@ -64,7 +74,7 @@ def page() -> str:
     )
 
 
-def _table() -> list[str]:
+def _state_table() -> list[str]:
     rows = ["| event | " + " | ".join(STATES) + " |", "|---|" + "---|" * len(STATES)]
     for event, cells in groupby(endpoint.cells(), key=lambda cell: cell.event):
         texts = ["!" if c.next_state is None else "." if c.next_state == c.state else c.next_state for c in cells]
@@ -81,5 +91,155 @@ def _diagram(cells: list[endpoint.Cell]) -> list[str]:
     return ["```mermaid", "stateDiagram-v2", *lines, "```"]
 
 
+class Told(NamedTuple):
+    """What tables.md says of a column."""
+
+    type: str
+    unit: str
+    meaning: str
+
+
+TEXT = {
+    "capture": "path of the capture; in pandas its row in `captures`",
+    "src": "sender's address",
+    "dst": "receiver's address",
+    "client": "client's address and port, `10.0.0.1:80` or `[2001:db8::1]:80`",
+    "server": "server's address and port",
+    "analysis": "Wireshark's labels ([wireshark.md](wireshark.md)), joined by `;`; a list in JSON",
+    "interface": "name of the interface that captured it",
+    "direction": "`in` or `out`, as seen from the capturing host",
+    "sack": "SACK blocks, `left-right left-right`, raw numbers",
+    "toa": "the client that a TOA option names, `10.0.0.1:80`",
+    "options": "kinds of the first eight options in order, without NOP and EOL, joined by `;`; a list in JSON",
+}
+"""Columns that reports show as text of their own making."""
+
+SIDE = {"side": "sender: `client` or `server`"} | {f"{side}_state": f"the {side}'s state after it" for side in SIDES}
+WHOSE = {"side": "whose state: `client` or `server`"}
+
+CAPTURES = {
+    "path": Told("text", "", "as given"),
+    "format": Told("text", "", "`pcap`, `pcapng`, `tcpdump text`, ...; with compression named: `pcap, gzip`"),
+    "link_types": Told("list of text", "", "names of the link types met, such as `EN10MB`"),
+    "interfaces": Told("list of text", "", "names of the interfaces"),
+    "frames": Told("int", "", "frames read"),
+    "tcp_frames": Told("int", "", "of those, with TCP"),
+    "flows": Told("int", "", "flows, also those that were not chosen"),
+    "start_ns": Told("int", "ns", "time of the first frame since the epoch; empty: no frame has a time"),
+    "end_ns": Told("int", "ns", "time of the last frame"),
+    "dated": Told("true/false", "", "false: tcpdump text without dates; times count from 1970-01-01"),
+    "truncated": Told("true/false", "", "the file ends, or is damaged, before its end"),
+    "problems": Told("list of text", "", "what was wrong with it, and where"),
+    "other_frames": Told("text → int", "", "frames without a row by what they were"),
+}
+
+
+EMPTY = {
+    r"else -1$": "else empty",
+    r"; (?:-1|NO_TIME):? (unless|when|without|in)\b": r"; empty \1",
+    r"-1:? ": "empty: ",
+    r"; 0 none": "; empty: none",
+}
+"""How the arrays say that there is nothing → how users see it."""
+
+
+def tables() -> str:
+    """tables.md."""
+    assert list(CAPTURES) == [field.name for field in fields(CaptureSummary)]
+    flows = {"handshake_ns": schema.columns(schema.Flows)["handshake_total_ns"]}
+    flows |= schema.columns(schema.Flows) | flow_columns.DESCRIBED
+    packets = schema.columns(schema.Packets) | schema.columns(schema.Segments)
+    segments = schema.columns(schema.Segments) | schema.columns(schema.Packets)
+    return "\n".join(
+        [
+            "<!-- Made by docs/generate.py from tcptrace/schema.py. Do not edit. -->",
+            "# The tables",
+            "",
+            "What is not known is empty in CSV and Markdown, `null` in JSON and `<NA>` in pandas; the library's arrays",
+            "have -1 there. Truth is `true` or `false`, times are nanoseconds since the epoch; in pandas `start_ns`,",
+            "`end_ns` and `time_ns` are timestamps named `start`, `end` and `time`.",
+            "Columns keep their names, not their places.",
+            *_section("captures", "One row a capture: `captures` in JSON and in the library.", CAPTURES.items()),
+            *_section(
+                "flows",
+                "One row a flow: `analyze --format csv` and `markdown`, and `flows` in the library. A pair of names is"
+                " the\nclient's and the server's; the first columns are in this order, then each group has all of"
+                " the client's first.\nThe JSON of a flow has fewer, nested.",
+                _pairs(_told(flow_rows.NAMES, flows)),
+            ),
+            *_section("packets", "One row a TCP frame: `packets`.", _told(packet_columns.NAMES, packets)),
+            *_section(
+                "segments",
+                "One row a segment of a flow: `timeline`; JSON has both states as `states`.",
+                _told(timeline_rows.NAMES, segments, TEXT | SIDE),
+            ),
+            *_section(
+                "transitions",
+                "One row a change of an endpoint's state: `transitions` in the library, and in JSON each flow's"
+                " `timeline`,\nwith `from` and `to` for the states.",
+                _told(schema.Transitions._fields, schema.columns(schema.Transitions), WHOSE),
+            ),
+            "",
+        ]
+    )
+
+
+def _section(name: str, text: str, rows: Iterable[tuple[str, Told]]) -> list[str]:
+    head = ["", f"## {name}", "", text, "", "| name | type | unit | meaning |", "|---|---|---|---|"]
+    return head + [f"| {_names(name)} | {told.type} | {told.unit} | {told.meaning} |" for name, told in rows]
+
+
+def _names(names: str) -> str:
+    return ", ".join(f"`{name}`" for name in names.split())
+
+
+def _told(
+    names: Iterable[str], described: flow_columns.Described, text: Mapping[str, str] = TEXT
+) -> list[tuple[str, Told]]:
+    """Columns by name as `described`, or as `text` says."""
+    return [(name, Told("text", "", text[name]) if name in text else _column(name, *described[name])) for name in names]
+
+
+def _column(name: str, dtype: Any, column: schema.Column) -> Told:
+    """A column as users see it: numbers of words as those words, 1 and 0 as truth, -1 as nothing."""
+    meaning = column.meaning
+    for pattern, words in EMPTY.items():
+        meaning = re.sub(pattern, words, meaning)
+    if name == "flags":
+        meaning += "; `0x012`, in JSON a number, in Markdown names"
+    if name in flow_columns.ROUND_TRIPS:
+        meaning = f"round trips of what the side sent: {meaning}"
+    if meaning.startswith("1: "):
+        return Told("true/false", "", meaning.removeprefix("1: "))
+    if words := re.search(r",? index into ([A-Z_]+)$", meaning):
+        values = endpoint.EVENTS if words[1] == "EVENTS" else getattr(schema, words[1])
+        return Told("text", "", f"{meaning[: words.start()]}: {', '.join(f'`{value}`' for value in values)}")
+    return Told("text" if dtype is None else np.dtype(dtype).name, column.unit, meaning)
+
+
+def _pairs(rows: Iterable[tuple[str, Told]]) -> list[tuple[str, Told]]:
+    """Columns that say the same of both sides as one, where the client's stands."""
+    found = dict(rows)
+    pairs = []
+    for name, told in found.items():
+        twin = name.replace("client_", "server_", 1)
+        if name.startswith("server_"):
+            continue
+        if name.startswith("client_"):
+            told, other = (_of_a_side(found[of], side) for of, side in zip((name, twin), SIDES, strict=True))
+            assert told == other, name
+            name = f"{name} {twin}"
+        pairs.append((name, told))
+    return pairs
+
+
+def _of_a_side(told: Told, side: str) -> Told:
+    return told._replace(meaning=re.sub(rf"\b(the )?{side}\b", "the side", told.meaning, count=1))
+
+
+PAGES = {"states.md": states, "tables.md": tables}
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for name, page in PAGES.items():
+        Path(__file__).with_name(name).write_text(page(), encoding="utf-8")

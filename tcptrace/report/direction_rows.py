@@ -47,6 +47,12 @@ def recoveries(side: Side) -> str:
     return f"{side['recoveries']:,}" + (f" in {duration(side['recovery_ns'])}" if side["recovery_ns"] else "")
 
 
+def slow_start(side: Side) -> str:
+    """`14,600 after 30.1 ms`: bytes in flight when they stopped growing, and the time since the first payload."""
+    ended = side["slow_start_ns"] >= 0
+    return f"{side['slow_start_bytes']:,} after {duration(side['slow_start_ns'])}" if ended else UNKNOWN
+
+
 def offer(side: Side) -> str:
     """`mss 1460 ws 9 sack ts`: what its SYN had."""
     if side["syns"] == 0:
@@ -84,6 +90,7 @@ GROUPS = (
     ),
     (
         Row("bytes in flight, max", number("in_flight_max_bytes")),
+        Row("  at slow start's end", slow_start),
         Row("window, min", number("window_min_bytes")),
         Row("  avg", number("window_mean_bytes")),
         Row("  max", number("window_max_bytes")),

@@ -9,19 +9,21 @@ import numpy.typing as npt
 
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.report.segment_words import label_names
-from tcptrace.rows import part
-from tcptrace.schema import NO_TIME, SACK_BLOCKS_MAX, UNKNOWN, Packets, Segments
+from tcptrace.rows import part, told
+from tcptrace.schema import NO_TIME, REPEATS, SACK_BLOCKS_MAX, UNKNOWN, Packets, Segments
 
 FIRST = "frame time_ns flow src sport dst dport flags seq ack len window analysis".split()
 FURTHER = "interface if_index direction ttl ip_id mss window_scale sack tsval tsecr toa options".split()
-NAMES = FIRST + FURTHER
-"""In this order, beginning with what identifies a row; docs/packets.md says what they mean."""
+VERDICT = "repeat original".split()
+NAMES = FIRST + FURTHER + VERDICT
+"""In this order, beginning with what identifies a row; docs/tables.md says what they mean."""
 
 ROWS_PER_BATCH = 20_000
 
 Chunk = tuple[Packets, Segments, AddressBook, Sequence[str]]
 """Some rows of packets, what was made of them, the addresses and the interfaces they name."""
 
+NO_FRAME = 0
 _DIRECTIONS = ["in", "out"]
 
 
@@ -38,7 +40,7 @@ def columns(chunk: Chunk, unknown: str | None, cell: Callable[[str], str] = str)
 
     Labels and option kinds are tuples, or text if `unknown` is; `cell` makes a name fit the format.
     """
-    return _first(chunk, unknown) + _further(chunk, unknown, cell)
+    return _first(chunk, unknown) + _further(chunk, unknown, cell) + _verdict(chunk[1], unknown)
 
 
 def _first(chunk: Chunk, unknown: str | None) -> list[Sequence[Any]]:
@@ -94,6 +96,14 @@ def _further(chunk: Chunk, unknown: str | None, cell: Callable[[str], str]) -> l
         tsecr,
         _toa(packets, book, unknown),
         [_kinds(packed, unknown is not None) for packed in packets.option_kinds.tolist()],
+    ]
+
+
+def _verdict(segments: Segments, unknown: str | None) -> list[Sequence[Any]]:
+    """Why we take it to be sent again, beside Wireshark's labels, and what it repeats."""
+    return [
+        [REPEATS[kind] for kind in segments.repeat.tolist()],
+        told(segments.original, unknown, missing=NO_FRAME),
     ]
 
 

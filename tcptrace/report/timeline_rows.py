@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcptrace.report import packet_columns
 from tcptrace.report.flow_rows import TRUTH
-from tcptrace.report.packet_columns import batches, columns
+from tcptrace.report.packet_columns import NO_FRAME, batches, columns
 from tcptrace.report.steps import senders, steps
 from tcptrace.rows import told
 from tcptrace.schema import REPEATS, STATES, UNKNOWN, Segments
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tcptrace.analysis import Timeline
 
 FLAGS, FURTHER = packet_columns.FIRST.index("flags"), len(packet_columns.FIRST)
+VERDICT = FURTHER + len(packet_columns.FURTHER)
 RELATIVE = "seq_relative ack_relative window_bytes".split()
 MEASURED = (
     "bytes_in_flight rtt_ns timestamp_rtt_ns repeat original since_original_ns backoff reordered_by sacked_bytes "
@@ -34,7 +35,7 @@ def rows(timeline: "Timeline", unknown: str | None, cell: Callable[[str], str] =
     states = (step.states for step in steps(timeline) if step.row is not None)
     sides = senders(timeline)
     for fact, numbers, measures, side, (client, server) in zip(facts, relative, measured, sides, states, strict=True):
-        existing = (*fact[:2], side, *fact[FLAGS:FURTHER], *numbers, *fact[FURTHER:])
+        existing = (*fact[:2], side, *fact[FLAGS:FURTHER], *numbers, *fact[FURTHER:VERDICT])
         yield (*existing, *measures, STATES[client], STATES[server])
 
 
@@ -45,4 +46,4 @@ def _measure(segments: Segments, name: str, unknown: str | None) -> list[Any]:
         return [REPEATS[kind] for kind in column.tolist()]
     if name in TRUTHS:
         return [value == 1 if unknown is None else TRUTH[value] for value in column.tolist()]
-    return told(column, unknown, missing=0 if name == "original" else UNKNOWN)
+    return told(column, unknown, missing=NO_FRAME if name == "original" else UNKNOWN)

@@ -25,7 +25,7 @@ TRUTHS = {f"{side}_{name}" for side in SIDES for name in ("timestamps", "sack_pe
 """Columns that are 1 or 0 for true or false."""
 
 ZEEK: Described = {
-    "conn_state": (None, Column("", "Zeek's conn_state, see docs/zeek.md")),
+    "conn_state": (None, Column("", "Zeek's conn_state ([zeek.md](zeek.md))")),
     "history": (None, Column("", "Zeek's history, the originator's letters upper case")),
     "originator": (None, Column("", "which side Zeek takes for the originator: client or server")),
 }
@@ -36,13 +36,16 @@ def round_trip_name(side: str, column: str) -> str:
     return f"{side}_{column}" if column in ("srtt_ns", "rttvar_ns", "rto_ns") else f"{side}_rtt_{column}"
 
 
+ROUND_TRIPS = [round_trip_name(side, column) for side in SIDES for column in RoundTrips._fields]
+
+
 def _described() -> Described:
     measures = {RENAMED.get(name, name): column for name, column in columns(FlowMeasures).items()}
     last = ["completeness", *LIMITED_BY.values()]
     statistics = columns(DirectionStatistics)
     return {
         **{name: column for name, column in measures.items() if name not in last},
-        **{round_trip_name(side, name): column for side in SIDES for name, column in columns(RoundTrips).items()},
+        **dict(zip(ROUND_TRIPS, [*columns(RoundTrips).values()] * len(SIDES), strict=True)),
         **ZEEK,
         **{name: measures[name] for name in last},
         **{f"{side}_{name}": statistics[name] for side in SIDES for name in STATISTICS},

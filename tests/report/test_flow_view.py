@@ -9,6 +9,7 @@ import pytest
 
 import tcptrace
 from tcptrace.report import console
+from tcptrace.report.direction_rows import slow_start
 from tcptrace.report.flow_view import write_flow
 from tcptrace.report.handshake_words import halves, place
 from tcptrace.report.terminal import Screen
@@ -143,3 +144,8 @@ def test_only_a_flow_asked_for_by_its_number_is_shown_in_full() -> None:
     assert "1 flow: 1 closed by FIN" in texts[0]
     assert "TCP         10 frames in 1 flow\n\nflow 0   123.58.180.188:32935 → " in texts[1]
     assert "limited by" in texts[1]
+
+
+def test_slow_start_is_told_where_it_ended() -> None:
+    assert slow_start({"slow_start_bytes": 14_600, "slow_start_ns": 30_100_000}) == "14,600 after 30.1 ms"
+    assert slow_start({"slow_start_bytes": 0, "slow_start_ns": -1}) == "-"

@@ -175,10 +175,11 @@ def test_packets_csv_has_the_documented_columns() -> None:
     lines = text.splitlines()
     assert lines[0] == (
         "frame,time_ns,flow,src,sport,dst,dport,flags,seq,ack,len,window,analysis,"
-        "interface,if_index,direction,ttl,ip_id,mss,window_scale,sack,tsval,tsecr,toa,options"
+        "interface,if_index,direction,ttl,ip_id,mss,window_scale,sack,tsval,tsecr,toa,options,repeat,original"
     )
     assert lines[2] == (
-        f"2,{samples.START_NS + 301_000},0,10.0.0.9,80,10.0.0.1,40000,0x012,1000,1001,0,2896,,eth0,,,,,1460,9,,77,,,"
+        f"2,{samples.START_NS + 301_000},0,10.0.0.9,80,10.0.0.1,40000,0x012,1000,1001,0,2896,,"
+        "eth0,,,,,1460,9,,77,,,,none,"
     )
     assert len(lines) == 1 + len(samples.SEGMENTS)
 
@@ -193,7 +194,7 @@ def test_labels_are_joined_in_text_and_a_list_in_json() -> None:
 def test_packets_csv_is_empty_where_a_frame_does_not_say() -> None:
     unknown = {"flags": -1, "ack": -1, "len": -1, "window": -1, "tsval": -1, "interface": -1, "inferred": 1}
     made = samples.chunk("1 0 C 0x010 5 0 1 6", **unknown, time_ns=NO_TIME)
-    row = "1,,0,10.0.0.1,40000,10.0.0.9,80,,,,,," + "," * len(packet_columns.FURTHER)
+    row = "1,,0,10.0.0.1,40000,10.0.0.9,80,,,,,," + "," * len(packet_columns.FURTHER) + ",none,"
     assert written(Format.CSV, "packets", "c", [made]).splitlines()[1] == row
 
 
@@ -262,6 +263,8 @@ def test_packets_json_and_lines_say_null_where_a_frame_does_not() -> None:
         "interface": "eth0",
         **dict.fromkeys(packet_columns.FURTHER[1:]),
         "options": [],
+        "repeat": "none",
+        "original": None,
     }
     document = json.loads(written(Format.JSON, "packets", "c", [made]))
     assert document == {"schema": "tcptrace.packets/1", "path": "c", "packets": [packet]}

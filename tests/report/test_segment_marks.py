@@ -137,3 +137,11 @@ def test_programs_get_the_columns_of_segments() -> None:
         for name in list(first)[-13:-1]:
             value = told[name]
             assert row[name] == ("" if value is None else str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def test_packets_have_our_verdict_after_wiresharks() -> None:
+    out = io.StringIO()
+    csv_report.write_packets("c", tcptrace.packets(LOST_FIN), out, View())
+    row = list(csv.DictReader(io.StringIO(out.getvalue())))[8]
+    assert list(row)[-2:] == ["repeat", "original"]
+    assert (row["analysis"], row["repeat"], row["original"]) == ("retransmission", "timeout", "8")
