@@ -8,8 +8,12 @@ A bare SYN begins a new lifetime when its sequence number is not the one this si
 (Wireshark 4.0, packet-tcp.c, dissect_tcp). One more thing begins a number there: what follows a VNC
 version message on an unusual port, because the dissector that recognises it opens a conversation of
 its own (packet-vnc.c). Such a flow goes on where the one before it stood.
+
+Of a data connection that FTP announces Wireshark opens the conversation at once (packet-ftp.c), so that
+its first segment, which completes the announcement, finds it and is not taken for a connection's first.
 """
 
+from tcptrace.capture.ftp import FTP
 from tcptrace.schema import I8, I64, NO_TIME, FlowRows, Packets
 
 KEY_0 = 0  # address number << 16 | port of side 0
@@ -32,6 +36,10 @@ SIDE_SHIFT = 8
 SEEN_HANDSHAKE = SEEN_SYN | SEEN_SYN_ACK
 SEEN_RFB = 1 << 16  # a VNC version message: the next segment begins a new number
 CONTINUES = 1 << 17  # the same connection as PREVIOUS
+ANNOUNCED = 1 << 18  # by FTP, before its first segment
+
+ANNOUNCED_MAX = 64  # data connections that are kept until they begin, the last ones
+FTP_DATA = 20  # port from which a server connects to the end that a client names
 
 FIN = 1
 SYN = 2
@@ -72,6 +80,34 @@ def rehash(flows: FlowRows) -> None:
         slots[find_slot(flows, min(a, b), max(a, b))] = flow + 1
 
 
+def announce(flows: FlowRows, src_key: int, dst_key: int, end: int) -> None:
+    """Keep a data connection that FTP announced by naming one of its ends: the end known with its port, and the peer.
+
+    `announced` holds how many there were, then a ring of these pairs; a pair that was taken begins with -1.
+    """
+    kept = flows.announced
+    at = 1 + kept[0] % ANNOUNCED_MAX * 2
+    kept[0] += 1
+    if dst_key & 0xFFFF == FTP:
+        kept[at] = dst_key - FTP + FTP_DATA
+        kept[at + 1] = end >> 16
+    else:
+        kept[at] = end
+        kept[at + 1] = dst_key >> 16
+
+
+def take_announced(flows: FlowRows, src_key: int, dst_key: int) -> int:
+    """ANNOUNCED for a tuple that was, else 0; the announcement, of several the last one, is then done with."""
+    kept = flows.announced
+    for back in range(1, min(kept[0], ANNOUNCED_MAX) + 1):
+        at = 1 + (kept[0] - back) % ANNOUNCED_MAX * 2
+        end, peer = kept[at], kept[at + 1]
+        if (end == dst_key and peer == src_key >> 16) or (end == src_key and peer == dst_key >> 16):
+            kept[at] = -1
+            return ANNOUNCED
+    return 0
+
+
 def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame: int, time_ns: int) -> int:
     """A new flow row in a slot; the flow that held the slot is its PREVIOUS."""
     rows, slots = flows.rows, flows.slots
@@ -85,7 +121,7 @@ def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame: in
     rows[row + FRAMES_1] = 0
     rows[row + START_NS] = time_ns
     rows[row + END_NS] = time_ns
-    rows[row + SEEN] = 0
+    rows[row + SEEN] = take_announced(flows, src_key, dst_key) if slots[slot] == 0 and flows.announced[0] != 0 else 0
     rows[row + PREVIOUS] = slots[slot] - 1
     rows[row + HANDSHAKE_ACK_NS] = NO_TIME
     rows[row + FIRST_FRAME] = frame
@@ -142,7 +178,7 @@ def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of:
     """
     src, sport, dst, dport = packets.src, packets.sport, packets.dst, packets.dport
     flags_of, seq_of, ack_of, time_of, quoted = packets.flags, packets.seq, packets.ack, packets.time_ns, packets.quoted
-    rows, slots, rfb, window = flows.rows, flows.slots, packets.rfb, packets.window
+    rows, slots, rfb, window, announced = flows.rows, flows.slots, packets.rfb, packets.window, packets.announced
     for i in range(count):
         flags, seq = flags_of[i], seq_of[i]
         if flags < 0 and window[i] < 0:
@@ -166,5 +202,7 @@ def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of:
             note_segment(flows, flow, side, flags, seq, ack_of[i], time_of[i])
             if rfb[i] != 0 and not is_vnc_port(src_key) and not is_vnc_port(dst_key):
                 rows[flow * WIDTH + SEEN] |= SEEN_RFB if rows[flow * WIDTH + SEEN] & CONTINUES == 0 else 0
+            if announced[i] >= 0:
+                announce(flows, src_key, dst_key, announced[i])
         flow_of[i] = flow
         side_of[i] = side

@@ -99,6 +99,9 @@ class Packets(NamedTuple):
     len_cut: Annotated[I64, Column("bytes", "payload that the capture did not keep")]
     urgent: Annotated[I32, Column("bytes", "urgent pointer; -1 without URG")]
     rfb: Annotated[I8, Column("", "1: the payload is an RFB version message; Wireshark numbers what follows anew")]
+    announced: Annotated[
+        I64, Column("", "end of a data connection that FTP names: index into addresses << 16 | port; -1 without")
+    ]
     inferred: Annotated[I8, Column("", "1: seq is inferred (tcpdump prints none for a pure ACK)")]
     mss: Annotated[I32, Column("bytes", "maximum segment size option; -1 without")]
     window_scale: Annotated[I32, Column("bits", "window scale option; -1 without")]
@@ -119,6 +122,7 @@ class FlowRows(NamedTuple):
     rows: Annotated[I64, Column("", "one row a flow, fields as tcptrace.flows names them", per_row=12)]
     slots: Annotated[I32, Column("", "hash table of flow number + 1 by tuple; 0 is empty")]
     used: Annotated[I64, Column("", "two values: how many flows there are, a seed of 31 bits for their hashes")]
+    announced: Annotated[I64, Column("", "data connections that FTP announced, as tcptrace.flows keeps them")]
 
 
 class Endpoints(NamedTuple):

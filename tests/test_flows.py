@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tcptrace import flows as f
 from tcptrace import kernels
 from tcptrace.schema import UNKNOWN, Packets, allocate
 from tcptrace.tcp.tracker import Tracker
@@ -77,6 +78,55 @@ def test_compiled_kernels_agree_with_plain_ones(compiled, rows, cut):
         tracker.finish(10**12, chosen)
         outcomes.append((seen, [column.tolist() for column in tracker.take_transitions()]))
     assert outcomes[0] == outcomes[1]
+
+
+ENDS = [(address, port) for address in range(3) for port in (20, 21, 5000)]
+SEGMENT = st.tuples(st.sampled_from(ENDS), st.sampled_from(ENDS), st.none() | st.sampled_from(ENDS))
+
+
+def naive_announced(rows) -> list[bool]:
+    """Of every flow whether it was announced, by a list of who may still connect to whom."""
+    waiting, known, found = [], set(), []
+    for source, target, named in rows:
+        ends = frozenset((source, target))
+        if ends not in known:
+            known.add(ends)
+            matching = [
+                (end, peer) for end, peer in waiting if (end, peer) in ((target, source[0]), (source, target[0]))
+            ]
+            found.append(bool(matching))
+            if matching:
+                waiting.remove(matching[-1])
+        if named and target[1] == 21:
+            waiting.append(((target[0], 20), named[0]))
+        elif named:
+            waiting.append((named, target[0]))
+    return found
+
+
+def announced_flows(rows, chosen) -> list[bool]:
+    made = table([(source[0], target[0], source[1], target[1], ACK, 1, False) for source, target, _ in rows])
+    made.announced[:] = [UNKNOWN if named is None else named[0] << 16 | named[1] for _, _, named in rows]
+    tracker = Tracker()
+    tracker.take(made, chosen)
+    return [bool(seen & f.ANNOUNCED) for seen in tracker.flows.rows[f.SEEN : tracker.flow_count * f.WIDTH : f.WIDTH]]
+
+
+@given(st.lists(SEGMENT, max_size=60))
+def test_announced_flows_are_those_of_a_list(rows):
+    assert announced_flows(rows, kernels.plain()) == naive_announced(rows)
+
+
+@settings(deadline=None)
+@given(st.lists(SEGMENT, max_size=60))
+def test_compiled_kernels_agree_on_announced_flows(compiled, rows):
+    assert announced_flows(rows, compiled) == announced_flows(rows, kernels.plain())
+
+
+def test_of_more_announcements_the_last_ones_are_kept():
+    replies = [((1, 21), (0, 1000), (1, 5000 + i)) for i in range(f.ANNOUNCED_MAX + 1)]
+    connections = [((0, 2000), (1, 5000 + i), None) for i in range(f.ANNOUNCED_MAX + 1)]
+    assert announced_flows(replies + connections, kernels.plain()) == [False, False] + [True] * f.ANNOUNCED_MAX
 
 
 def test_many_flows_and_growth():

@@ -20,14 +20,15 @@ from tcptrace.capture.cursor import (
     QUOTED,
     TCP,
 )
+from tcptrace.capture.ftp import FTP, announced
 from tcptrace.capture.link_layer import of_link_type
 from tcptrace.capture.tcp_options import intern_at, options
 from tcptrace.capture.walk import begin, walk
 from tcptrace.capture.words import BIG, u32
 from tcptrace.schema import I32, I64, U8, Addresses, Packets, Records
 
-ADDRESSES_MAX = 3
-"""Addresses that one row can add: sender, receiver and the client of its first TOA option."""
+ADDRESSES_MAX = 4
+"""Addresses that one row can add: sender, receiver, the client of its first TOA option, what FTP announces."""
 
 SHORTEST = 58
 """Ethernet, a VLAN tag, IPv4 and TCP without options: bytes in which the common stack is looked for."""
@@ -141,8 +142,10 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
             ttls[row] = buffer[ip + 7]
             srcs[row] = intern_at(buffer, ip + 8, version, addresses)
             dsts[row] = intern_at(buffer, ip + 24, version, addresses)
-        sports[row] = buffer[tcp] * 0x100 + buffer[tcp + 1]
-        dports[row] = buffer[tcp + 2] * 0x100 + buffer[tcp + 3]
+        sport = buffer[tcp] * 0x100 + buffer[tcp + 1]
+        dport = buffer[tcp + 2] * 0x100 + buffer[tcp + 3]
+        sports[row] = sport
+        dports[row] = dport
         if tcp + FIXED_LEN <= limit:
             seqs[row] = (
                 (buffer[tcp + 4] * 0x100 + buffer[tcp + 5]) * 0x10000 + buffer[tcp + 6] * 0x100 + buffer[tcp + 7]
@@ -164,6 +167,8 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
                     + buffer[tcp + 11]
                 )
                 all_flags[row] = (buffer[tcp + 12] & 15) * 0x100 + buffer[tcp + 13]
+                if (sport == FTP or dport == FTP) and lens[row] > 0:
+                    packets.announced[row] = announced(buffer, payload, limit, dport == FTP, srcs[row], addresses)
                 at = tcp + 20
                 if buffer[tcp + 13] & URG and at <= limit:
                     packets.urgent[row] = buffer[tcp + 18] * 0x100 + buffer[tcp + 19]

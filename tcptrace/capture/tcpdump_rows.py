@@ -68,6 +68,7 @@ class Rows:
                 0,
                 UNKNOWN,
                 0,
+                UNKNOWN,
                 inferred,
                 options.mss,
                 options.window_scale,

@@ -29,6 +29,7 @@ KERNEL_MODULES: dict[str, tuple[str, ...]] = {
     "tcptrace.capture.tunnels": (),
     "tcptrace.capture.tcp_options": (),
     "tcptrace.capture.walk": (),
+    "tcptrace.capture.ftp": (),
     "tcptrace.capture.decode": ("decode",),
     "tcptrace.capture.walk_pcap": ("walk",),
     "tcptrace.capture.walk_pcapng": ("walk",),

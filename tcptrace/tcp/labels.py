@@ -5,7 +5,7 @@ included: numbers are raw and compared modulo 2**32, a number of 0 counts as non
 at. What this makes of segments better is elsewhere. Labels are bits, in the order of schema.LABELS.
 """
 
-from tcptrace.flows import ACK, FIN, PREVIOUS, RST, SYN
+from tcptrace.flows import ACK, ANNOUNCED, FIN, PREVIOUS, RST, SEEN, SYN
 from tcptrace.flows import WIDTH as FLOW_WIDTH
 from tcptrace.schema import I64, NO_TIME, Directions, FlowRows, Packets, Segments
 from tcptrace.tcp.directions import FIRST, FRAME, MASK, RAW_WINDOW, SEQ, TIME_NS, WINDOW_SCALE
@@ -72,7 +72,7 @@ def is_below(a: int, b: int) -> bool:
     return (a - b) & MASK > MASK >> 1
 
 
-def begin(rows: I64, first: I64, pair: int) -> None:
+def begin(rows: I64, first: I64, pair: int, is_announced: bool) -> None:
     """Let a new pair know the lone SYN that came before it was given."""
     at, x = pair * FIRST, pair * 2 * WIDTH
     if first[at + FRAME] == 0:
@@ -86,7 +86,7 @@ def begin(rows: I64, first: I64, pair: int) -> None:
     rows[x + TO_BE_ACKED] = following
     rows[x + SYN_WINDOW] = 1
     rows[x + BASE] = first[at + SEQ] + 1
-    rows[x + COMPLETENESS] = SYN_SENT
+    rows[x + COMPLETENESS] = 0 if is_announced else SYN_SENT
     rows[x + SYN_NS] = time_ns + 1
     note_scale(rows, x, x + WIDTH, 0, first[at + WINDOW_SCALE])
 
@@ -225,6 +225,11 @@ def note_completeness(rows: I64, flow: int, flags: int, length: int, is_first: b
         rows[flow + COMPLETENESS] |= found | rows[flow + COMPLETENESS] >> LATER
 
 
+def was_announced(flows: FlowRows, flow: int) -> bool:
+    """Whether FTP announced a flow: for Wireshark its conversation was there before its first segment."""
+    return bool(flows.rows[flow * FLOW_WIDTH + SEEN] & ANNOUNCED)
+
+
 def is_another_isn(rows: I64, x: int, y: int, flags: int, seq: int, ack: int) -> bool:
     """Whether a SYN-ACK starts from another number than X did before; keeps where both start."""
     base = rows[x + BASE]
@@ -276,14 +281,16 @@ def label(packets: Packets, count: int, segments: Segments, flows: FlowRows, dir
         x, y = row * WIDTH, (row ^ 1) * WIDTH
         time_ns = 0 if packets.time_ns[i] == NO_TIME else packets.time_ns[i]
         seq, ack, length = packets.seq[i], max(0, packets.ack[i]), packets.len[i]
-        is_first = False
+        is_first, counts_as_first = False, False
         if rows[x + BASE] == 0 and rows[y + BASE] == 0:
-            begin(rows, first, row >> 1)
+            is_announced = was_announced(flows, segments.flow[i])
+            begin(rows, first, row >> 1, is_announced)
             is_first = rows[x + BASE] == 0 and rows[y + BASE] == 0
             labels[i] = of_first(flows, segments.flow[i], flags) if is_first else 0
+            counts_as_first = is_first and not is_announced and rows[min(x, y) + COMPLETENESS] == 0
         if seq >= 0 and length >= 0:
             if is_another_isn(rows, x, y, flags, seq, ack):
                 labels[i] = REUSED_PORTS
             labels[i] |= of_segment(rows, x, y, flags, seq, ack, length, max(0, packets.window[i]), time_ns)
         note_handshake(rows, x, y, flags, packets.window_scale[i], packets.options_cut[i], time_ns)
-        note_completeness(rows, min(x, y), flags, length, is_first)
+        note_completeness(rows, min(x, y), flags, length, counts_as_first)

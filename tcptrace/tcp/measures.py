@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tcptrace.flows import ANNOUNCED, SEEN
+from tcptrace.flows import WIDTH as FLOW_WIDTH
 from tcptrace.schema import I8, I64, UNKNOWN, FlowMeasures, RoundTrips
 from tcptrace.tcp import labels as labels_of
 from tcptrace.tcp import round_trips as trips
@@ -14,8 +16,6 @@ from tcptrace.tcp.tracker import Tracker
 
 BEYOND = 2**62
 """Longer than any round trip."""
-
-LONE_SYN = labels_of.SYN_SENT
 
 
 class Measured(NamedTuple):
@@ -58,7 +58,9 @@ def _flow_measures(measured: Measured, flows: I64) -> FlowMeasures:
     first_side = np.zeros(len(flows), np.int8)
     labels = _rows(measured.tracker.directions.labels, labels_of.WIDTH, pairs, first_side)
     life = _rows(measured.tracker.directions.sending, WIDTH, pairs, first_side)
-    completeness = np.where(pairs < 0, LONE_SYN, labels[:, labels_of.COMPLETENESS] & labels_of.SEEN_BITS)
+    announced = measured.tracker.flows.rows[flows * FLOW_WIDTH + SEEN] & ANNOUNCED != 0
+    lone_syn = np.where(announced, 0, labels_of.SYN_SENT)
+    completeness = np.where(pairs < 0, lone_syn, labels[:, labels_of.COMPLETENESS] & labels_of.SEEN_BITS)
     handshake, loss, receiver_window, path, application = (life[:, s.LIMITED_NS + cause] for cause in range(5))
     return FlowMeasures(
         completeness=completeness.astype(np.int8),

@@ -36,7 +36,12 @@ class Tracker:
     """
 
     def __init__(self) -> None:
-        self.flows = FlowRows(np.empty(0, np.int64), np.zeros(0, np.int32), np.array([0, randbits(31)]))
+        self.flows = FlowRows(
+            rows=np.empty(0, np.int64),
+            slots=np.zeros(0, np.int32),
+            used=np.array([0, randbits(31)]),
+            announced=np.zeros(1 + 2 * flow_fields.ANNOUNCED_MAX, np.int64),
+        )
         self.endpoints = Endpoints(
             wide=np.empty(0, np.int64),
             narrow=np.empty(0, np.int32),

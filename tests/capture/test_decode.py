@@ -194,22 +194,26 @@ def test_of_many_clients_the_first_plausible_one_counts():
     loopback = TOA[:4] + b"\x7f\0\0\1"
     decoded = Decoded([ethernet(ipv4(tcp(b"", loopback + clients(9, 8, 7, 6))))])
     assert decoded.book.endpoint(decoded.toa_src, decoded.toa_port) == "192.0.2.9:33896"
-    assert len(decoded.book) == ADDRESSES_MAX
+    assert len(decoded.book) == ADDRESSES_MAX - 1
 
 
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("before", range(FIRST_ROOM - ADDRESSES_MAX - 2, FIRST_ROOM + 1))
 def test_a_row_of_many_addresses_stays_within_their_room(before: int, compiled: bool):
-    """Whatever is left of it: of five clients one at most is taken, and where three do not fit, room is made."""
+    """Whatever is left of it: of five clients one at most is taken, and where four do not fit, room is made."""
     known = [struct.pack(">I", 0x0B000000 + i) for i in range(before - 1)]
     frames = [ethernet(ipv4(tcp()).replace(b"\x0a\0\0\1", address)) for address in known]
-    worst = ipv4(tcp(b"", clients(9, 8, 7, 6, 5))).replace(b"\x0a\0\0\2", b"\x0a\0\0\3")
+    segment = tcp(b"PORT 192,0,2,10,19,136\r\n", clients(9, 8, 7, 6, 5)).replace(
+        b"\x03\xe8\0\x50", b"\x03\xe8\0\x15", 1
+    )
+    worst = ipv4(segment).replace(b"\x0a\0\0\2", b"\x0a\0\0\3")
     decoded = Decoded([*frames, ethernet(worst)], compiled=compiled)
     assert len(decoded.book) == before + ADDRESSES_MAX
     room = len(decoded.book.table.words) // WIDTH
     assert (room == FIRST_ROOM) == (before + ADDRESSES_MAX <= FIRST_ROOM)
     ends = [decoded.book.text(decoded.columns[name][-1]) for name in ("src", "dst", "toa_src")]
     assert ends == [SRC, "10.0.0.3", "192.0.2.9"]
+    assert decoded.book.text(decoded.columns["announced"][-1] >> 16) == "192.0.2.10"
 
 
 @pytest.mark.parametrize("quote", [8, 12, 16, 24])
