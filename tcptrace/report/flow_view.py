@@ -100,5 +100,10 @@ def _write_limits(screen: Screen, flow: Values) -> None:
     for limit, ns in sorted(spans.items(), key=lambda item: -item[1]):
         if ns:
             words = LIMIT_WORDS[limit]
-            label = f"  {limit.replace('_', ' '):<15}{ns / life_ns:>7.1%}  {duration(ns):>8}  "
+            label = f"  {limit.replace('_', ' '):<15}{_share(ns, life_ns):>7}  {duration(ns):>10}  "
             screen.paragraph(words.meaning + words.evidence(flow), label=Piece(label, words.style))
+
+
+def _share(ns: int, life_ns: int) -> str:
+    """`12.7%`; never 0 for what took any time."""
+    return f"{ns / life_ns:.1%}" if ns * 1000 >= life_ns else "<0.1%"

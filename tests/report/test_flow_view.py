@@ -64,10 +64,10 @@ def test_a_flow_in_full() -> None:
         assert figures(text, title) == expected
     assert text.endswith(
         "  limited by\n"
-        "  application      99.4%    128 ms  nothing was on its way; longest silence: client 128 ms, server 128 ms\n"
-        "  path              0.3%    411 µs  other data was on its way; median round trip: "
+        "  application      99.4%      128 ms  nothing was on its way; longest silence: client 128 ms, server 128 ms\n"
+        "  path              0.3%      411 µs  other data was on its way; median round trip: "
         "client 193 µs, server 32.0 µs\n"
-        "  handshake         0.3%    348 µs  before both had acknowledged; SYN to ACK: 348 µs\n"
+        "  handshake         0.3%      348 µs  before both had acknowledged; SYN to ACK: 348 µs\n"
     )
 
 
@@ -75,7 +75,7 @@ def test_a_loss_is_told_by_its_repeats_and_how_long_its_repair_took() -> None:
     text = full(LOST_FIN)
     assert figures(text, "retransmissions") == figures(text, "  by timeout") == ["1", "0"]
     assert figures(text, "loss recoveries") == ["1 in 57.4 ms", "0"]
-    assert "  loss             12.7%   57.4 ms  a loss was repaired; retransmissions: client 1, server 0\n" in text
+    assert "  loss             12.7%     57.4 ms  a loss was repaired; retransmissions: client 1, server 0\n" in text
 
 
 def test_what_is_not_known_is_a_dash() -> None:
