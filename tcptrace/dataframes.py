@@ -54,14 +54,16 @@ def _measures(table: Flows, measured: Sequence[Measured]) -> pd.DataFrame:
         numbers = of_capture(table, capture).flow
         for start in range(0, max(len(numbers), 1), FLOWS_PER_BATCH):
             batches.append(flow_columns(one, numbers[start : start + FLOWS_PER_BATCH]))
-    return pd.DataFrame({name: _measure(name, [batch[name] for batch in batches]) for name in DESCRIBED})
+    return pd.DataFrame({name: _measure(name, [batch.pop(name) for batch in batches]) for name in DESCRIBED})
 
 
 def _measure(name: str, parts: Sequence[Any]) -> Any:
     if DESCRIBED[name][0] is None:
         return [text for part in parts for text in part]
     values = np.concatenate(parts)
-    return values == 1 if name in TRUTHS else pd.arrays.IntegerArray(values.astype(np.int64), values == UNKNOWN)
+    if name in TRUTHS:
+        return values == 1
+    return pd.arrays.IntegerArray(values.astype(np.int64, copy=False), values == UNKNOWN)
 
 
 def transitions(table: Transitions) -> pd.DataFrame:
