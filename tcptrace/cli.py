@@ -85,7 +85,8 @@ def analyze(
     """Show each capture, its flows, their states at both ends, and how they closed."""
     selection = _selection(flow, host, port, since, until, utc)
     failed: list[CaptureError] = []
-    analyses = known_in_one(_analyses(captures, selection, quiet, failed))
+    measures = format is not Format.TABLE or flow is not None  # the table of many flows shows none
+    analyses = known_in_one(_analyses(captures, selection, quiet, failed, measures))
     first = next(analyses, None)
     if first is not None:
         with open_output(output, captures) as out:
@@ -136,14 +137,16 @@ def packets(
         report(format).write_packets(capture, chain(first, chunks), out, _view(output, no_color, utc=utc, raw=raw))
 
 
-def _analyses(captures: list[str], selection: Selection, quiet: bool, failed: list[CaptureError]) -> Iterator[Analysis]:
+def _analyses(
+    captures: list[str], selection: Selection, quiet: bool, failed: list[CaptureError], measures: bool
+) -> Iterator[Analysis]:
     """Each capture that can be read; of the others the user is told, and `failed` keeps the error."""
     if captures.count("-") > 1:
         raise UsageError("-: standard input can be read only once")
     for path in captures:
         try:
             with reading(path, quiet=quiet) as notice:
-                analysis = analyze_one(path, selection, notice)
+                analysis = analyze_one(path, selection, notice, measures=measures)
         except CaptureError as error:
             tell(error)
             failed.append(error)

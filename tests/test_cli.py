@@ -301,3 +301,9 @@ def test_too_little_memory_is_one_message(place: str) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("tcptrace: not enough memory\n")
     assert "Traceback" not in done.stderr
+
+
+def test_the_table_of_flows_is_the_same_with_and_without_measures() -> None:
+    table, full = invoke("analyze", CLOSED), invoke("analyze", CLOSED, "--flow", "0")
+    assert "fin by client" in table.stdout
+    assert "round trip" in full.stdout.lower()

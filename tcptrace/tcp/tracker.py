@@ -20,7 +20,6 @@ from tcptrace.tcp import (
     unacked,
     zeek_rows,
 )
-from tcptrace.tcp.beside import Beside
 from tcptrace.tcp.endpoint import next_states
 
 GROWTH = 1.1
@@ -32,10 +31,12 @@ FINISH_BATCH = 1 << 16
 class Tracker:
     """Flows and both endpoints' states of one capture.
 
-    `take` is called with every chunk in order, `finish` once after the last.
+    `take` is called with every chunk in order, `finish` once after the last. Without `measures`,
+    which take half of the time, there are states and flows only.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, measures: bool = True) -> None:
+        self.measures = measures
         self.flows = FlowRows(
             rows=np.empty(0, np.int64),
             slots=np.zeros(0, np.int32),
@@ -72,25 +73,25 @@ class Tracker:
         return int(self.flows.used[0])
 
     def take(self, packets: Packets, kernels: Kernels) -> Segments:
-        """Segments for the rows of one chunk; valid until the next call."""
+        """Segments for the rows of one chunk; valid until the next call; labels and measures only if made."""
         count = len(packets.frame)
         self._reserve(count, kernels)
         rows, flows, segments = kernels.view(packets), kernels.view(self.flows), kernels.view(self._segments)
         flow_of, side_of = kernels.view(self._segments.flow), kernels.view(self._segments.side)
         kernels["flows"].assign(rows, count, flows, flow_of, side_of)
-        endpoints, holes, pairs = kernels.view(self.endpoints), kernels.view(self._holes), kernels.view(self.directions)
-        kernels["tcp.directions"].begin(rows, count, segments, flows, endpoints, pairs)
+        endpoints, holes = kernels.view(self.endpoints), kernels.view(self._holes)
+        if self.measures:
+            self._reserve_directions(count)
+            pairs = kernels.view(self.directions)
+            kernels["tcp.directions"].begin(rows, count, segments, flows, endpoints, pairs)
         kernels["tcp.segment_pass"].advance(rows, count, segments, flows, holes, endpoints)
-        unacked, histograms = kernels.view(self._unacked), kernels.view(self.histograms)
-
-        def count_and_note() -> None:
-            kernels["tcp.counters"].count(rows, count, segments, pairs)
-            kernels["tcp.zeek_history"].note(rows, count, segments, pairs)
-
-        with Beside(count_and_note):
+        self._keep_steps()
+        if self.measures:
+            unacked, histograms = kernels.view(self._unacked), kernels.view(self.histograms)
             kernels["tcp.labels"].label(rows, count, segments, flows, pairs)
             kernels["tcp.sending"].measure(rows, count, segments, pairs, unacked, histograms)
-        self._keep_steps()
+            kernels["tcp.counters"].count(rows, count, segments, pairs)
+            kernels["tcp.zeek_history"].note(rows, count, segments, pairs)
         return Segments._make(column[:count] for column in self._segments)
 
     def finish(self, end_ns: int, kernels: Kernels) -> None:
@@ -132,7 +133,16 @@ class Tracker:
         grow(self.endpoints.narrow, flows * 2 * endpoint_rows.NARROW)
         grow(self.endpoints.steps, count * STEPS_PER_SEGMENT * transition_log.STEP)
         grow(self._holes, (holes.used(self._holes) + 2 * count + 1) * holes.NODE)
-        grow(self.directions.of_flow, flows)
+        if len(self._segments.flow) < count:
+            self._segments = allocate(Segments, count)
+        if len(self.flows.slots) < 2 * flows:
+            slots = np.zeros(1 << (2 * flows - 1).bit_length(), np.int32)
+            self.flows = self.flows._replace(slots=slots)
+            kernels["flows"].rehash(kernels.view(self.flows))
+
+    def _reserve_directions(self, count: int) -> None:
+        """Room for what `count` further segments may tell of directions."""
+        grow(self.directions.of_flow, self.flow_count + count)
         pairs = int(self.directions.used[0]) + count
         grow(self.directions.first, pairs * directions.FIRST)
         grow(self.directions.labels, pairs * 2 * labels.WIDTH)
@@ -144,12 +154,6 @@ class Tracker:
         grow(self.directions.counters, pairs * 2 * counters.WIDTH)
         grow(self.directions.history, pairs * 2 * zeek_rows.WIDTH)
         grow(self.directions.blocks, (holes.used(self.directions.blocks) + count + 1) * holes.NODE)
-        if len(self._segments.flow) < count:
-            self._segments = allocate(Segments, count)
-        if len(self.flows.slots) < 2 * flows:
-            slots = np.zeros(1 << (2 * flows - 1).bit_length(), np.int32)
-            self.flows = self.flows._replace(slots=slots)
-            kernels["flows"].rehash(kernels.view(self.flows))
 
     def _keep_steps(self) -> None:
         written = int(self.endpoints.used[1]) * transition_log.STEP

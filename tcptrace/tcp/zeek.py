@@ -5,6 +5,7 @@ Sources: conn/main.zeek (conn_state) for the states, TCP_Endpoint.cc (Size) for 
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from tcptrace import flows as f
@@ -70,8 +71,13 @@ def _lone_syn(tracker: Tracker, flow: int, client: int) -> ZeekView:
 
 
 def _history(side_0: list[int], side_1: list[int]) -> str:
-    words = [*side_0[z.LETTERS : z.LETTERS + 2], *side_1[z.LETTERS : z.LETTERS + 2]]
-    count = side_0[z.CONNECTION] & z.LETTER_COUNT
+    words = (*side_0[z.LETTERS : z.LETTERS + 2], *side_1[z.LETTERS : z.LETTERS + 2])
+    return _spelled(words, side_0[z.CONNECTION] & z.LETTER_COUNT)
+
+
+@lru_cache(maxsize=4096)
+def _spelled(words: tuple[int, ...], count: int) -> str:
+    """The letters in these words; many flows have the same."""
     codes = (words[i // z.LETTERS_A_WORD] >> z.LETTER_BITS * (i % z.LETTERS_A_WORD) for i in range(count))
     return "".join(_LETTERS[(code & ((1 << z.LETTER_BITS) - 1)) - 1] for code in codes)
 
