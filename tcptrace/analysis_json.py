@@ -126,18 +126,20 @@ def _measures(measured: Measured, flows: I64) -> Iterator[Json]:
 def limited_by(row: Any) -> dict[str, float]:
     """Shares of a flow's time by what held it back, those that took any; `row` is a record of FlowMeasures."""
     times = (row.handshake_ns, row.loss_ns, row.receiver_window_ns, row.path_ns, row.application_ns)
-    total = sum(times)
-    return {cause: round(ns / total, 4) for cause, ns in zip(LIMITS, times, strict=True) if ns}
+    scale = 10_000 / max(1, sum(times))
+    return {cause: int(ns * scale + 0.5) / 10_000 for cause, ns in zip(LIMITS, times, strict=True) if ns}
 
 
 def _round_trip(row: Any) -> Json:
     """`row` is a record of RoundTrips."""
+    if row.samples == 0:
+        return {"min": None, "mean": None, "p50": None, "p99": None, "max": None, "samples": 0}
     return {
-        "min": known(row.min_ns),
-        "mean": known(row.mean_ns),
-        "p50": known(row.p50_ns),
-        "p99": known(row.p99_ns),
-        "max": known(row.max_ns),
+        "min": row.min_ns,
+        "mean": row.mean_ns,
+        "p50": row.p50_ns,
+        "p99": row.p99_ns,
+        "max": row.max_ns,
         "samples": row.samples,
     }
 

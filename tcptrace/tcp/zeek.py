@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+
 from tcptrace import flows as f
 from tcptrace.schema import I8, SIDES
 from tcptrace.tcp import endpoint_rows as e
@@ -48,14 +50,19 @@ class ZeekView(NamedTuple):
 
 def zeek_views(tracker: Tracker, flows: Iterable[int], client: I8) -> list[ZeekView]:
     """What Zeek says of some flows, in their order; `client` is what `client_sides` gives, by flow number."""
-    return [_view(tracker, flow, int(client[flow])) for flow in flows]
+    numbers = np.fromiter(flows, np.int64)
+    pairs = tracker.directions.of_flow[numbers] - 1
+    used = int(tracker.directions.used[0])
+    rows = tracker.directions.history[: used * 2 * z.WIDTH].reshape(used, 2 * z.WIDTH)[pairs[pairs >= 0]].tolist()
+    views = map(_view, rows, client[numbers[pairs >= 0]].tolist())
+    return [
+        next(views) if pair >= 0 else _lone_syn(tracker, flow, int(client[flow]))
+        for flow, pair in zip(numbers.tolist(), pairs.tolist(), strict=True)
+    ]
 
 
-def _view(tracker: Tracker, flow: int, client: int) -> ZeekView:
-    pair = int(tracker.directions.of_flow[flow]) - 1
-    if pair < 0:
-        return _lone_syn(tracker, flow, client)
-    rows: list[int] = tracker.directions.history[pair * 2 * z.WIDTH : (pair + 1) * 2 * z.WIDTH].tolist()
+def _view(rows: list[int], client: int) -> ZeekView:
+    """What the rows of both directions say; `client` is its side."""
     originator = 1 if rows[z.CONNECTION] & z.SIDE_1_ORIGINATES else 0
     sides = rows[: z.WIDTH], rows[z.WIDTH :]
     history = _history(*sides)
