@@ -104,13 +104,19 @@ def analyze(*paths: str | Path, selection: Selection = EVERYTHING, notice: Notic
 
 
 def analyze_one(
-    path: str | Path, selection: Selection = EVERYTHING, notice: Notice = _silent, *, measures: bool = True
+    path: str | Path,
+    selection: Selection = EVERYTHING,
+    notice: Notice = _silent,
+    *,
+    measures: bool = True,
+    statistics: bool = True,
 ) -> Analysis:
     """As `analyze`, of one of several captures: what it lacks, another may know.
 
-    Without `measures` it is done in half the time, and `measured` is empty.
+    Without `measures` it is done in half the time, and `measured` is empty; without `statistics`
+    only what the JSON tells is measured.
     """
-    tracker = Tracker(measures=measures)
+    tracker = Tracker(measures=measures, statistics=statistics)
     with open_capture(path, notice) as reader:
         for _ in _track(reader, tracker):
             pass

@@ -67,6 +67,16 @@ def tcptrace(show_version: Version = False) -> None:
     """Read packet captures and rebuild the TCP state of both endpoints of every connection over time."""
 
 
+MEASURES: dict[Format, dict[str, bool]] = {
+    Format.TABLE: {"measures": False},
+    Format.JSON: {"statistics": False},
+    Format.JSONL: {"statistics": False},
+    Format.CSV: {},
+    Format.MARKDOWN: {},
+}
+"""What each format does without; the table of one flow shows as much as CSV."""
+
+
 @app.command(epilog="Example: tcptrace analyze client.pcap server.pcap.gz --host 10.0.0.1")
 def analyze(
     captures: Captures,
@@ -85,8 +95,8 @@ def analyze(
     """Show each capture, its flows, their states at both ends, and how they closed."""
     selection = _selection(flow, host, port, since, until, utc)
     failed: list[CaptureError] = []
-    measures = format is not Format.TABLE or flow is not None  # the table of many flows shows none
-    analyses = known_in_one(_analyses(captures, selection, quiet, failed, measures))
+    needed = MEASURES[Format.CSV if format is Format.TABLE and flow is not None else format]
+    analyses = known_in_one(_analyses(captures, selection, quiet, failed, needed))
     first = next(analyses, None)
     if first is not None:
         with open_output(output, captures) as out:
@@ -138,7 +148,7 @@ def packets(
 
 
 def _analyses(
-    captures: list[str], selection: Selection, quiet: bool, failed: list[CaptureError], measures: bool
+    captures: list[str], selection: Selection, quiet: bool, failed: list[CaptureError], needed: dict[str, bool]
 ) -> Iterator[Analysis]:
     """Each capture that can be read; of the others the user is told, and `failed` keeps the error."""
     if captures.count("-") > 1:
@@ -146,7 +156,7 @@ def _analyses(
     for path in captures:
         try:
             with reading(path, quiet=quiet) as notice:
-                analysis = analyze_one(path, selection, notice, measures=measures)
+                analysis = analyze_one(path, selection, notice, **needed)
         except CaptureError as error:
             tell(error)
             failed.append(error)

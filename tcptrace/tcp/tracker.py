@@ -32,11 +32,12 @@ class Tracker:
     """Flows and both endpoints' states of one capture.
 
     `take` is called with every chunk in order, `finish` once after the last. Without `measures`,
-    which take half of the time, there are states and flows only.
+    which take half of the time, there are states and flows only, without `statistics` nothing
+    for direction_table.
     """
 
-    def __init__(self, *, measures: bool = True) -> None:
-        self.measures = measures
+    def __init__(self, *, measures: bool = True, statistics: bool = True) -> None:
+        self.measures, self._statistics = measures, measures and statistics
         self.flows = FlowRows(
             rows=np.empty(0, np.int64),
             slots=np.zeros(0, np.int32),
@@ -90,7 +91,8 @@ class Tracker:
             unacked, histograms = kernels.view(self._unacked), kernels.view(self.histograms)
             kernels["tcp.labels"].label(rows, count, segments, flows, pairs)
             kernels["tcp.sending"].measure(rows, count, segments, pairs, unacked, histograms)
-            kernels["tcp.counters"].count(rows, count, segments, pairs)
+            if self._statistics:
+                kernels["tcp.counters"].count(rows, count, segments, pairs)
             kernels["tcp.zeek_history"].note(rows, count, segments, pairs)
         return Segments._make(column[:count] for column in self._segments)
 
@@ -151,7 +153,8 @@ class Tracker:
         histograms = int(self.directions.used[1])
         if len(self.histograms) < (histograms + count) * round_trips.WORDS:
             self.histograms = sparse(self.histograms, histograms * round_trips.WORDS, count * round_trips.WORDS)
-        grow(self.directions.counters, pairs * 2 * counters.WIDTH)
+        if self._statistics:
+            grow(self.directions.counters, pairs * 2 * counters.WIDTH)
         grow(self.directions.history, pairs * 2 * zeek_rows.WIDTH)
         grow(self.directions.blocks, (holes.used(self.directions.blocks) + count + 1) * holes.NODE)
 
