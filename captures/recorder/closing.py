@@ -2,6 +2,7 @@
 
 import socket
 
+from case import CLIENT_CLOSES, CONVERSATION, HANDSHAKE, TALK, Case
 from frames import ACK, FIN
 from lab import CLIENT_IPV6, SERVER_IPV6, Lab, close_in_turn, pause, talk
 
@@ -95,3 +96,22 @@ def over_ipv6(lab: Lab) -> None:
     client, server = lab.connect(CLIENT_IPV6, SERVER_IPV6)
     talk(client, server)
     close_in_turn(client, server)
+
+
+CASES = (
+    Case("close-client-first", client_first, CONVERSATION, healthy=True),
+    Case("close-server-first", server_first, rf"{HANDSHAKE}{TALK}<FA >A >FA <A", healthy=True),
+    Case("three-segment-close", three_segments, rf"{HANDSHAKE}{TALK}>FA <FA >A", healthy=True),
+    Case("simultaneous-close", simultaneous, rf"{HANDSHAKE}{TALK}>FA <FA >A <A", ("simultaneous-close",), healthy=True),
+    Case(
+        "half-close",
+        half,
+        rf"{HANDSHAKE}{TALK}>FA <A (<D >A )+<FA >A",
+        causes=("half-close",),
+        near_misses=("write-after-close", "close-wait-stuck"),
+        healthy=True,
+    ),
+    Case("fin-retransmitted", fin_retransmitted, rf"{HANDSHAKE}{TALK}>FA {CLIENT_CLOSES}", ("fin-retransmission",)),
+    Case("last-ack-lost", last_ack_lost, rf"{CONVERSATION} <FA >A", ("fin-retransmission",)),
+    Case("ipv6-close", over_ipv6, CONVERSATION, healthy=True),
+)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from hosts import Host, cable
 from wire import Change, Wire
@@ -29,6 +30,10 @@ NOTHING_DROPPED = re.compile(r"^0 packets dropped by kernel|\(pcap:0/dumpcap:0/"
 Address = tuple[str, int]
 
 
+class NotShownError(Exception):
+    """The recording does not show what its case is about, and is made again."""
+
+
 class Lab(contextlib.ExitStack):
     """What a case builds with. `client` and `server` are hosts; `wire` is the cable between them."""
 
@@ -39,6 +44,7 @@ class Lab(contextlib.ExitStack):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
+        self.observed: dict[str, Any] = {}
         self._recorders: list[subprocess.Popen[str]] = []
 
     # hosts and cables
@@ -191,6 +197,33 @@ class Lab(contextlib.ExitStack):
             _, said = recorder.communicate()
             complete &= bool(NOTHING_DROPPED.search(said))
         return complete
+
+    # what proves the case
+
+    def observe(self, place: str, kind: str, what: object) -> None:
+        """Keep in truth.json what was seen at a place: counters, sockets, lines of a log."""
+        self.observed.setdefault(place, {})[kind] = what
+
+    def count(self, host: Host, *counters: str) -> dict[str, int]:
+        """The host's counters as they stand (`nstat`), kept in truth.json; 0 for one that never counted."""
+        shown = subprocess.check_output(host.command("nstat", "-asz"), text=True)
+        told = dict(line.split()[:2] for line in shown.splitlines() if not line.startswith("#"))
+        counted = {counter: int(told.get(counter, 0)) for counter in counters}
+        self.observed.setdefault(host.name, {}).setdefault("nstat", {}).update(counted)
+        return counted
+
+    def sockets(self, host: Host, *filters: str) -> list[str]:
+        """The host's TCP sockets (`ss`), kept in truth.json."""
+        shown = subprocess.check_output(host.command("ss", "-tanoeH", *filters), text=True)
+        lines = [" ".join(line.split()) for line in shown.splitlines()]
+        self.observe(host.name, "ss", lines)
+        return lines
+
+
+def must(shown: bool, what: str) -> None:
+    """The decisive observation of a case: it holds, or the case is recorded again."""
+    if not shown:
+        raise NotShownError(what)
 
 
 def _has_ipv6(host: Host) -> bool:

@@ -2,6 +2,7 @@
 
 import socket
 
+from case import CLIENT_CLOSES, CONVERSATION, HANDSHAKE, TALK, Case
 from lab import CLIENT, SERVER, Lab, close_in_turn, pause, talk
 from resets import ABORT
 
@@ -63,3 +64,31 @@ def time_wait_end(lab: Lab) -> None:
     pause(61)
     client, server = lab.connect((CLIENT[0], CLIENT[1] + 1), SERVER)
     close_in_turn(client, server)
+
+
+CASES = (
+    Case("midstream-open", midstream_open, f"{TALK}>A", healthy=True),
+    Case("midstream-close", midstream_close, rf"{TALK}{CLIENT_CLOSES}", healthy=True),
+    Case(
+        "time-wait-end",
+        time_wait_end,
+        rf"{CONVERSATION} {HANDSHAKE}{CLIENT_CLOSES}",
+        near_misses=("port-reuse",),
+        healthy=True,
+    ),
+    Case(
+        "port-reuse",
+        port_reuse,
+        rf"{HANDSHAKE}{TALK}>RA {CONVERSATION}",
+        causes=("abortive-close",),
+        near_misses=("stale-connection",),
+    ),
+    Case(
+        "port-reuse-time-wait",
+        port_reuse_in_time_wait,
+        rf"({HANDSHAKE}{TALK}<FA >A >FA <A ?){{2}}",
+        causes=("port-reuse",),
+        near_misses=("stale-connection", "port-exhaustion"),
+        healthy=True,
+    ),
+)

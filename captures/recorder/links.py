@@ -5,6 +5,7 @@ Each is the same short conversation, one request and one answer, closed by the c
 
 from functools import partial
 
+from case import CONVERSATION, Case
 from frames import DOT1AD, DOT1Q, tagged, untagged
 from lab import CLIENT, SERVER, Lab, close_in_turn, pause, talk
 
@@ -119,3 +120,16 @@ def _converse_on_loopback(lab: Lab, answer_bytes: int = 3000) -> None:
     lab.enter_context(far)
     talk(near, far, answer_bytes=answer_bytes)
     close_in_turn(near, far)
+
+
+CASES = (
+    Case("vlan", vlan, CONVERSATION, healthy=True),
+    Case("qinq", qinq, CONVERSATION, healthy=True),
+    Case("vxlan", vxlan, CONVERSATION, healthy=True),
+    Case("any-sll2", any_sll2, rf"{CONVERSATION} {CONVERSATION}", healthy=True),
+    Case("any-sll", any_sll, rf"{CONVERSATION} {CONVERSATION}", healthy=True),
+    Case("loopback", loopback, CONVERSATION, healthy=True),
+    Case("two-interfaces", two_interfaces, r"(?=.*>S .*>S )(?=.*>FA .*>FA ).*", healthy=True),
+    Case("nanoseconds", nanoseconds, CONVERSATION, healthy=True),
+    Case("offload", offload, CONVERSATION, healthy=True),
+)

@@ -2,6 +2,7 @@
 
 import contextlib
 
+from case import CLIENT_CLOSES, CONVERSATION, HANDSHAKE, TALK, Case
 from frames import ACK, SYN
 from lab import CLIENT, SERVER, Lab, close_in_turn, pause, talk
 
@@ -59,3 +60,29 @@ def synack_retransmitted(lab: Lab) -> None:
     client, server = lab.connect()
     talk(client, server, answer_bytes=200)
     close_in_turn(client, server)
+
+
+CASES = (
+    Case(
+        "simultaneous-open",
+        simultaneous_open,
+        rf">S <S >SA <SA .*{CLIENT_CLOSES}",
+        causes=("simultaneous-open",),
+        healthy=True,
+    ),
+    Case("refused", refused, r">S <RA", causes=("connection-refused",)),
+    Case("unanswered", unanswered, r">S( >S)+", causes=("syn-unanswered",)),
+    Case(
+        "syn-retransmitted",
+        syn_retransmitted,
+        rf">S {CONVERSATION}",
+        causes=("handshake-slow",),
+        near_misses=("syn-unanswered", "syn-dropped-by-server"),
+    ),
+    Case(
+        "synack-retransmitted",
+        synack_retransmitted,
+        rf"{HANDSHAKE}<SA >A {TALK}{CLIENT_CLOSES}",
+        near_misses=("half-open",),
+    ),
+)

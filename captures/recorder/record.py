@@ -1,30 +1,37 @@
 #!/usr/bin/env python3
-"""Record the cases of captures/: what the kernel's own TCP did, in network namespaces, by tcpdump.
+"""Record the cases of captures/: what the kernel's own TCP and real software did, in network namespaces, by tcpdump.
 
     sudo python3 captures/recorder/record.py                 all cases
     sudo python3 captures/recorder/record.py half-close      one, or several, by name
+    python3 captures/recorder/record.py --list               their names and titles
 
-Needs root on Debian 12 or alike with iproute2, ethtool, tcpdump, and dumpcap (of tshark) for one
-case; no network. A recording that lacks a frame or does not show what its case is about is made again.
+Needs root on Debian 12 or alike with iproute2, ethtool, nftables, tcpdump, and dumpcap (of tshark)
+for one case; no network. A recording that lacks a frame or does not show what its case is about is
+made again. The truth that a diagnosis is held against stands beside the captures, in truth.json.
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import closing
 import lifetimes
 import links
 import opening
 import resets
-from lab import CLIENT, Lab
+from case import Case
+from lab import CLIENT, Lab, NotShownError
+
+MODULES = (opening, closing, resets, lifetimes, links)
+CASES = tuple(case for module in MODULES for case in module.CASES)
 
 CAPTURES = Path(__file__).resolve().parent.parent
 ATTEMPTS = 5
@@ -33,89 +40,59 @@ SEGMENT = re.compile(r"\.(\d+) > \S+: Flags \[(\S+)\].* length (\d+)")
 """What tcpdump prints of a segment, be it inside tags or tunnels."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """A folder of captures/, what makes its captures, and what each of them must show.
-
-    `shows` is a regular expression for all the segments in the order of capture, each `>` (from the
-    client, whose port is 40000 or 40001) or `<`, then S, F, R for the flags, D for data, A for ACK alone:
-    a handshake is `>S <SA >A`.
-    """
-
-    name: str
-    record: Callable[[Lab], None]
-    shows: str
-
-
-HANDSHAKE = ">S <SA >A "
-CLIENT_CLOSES = ">FA <A <FA >A"
-TALK = "(>D |<D |>A |<A )+"
-CONVERSATION = HANDSHAKE + TALK + CLIENT_CLOSES
-
-CASES = (
-    Case("simultaneous-open", opening.simultaneous_open, rf">S <S >SA <SA .*{CLIENT_CLOSES}"),
-    Case("refused", opening.refused, r">S <RA"),
-    Case("unanswered", opening.unanswered, r">S( >S)+"),
-    Case("syn-retransmitted", opening.syn_retransmitted, rf">S {CONVERSATION}"),
-    Case("synack-retransmitted", opening.synack_retransmitted, rf"{HANDSHAKE}<SA >A {TALK}{CLIENT_CLOSES}"),
-    Case("close-client-first", closing.client_first, CONVERSATION),
-    Case("close-server-first", closing.server_first, rf"{HANDSHAKE}{TALK}<FA >A >FA <A"),
-    Case("three-segment-close", closing.three_segments, rf"{HANDSHAKE}{TALK}>FA <FA >A"),
-    Case("simultaneous-close", closing.simultaneous, rf"{HANDSHAKE}{TALK}>FA <FA >A <A"),
-    Case("half-close", closing.half, rf"{HANDSHAKE}{TALK}>FA <A (<D >A )+<FA >A"),
-    Case("fin-retransmitted", closing.fin_retransmitted, rf"{HANDSHAKE}{TALK}>FA {CLIENT_CLOSES}"),
-    Case("last-ack-lost", closing.last_ack_lost, rf"{CONVERSATION} <FA >A"),
-    Case("ipv6-close", closing.over_ipv6, CONVERSATION),
-    Case("rst-established", resets.established, rf"{HANDSHAKE}{TALK}>RA"),
-    Case("rst-in-syn-rcvd", resets.in_syn_rcvd, r">S <SA >R"),
-    Case("rst-out-of-window", resets.out_of_window, rf"{HANDSHAKE}{TALK}<R >D {TALK}{CLIENT_CLOSES}"),
-    Case("challenge-ack", resets.challenge_ack, rf"{HANDSHAKE}{TALK}<R >A >D {TALK}{CLIENT_CLOSES}"),
-    Case("midstream-open", lifetimes.midstream_open, f"{TALK}>A"),
-    Case("midstream-close", lifetimes.midstream_close, rf"{TALK}{CLIENT_CLOSES}"),
-    Case("time-wait-end", lifetimes.time_wait_end, rf"{CONVERSATION} {HANDSHAKE}{CLIENT_CLOSES}"),
-    Case("port-reuse", lifetimes.port_reuse, rf"{HANDSHAKE}{TALK}>RA {CONVERSATION}"),
-    Case("port-reuse-time-wait", lifetimes.port_reuse_in_time_wait, rf"({HANDSHAKE}{TALK}<FA >A >FA <A ?){{2}}"),
-    Case("vlan", links.vlan, CONVERSATION),
-    Case("qinq", links.qinq, CONVERSATION),
-    Case("vxlan", links.vxlan, CONVERSATION),
-    Case("any-sll2", links.any_sll2, rf"{CONVERSATION} {CONVERSATION}"),
-    Case("any-sll", links.any_sll, rf"{CONVERSATION} {CONVERSATION}"),
-    Case("loopback", links.loopback, CONVERSATION),
-    Case("two-interfaces", links.two_interfaces, r"(?=.*>S .*>S )(?=.*>FA .*>FA ).*"),
-    Case("nanoseconds", links.nanoseconds, CONVERSATION),
-    Case("offload", links.offload, CONVERSATION),
-)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("case", nargs="*", choices=[[], *(case.name for case in CASES)], metavar="CASE")
-    wanted = parser.parse_args().case
+    parser.add_argument("--list", action="store_true", help="print the names and titles of the cases, record none")
+    asked = parser.parse_args()
+    wanted = [case for case in CASES if not asked.case or case.name in asked.case]
+    if asked.list:
+        for case in wanted:
+            print(f"{case.name:28}  {title(case)}")
+        return
     if os.geteuid() != 0:
         sys.exit("record.py: network namespaces and tcpdump need root")
-    for case in CASES:
-        if not wanted or case.name in wanted:
-            record(case)
+    for case in wanted:
+        record(case)
+
+
+def title(case: Case) -> str:
+    told = CAPTURES / case.name / "case.toml"
+    return tomllib.loads(told.read_text())["title"] if told.exists() else case.story
 
 
 def record(case: Case) -> None:
-    """Record a case until each capture shows it, then put the captures in place."""
+    """Record a case until each capture shows it, then put the captures and their truth in place."""
     for attempt in range(1, ATTEMPTS + 1):
         with tempfile.TemporaryDirectory() as folder:
-            with Lab(Path(folder)) as lab:
-                case.record(lab)
-                complete = lab.stop_recording()
-            shown = {capture: segments(capture) for capture in sorted(Path(folder).iterdir())}
-            if complete and all(re.fullmatch(case.shows, text) for text in shown.values()):
-                for capture in shown:
-                    keep(capture, CAPTURES / case.name / capture.name)
+            missed, observed = attempted(case, Path(folder))
+            if not missed:
+                keep(case, sorted(Path(folder).iterdir()), observed)
                 return
-        print(f"{case.name}, attempt {attempt}: {', '.join(shown.values())}", file=sys.stderr)
-    sys.exit(f"{case.name}: {ATTEMPTS} attempts did not show {case.shows}")
+        print(f"{case.name}, attempt {attempt}: {missed}", file=sys.stderr)
+    sys.exit(f"{case.name}: not shown in {ATTEMPTS} attempts")
+
+
+def attempted(case: Case, folder: Path) -> tuple[str, dict[str, Any]]:
+    """Record a case once; what the recording misses (nothing when it is good) and what was observed."""
+    with Lab(folder) as lab:
+        try:
+            case.record(lab)
+        except NotShownError as error:
+            return str(error), lab.observed
+        if not lab.stop_recording():
+            return "frames were dropped while recording", lab.observed
+    shown = {capture.name: segments(capture) for capture in sorted(folder.iterdir())}
+    unlike = [f"{name} shows {text}" for name, text in shown.items() if not fits(case.truth(name).shows, text)]
+    return "; ".join(unlike), lab.observed
+
+
+def fits(shows: str | None, text: str) -> bool:
+    return shows is None or re.fullmatch(shows, text) is not None
 
 
 def segments(capture: Path) -> str:
-    """The segments of a capture in the words of `Case.shows`."""
+    """The segments of a capture in the words of `Truth.shows`."""
     text = subprocess.check_output(["tcpdump", "-nnr", str(capture)], text=True, stderr=subprocess.DEVNULL)
     return " ".join(_word(int(port), flags, int(length)) for port, flags, length in SEGMENT.findall(text))
 
@@ -128,10 +105,25 @@ def _word(port: int, flags: str, length: int) -> str:
     return arrow + controls + ("A" if "." in flags else "")
 
 
-def keep(capture: Path, place: Path) -> None:
-    place.parent.mkdir(exist_ok=True)
-    shutil.copyfile(capture, place)
-    print(f"{place.relative_to(CAPTURES.parent)}  {place.stat().st_size} bytes", flush=True)
+def keep(case: Case, captures: list[Path], observed: dict[str, Any]) -> None:
+    """Put the captures in place, and the truth about them beside them."""
+    place = CAPTURES / case.name
+    place.mkdir(exist_ok=True)
+    for capture in captures:
+        shutil.copyfile(capture, place / capture.name)
+        print(f"captures/{case.name}/{capture.name}  {capture.stat().st_size} bytes", flush=True)
+    truth = {
+        "story": case.story,
+        "built": case.built,
+        "captures": {capture.name: judged(case, capture.name) for capture in captures},
+        "observed": observed,
+    }
+    (place / "truth.json").write_text(json.dumps(truth, indent=2, ensure_ascii=False) + "\n")
+
+
+def judged(case: Case, capture: str) -> dict[str, Any]:
+    truth = case.truth(capture)
+    return {"causes": truth.causes, "near_misses": truth.near_misses, "healthy": truth.healthy}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import socket
 import struct
 
+from case import CLIENT_CLOSES, HANDSHAKE, TALK, Case
 from lab import CLIENT, SERVER, Lab, close_in_turn, pause, talk
 
 ABORT = struct.pack("ii", 1, 0)
@@ -50,3 +51,23 @@ def _forged(lab: Lab, seq_shift: int) -> None:
     pause(0.1)
     talk(client, server, answer_bytes=200)
     close_in_turn(client, server)
+
+
+CASES = (
+    Case("rst-established", established, rf"{HANDSHAKE}{TALK}>RA", causes=("abortive-close",)),
+    Case("rst-in-syn-rcvd", in_syn_rcvd, r">S <SA >R", near_misses=("connection-refused", "synack-source-mismatch")),
+    Case(
+        "rst-out-of-window",
+        out_of_window,
+        rf"{HANDSHAKE}{TALK}<R >D {TALK}{CLIENT_CLOSES}",
+        causes=("reset-injected",),
+        near_misses=("abortive-close", "first-data-reset", "idle-timeout", "challenge-ack"),
+    ),
+    Case(
+        "challenge-ack",
+        challenge_ack,
+        rf"{HANDSHAKE}{TALK}<R >A >D {TALK}{CLIENT_CLOSES}",
+        causes=("challenge-ack", "reset-injected"),
+        near_misses=("abortive-close", "first-data-reset", "idle-timeout"),
+    ),
+)

@@ -1,0 +1,58 @@
+"""What a case of captures/ is: how it is recorded, what its captures must show, and the truth about each of them."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from lab import Lab
+
+HANDSHAKE = ">S <SA >A "
+CLIENT_CLOSES = ">FA <A <FA >A"
+TALK = "(>D |<D |>A |<A )+"
+CONVERSATION = HANDSHAKE + TALK + CLIENT_CLOSES
+
+Rules = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What one capture shows and what a diagnosis of it, alone, must say.
+
+    `shows` is a regular expression for all the segments in the order of capture, each `>` (from the
+    client, whose port is 40000 or higher) or `<`, then S, F, R for the flags, D for data, A for ACK alone:
+    a handshake is `>S <SA >A`. It is None where the order is left to chance; then the script itself
+    proves by what it observes that the recording shows its point.
+
+    `causes` are the rules that must be found, `near_misses` those that must stay silent although it
+    looks like them; of all others nothing is said, unless `healthy`: no finding of warning or above.
+    """
+
+    shows: str | None = None
+    causes: Rules = ()
+    near_misses: Rules = ()
+    healthy: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """A folder of captures/ and what makes it. `captures` tells the truth of those that differ from the rest, by file.
+
+    `built`: real software no longer does this, or never did where it can be recorded.
+    """
+
+    name: str
+    record: Callable[[Lab], None]
+    shows: str | None = None
+    causes: Rules = ()
+    near_misses: Rules = ()
+    healthy: bool = False
+    captures: Mapping[str, Truth] = field(default_factory=dict)
+    built: bool = False
+
+    @property
+    def story(self) -> str:
+        return " ".join((inspect.getdoc(self.record) or "").split())
+
+    def truth(self, capture: str) -> Truth:
+        alike = Truth(self.shows, self.causes, self.near_misses, self.healthy)
+        return self.captures.get(capture, alike)
