@@ -34,9 +34,41 @@ class Truth:
 
 
 @dataclass(frozen=True)
+class Drop:
+    """Segments that were dropped between two points. `seq` is relative: the sender's SYN is 0, its first byte 1."""
+
+    sender: str
+    seq: int
+    len_bytes: int
+    seen_at: str
+    never_at: str
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class Route:
+    """What became of the conversation between the points of a case, and what a diagnosis of all together must say.
+
+    Points are `host:interface`, in the order each direction passes them. `reset_by` is the host whose
+    kernel or program sent the first reset.
+    """
+
+    mode: str
+    request: tuple[str, ...]
+    reply: tuple[str, ...]
+    causes: Rules = ()
+    near_misses: Rules = ()
+    healthy: bool = False
+    dropped: tuple[Drop, ...] = ()
+    reset_by: str = ""
+    clocks: str = "every point reads the same clock"
+
+
+@dataclass(frozen=True)
 class Case:
     """A folder of captures/ and what makes it. `captures` tells the truth of those that differ from the rest, by file.
 
+    `route` tells the truth of all of them together, where they are points of one path.
     `built`: real software no longer does this, or never did where it can be recorded.
     """
 
@@ -47,6 +79,7 @@ class Case:
     near_misses: Rules = ()
     healthy: bool = False
     captures: Mapping[str, Truth] = field(default_factory=dict)
+    route: Route | None = None
     built: bool = False
 
     @property

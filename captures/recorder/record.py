@@ -11,6 +11,7 @@ made again. The truth that a diagnosis is held against stands beside the capture
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import re
@@ -82,7 +83,7 @@ def attempted(case: Case, folder: Path) -> tuple[str, dict[str, Any]]:
             return str(error), lab.observed
         if not lab.stop_recording():
             return "frames were dropped while recording", lab.observed
-    shown = {capture.name: segments(capture) for capture in sorted(folder.iterdir())}
+    shown = {capture.name: segments(capture) for capture in sorted(folder.glob("*.pcap*"))}
     unlike = [f"{name} shows {text}" for name, text in shown.items() if not fits(case.truth(name).shows, text)]
     return "; ".join(unlike), lab.observed
 
@@ -105,17 +106,18 @@ def _word(port: int, flags: str, length: int) -> str:
     return arrow + controls + ("A" if "." in flags else "")
 
 
-def keep(case: Case, captures: list[Path], observed: dict[str, Any]) -> None:
-    """Put the captures in place, and the truth about them beside them."""
+def keep(case: Case, files: list[Path], observed: dict[str, Any]) -> None:
+    """Put the captures in place with any tables of a director, and the truth about them beside them."""
     place = CAPTURES / case.name
     place.mkdir(exist_ok=True)
-    for capture in captures:
-        shutil.copyfile(capture, place / capture.name)
-        print(f"captures/{case.name}/{capture.name}  {capture.stat().st_size} bytes", flush=True)
+    for file in files:
+        shutil.copyfile(file, place / file.name)
+        print(f"captures/{case.name}/{file.name}  {file.stat().st_size} bytes", flush=True)
     truth = {
         "story": case.story,
         "built": case.built,
-        "captures": {capture.name: judged(case, capture.name) for capture in captures},
+        "captures": {file.name: judged(case, file.name) for file in files if file.match("*.pcap*")},
+        **({"path": dataclasses.asdict(case.route)} if case.route else {}),
         "observed": observed,
     }
     (place / "truth.json").write_text(json.dumps(truth, indent=2, ensure_ascii=False) + "\n")
