@@ -176,8 +176,11 @@ class Lab(contextlib.ExitStack):
         self._record(host, ["dumpcap", *named, "-w", str(self.folder / f"{point}.pcapng")])
 
     def _record(self, host: Host, command: list[str]) -> None:
+        self._recorders.append(self.start_recorder(host, command))
+
+    def start_recorder(self, host: Host, command: list[str]) -> subprocess.Popen[str]:
+        """Run tcpdump or dumpcap, once it is ready; a case that ends it itself need not drop nothing."""
         recorder = subprocess.Popen(host.command(*command), stderr=subprocess.PIPE, text=True)
-        self._recorders.append(recorder)
         self.callback(recorder.kill)
         assert recorder.stderr is not None
         said = ""
@@ -186,6 +189,7 @@ class Lab(contextlib.ExitStack):
             if not line:
                 raise RuntimeError(f"{command[0]} did not start:\n{said}")
             said += line
+        return recorder
 
     def stop_recording(self) -> bool:
         """Let what is under way arrive, then end the recorders; whether they have dropped nothing."""
@@ -242,7 +246,7 @@ def talk(client: socket.socket, server: socket.socket, answer_bytes: int = 3000)
         for start in range(0, length, CHUNK_BYTES):
             chunk = b"." * min(CHUNK_BYTES, length - start)
             sender.sendall(chunk)
-            _read(receiver, len(chunk))
+            read(receiver, len(chunk))
     pause(0.1)
 
 
@@ -253,6 +257,7 @@ def close_in_turn(first: socket.socket, second: socket.socket) -> None:
         pause(0.1)
 
 
-def _read(receiver: socket.socket, length: int) -> None:
+def read(receiver: socket.socket, length: int) -> None:
+    """Read just so many bytes."""
     while length:
         length -= len(receiver.recv(length))

@@ -1,15 +1,16 @@
 """A cable with a length: a host that hands frames from one interface to the other after a delay.
 
-It takes the place of netem, which plain kernels may lack, and loses exactly the frame a case asks
-for. It can forge a reset in an endpoint's name, as a middlebox would, and tag frames as a switch.
+It takes the place of netem, which plain kernels may lack, and loses or holds up exactly the frame a
+case asks for. It can forge a reset in an endpoint's name, as a middlebox would, and tag frames as a switch.
 """
 
 import heapq
+import math
 import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 
 from frames import Segment, segment
@@ -20,11 +21,22 @@ SOL_PACKET = 263
 PACKET_IGNORE_OUTGOING = 23
 FRAME_MAX = 65536
 
-Change = Callable[[bytes], bytes]
+Change = Callable[[bytes], bytes | None]
+"""What becomes of a frame; None: it is lost."""
+
+Fate = Callable[[Segment, float], float | None]
+"""Of a segment and the time it is due at the far end: when it arrives there; None, it is lost."""
+
+BEHIND_NEXT = math.inf
+"""Arrive right behind the next one from the same side."""
 
 
 def unchanged(frame: bytes) -> bytes:
     return frame
+
+
+def undisturbed(_: Segment, due: float) -> float | None:
+    return due
 
 
 class Wire(threading.Thread):
@@ -36,7 +48,7 @@ class Wire(threading.Thread):
         left: str,
         right: str,
         delay_s: float = 0.0,
-        change: dict[str, Change] | None = None,
+        change: Mapping[str, Change] | None = None,
     ) -> None:
         super().__init__(daemon=True)
         self.delay_s = delay_s
@@ -45,6 +57,9 @@ class Wire(threading.Thread):
         self.last: dict[str, Segment] = {}
         self._far = {"left": self.ends["right"], "right": self.ends["left"]}
         self._doomed: dict[tuple[str, int], int] = {}
+        self._fates: dict[str, Fate] = {}
+        self._overtaken: dict[str, bytes] = {}
+        self._held: dict[tuple[str, int], float] = {}
         self._under_way: list[tuple[float, int, socket.socket, bytes]] = []
         self._order = count()
         self._stopped = threading.Event()
@@ -53,6 +68,14 @@ class Wire(threading.Thread):
     def lose(self, source: str, flags: int, times: int = 1) -> None:
         """Lose the next `times` segments from `source` whose SYN, FIN, RST and ACK flags are just these."""
         self._doomed[source, flags] = times
+
+    def hold(self, source: str, flags: int, seconds: float) -> None:
+        """Hold up the next segment from `source` whose flags are just these; what comes after overtakes it."""
+        self._held[source, flags] = seconds
+
+    def treat(self, source: str, fate: Fate) -> None:
+        """From now on `fate` decides on every segment from `source`."""
+        self._fates[source] = fate
 
     def forge_reset(self, source: str, seq_shift: int) -> None:
         """Put a forged RST on the wire as if from `source`, off its true sequence number by `seq_shift`."""
@@ -78,13 +101,31 @@ class Wire(threading.Thread):
 
     def _take(self, source: str, frame: bytes) -> None:
         found = segment(frame)
+        due = time.monotonic() + self.delay_s
+        arrival: float | None = due
         if found:
             self.last[source] = found
-            if self._doomed.get((source, found.flags), 0):
-                self._doomed[source, found.flags] -= 1
-                return
-        frame = self.change.get(source, unchanged)(frame)
-        heapq.heappush(self._under_way, (time.monotonic() + self.delay_s, next(self._order), self._far[source], frame))
+            arrival = self._arrival(source, found, due)
+        changed = self.change.get(source, unchanged)(frame)
+        if changed is not None and arrival is not None:
+            self._send_on(source, changed, arrival)
+
+    def _arrival(self, source: str, found: Segment, due: float) -> float | None:
+        """When a segment arrives that was due then; None: it is lost."""
+        kind = source, found.flags
+        if self._doomed.get(kind, 0):
+            self._doomed[kind] -= 1
+            return None
+        due += self._held.pop(kind, 0.0)
+        return self._fates.get(source, undisturbed)(found, due)
+
+    def _send_on(self, source: str, frame: bytes, due: float) -> None:
+        if due == BEHIND_NEXT:
+            self._overtaken[source] = frame
+            return
+        for late in (frame, self._overtaken.pop(source, b"")):
+            if late:
+                heapq.heappush(self._under_way, (due, next(self._order), self._far[source], late))
 
     def _deliver(self) -> None:
         while self._under_way and self._under_way[0][0] <= time.monotonic():
