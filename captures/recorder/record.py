@@ -28,10 +28,11 @@ import lifetimes
 import links
 import opening
 import resets
+import sidecars
 from case import Case
 from lab import CLIENT, Lab, NotShownError
 
-MODULES = (opening, closing, resets, lifetimes, links)
+MODULES = (opening, closing, resets, lifetimes, links, sidecars)
 CASES = tuple(case for module in MODULES for case in module.CASES)
 
 CAPTURES = Path(__file__).resolve().parent.parent
@@ -94,8 +95,8 @@ def fits(shows: str | None, text: str) -> bool:
 
 def segments(capture: Path) -> str:
     """The segments of a capture in the words of `Truth.shows`."""
-    text = subprocess.check_output(["tcpdump", "-nnr", str(capture)], text=True, stderr=subprocess.DEVNULL)
-    return " ".join(_word(int(port), flags, int(length)) for port, flags, length in SEGMENT.findall(text))
+    told = subprocess.run(["tcpdump", "-nnr", str(capture)], capture_output=True, text=True)
+    return " ".join(_word(int(port), flags, int(length)) for port, flags, length in SEGMENT.findall(told.stdout))
 
 
 def _word(port: int, flags: str, length: int) -> str:
