@@ -36,15 +36,21 @@ class Segment:
 
     def forged_reset(self, seq_shift: int) -> bytes:
         """A bare RST in this segment's sender's name, `seq_shift` beyond its next sequence number."""
-        macs = self.frame[:MACS]
-        addresses = self.frame[ETHERNET + 12 : ETHERNET + 20]
-        ports = self.frame[self.tcp : self.tcp + 4]
         seq = (self.next_seq + seq_shift) & 0xFFFFFFFF
-        tcp = bytearray(ports + struct.pack("!IIBBHHH", seq, 0, 5 << 4, RST, 0, 0, 0))
-        tcp[16:18] = checksum(addresses + struct.pack("!HH", 6, len(tcp)) + tcp)
-        ip = bytearray(struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0x1234, 0, 255, 6, 0) + addresses)
-        ip[10:12] = checksum(ip)
-        return macs + IPV4 + bytes(ip) + bytes(tcp)
+        ports = struct.unpack("!HH", self.frame[self.tcp : self.tcp + 4])
+        return forged(self.frame[:MACS], self.frame[ETHERNET + 12 : ETHERNET + 20], ports, seq, RST)
+
+
+def forged(
+    macs: bytes, addresses: bytes, ports: tuple[int, ...], seq: int, flags: int, options: bytes = b"", ttl: int = 255
+) -> bytes:
+    """A segment without data that no kernel sent: from the first of the addresses and ports to the second."""
+    offset = (20 + len(options)) // 4 << 4
+    tcp = bytearray(struct.pack("!HHIIBBHHH", *ports, seq, 0, offset, flags, 0, 0, 0) + options)
+    tcp[16:18] = checksum(addresses + struct.pack("!HH", 6, len(tcp)) + tcp)
+    ip = bytearray(struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0x1234, 0, ttl, 6, 0) + addresses)
+    ip[10:12] = checksum(ip)
+    return macs + IPV4 + bytes(ip) + bytes(tcp)
 
 
 def segment(frame: bytes) -> Segment | None:

@@ -19,9 +19,9 @@ PREFIX = f"tcptrace-{os.getpid()}-"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def run(*command: str) -> None:
-    """Run a command; its output is shown only when it fails."""
-    done = subprocess.run(command, capture_output=True, text=True)
+def run(*command: str, told: str = "") -> None:
+    """Run a command, `told` being its input; its output is shown only when it fails."""
+    done = subprocess.run(command, input=told, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
 
@@ -51,6 +51,10 @@ class Host:
 
     def set(self, *sysctls: str) -> None:
         self.run("sysctl", "-qw", *sysctls)
+
+    def nft(self, rules: str) -> None:
+        """Load nftables rules, in the language of `nft -f`."""
+        run(*self.command("nft", "-f", "-"), told=rules)
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:

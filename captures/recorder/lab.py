@@ -1,6 +1,7 @@
 """The lab of one case: its hosts, wires, sockets and recordings, set up as needed, all cleared away after."""
 
 import contextlib
+import json
 import re
 import signal
 import socket
@@ -14,6 +15,9 @@ from wire import Change, Wire
 
 CLIENT, SERVER = ("10.0.0.1", 40000), ("10.0.0.2", 80)
 CLIENT_IPV6, SERVER_IPV6 = ("fd00::1", 40000), ("fd00::2", 80)
+ROUTED, ROUTED_IPV6 = ("10.0.1.2", 80), ("fd01::2", 80)
+"""The server when it is behind a router."""
+
 DELAY_S = 0.005
 SETTLE_S = 0.3
 TRUNK_MTU = 1508
@@ -82,22 +86,32 @@ class Lab(contextlib.ExitStack):
             self._wire(switch, DELAY_S, "access", "trunk", {"left": tag, "right": untag})
         return left
 
-    def two_hosts_behind_a_router(self) -> Host:
+    def two_hosts_behind_a_router(self, *, ipv6: bool = False) -> Host:
         """client --- router --- server in two networks; returns the router (eth0 to the client, eth1 to the server)."""
-        self._endpoints()
-        router = self.host("router")
-        router.set("net.ipv4.ip_forward=1")
-        for host, interface, address, gateway in (
-            (self.client, "eth0", CLIENT[0], "10.0.0.254"),
-            (self.server, "eth1", "10.0.1.2", "10.0.1.254"),
-        ):
-            cable(host, "eth0", router, interface)
-            host.address("eth0", f"{address}/24")
-            router.address(interface, f"{gateway}/24")
+        self._endpoints(ipv6)
+        router = self.host("router", ipv6=ipv6)
+        router.set("net.ipv4.ip_forward=1", *(["net.ipv6.conf.all.forwarding=1"] if ipv6 else []))
+        cable(self.client, "eth0", router, "eth0")
+        cable(self.server, "eth0", router, "eth1")
+        self._route(router, (CLIENT[0], "10.0.0.254"), (ROUTED[0], "10.0.1.254"), 24)
+        if ipv6:
+            self._route(router, (CLIENT_IPV6[0], "fd00::fe"), (ROUTED_IPV6[0], "fd01::fe"), 64)
+        return router
+
+    def _route(self, router: Host, client_side: tuple[str, str], server_side: tuple[str, str], bits: int) -> None:
+        """Addresses of one family (host, gateway) on both sides of a router, and everyone's MAC."""
+        sides = ((self.client, "eth0", *client_side), (self.server, "eth1", *server_side))
+        for host, interface, address, gateway in sides:
+            host.address("eth0", f"{address}/{bits}")
+            router.address(interface, f"{gateway}/{bits}")
             host.ip("route", "add", "default", "via", gateway)
             host.neighbours("eth0", router.mac(interface), gateway)
             router.neighbours(interface, host.mac("eth0"), address)
-        return router
+
+    def more_clients(self, *addresses: str) -> None:
+        """The client has further addresses, which the server knows: several clients as the server sees them."""
+        self.client.address("eth0", *(f"{address}/24" for address in addresses))
+        self.server.neighbours("eth0", self.client.mac("eth0"), *addresses)
 
     def _endpoints(self, ipv6: bool = False) -> None:
         self.client, self.server = self.host("client", ipv6=ipv6), self.host("server", ipv6=ipv6)
@@ -125,9 +139,9 @@ class Lab(contextlib.ExitStack):
 
     # sockets
 
-    def listen(self, address: Address = SERVER, host: Host | None = None) -> socket.socket:
+    def listen(self, address: Address = SERVER, host: Host | None = None, backlog: int = 128) -> socket.socket:
         listener = self.bound(host or self.server, address)
-        listener.listen()
+        listener.listen(backlog)
         return listener
 
     def bound(self, host: Host, address: Address) -> socket.socket:
@@ -137,6 +151,13 @@ class Lab(contextlib.ExitStack):
         made.settimeout(10)
         made.bind(address)
         return self.enter_context(made)
+
+    def dial(self, client: Address = CLIENT, server: Address = SERVER) -> socket.socket:
+        """A client's socket with its SYN under way; what comes of it the case does not wait for."""
+        near = self.bound(self.client, client)
+        near.setblocking(False)
+        near.connect_ex(server)
+        return near
 
     def connect(self, client: Address = CLIENT, server: Address = SERVER) -> tuple[socket.socket, socket.socket]:
         """A connection: the client's socket and the server's."""
@@ -215,6 +236,13 @@ class Lab(contextlib.ExitStack):
         counted = {counter: int(told.get(counter, 0)) for counter in counters}
         self.observed.setdefault(host.name, {}).setdefault("nstat", {}).update(counted)
         return counted
+
+    def matched(self, host: Host) -> dict[str, int]:
+        """The packets that the named counters of the host's nftables rules have matched, kept in truth.json."""
+        shown = json.loads(subprocess.check_output(host.command("nft", "-j", "list", "counters")))["nftables"]
+        told = {entry["counter"]["name"]: entry["counter"]["packets"] for entry in shown if "counter" in entry}
+        self.observe(host.name, "nft", told)
+        return told
 
     def sockets(self, host: Host, *filters: str) -> list[str]:
         """The host's TCP sockets (`ss`), kept in truth.json."""

@@ -11,10 +11,9 @@ def simultaneous_open(lab: Lab) -> None:
     """Both ends connect to each other; with 20 ms of wire the two SYNs cross."""
     lab.two_hosts(delay_s=0.02)
     lab.record("client")
-    client, server = lab.bound(lab.client, CLIENT), lab.bound(lab.server, SERVER)
-    client.setblocking(False)
+    server = lab.bound(lab.server, SERVER)
     server.setblocking(False)
-    client.connect_ex(SERVER)
+    client = lab.dial()
     server.connect_ex(CLIENT)
     pause(0.2)
     client.settimeout(10)
