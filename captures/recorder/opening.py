@@ -1,10 +1,9 @@
 """Cases of how a connection opens, or does not."""
 
-import contextlib
-
-from case import CLIENT_CLOSES, CONVERSATION, HANDSHAKE, TALK, Case
-from frames import ACK, SYN
+from case import CLIENT_CLOSES, CONVERSATION, HANDSHAKE, TALK, Case, Truth
+from frames import ACK, SYN, Segment
 from lab import CLIENT, SERVER, Lab, close_in_turn, pause, talk
+from wire import Fate
 
 
 def simultaneous_open(lab: Lab) -> None:
@@ -20,25 +19,6 @@ def simultaneous_open(lab: Lab) -> None:
     server.settimeout(10)
     talk(client, server, answer_bytes=200)
     close_in_turn(client, server)
-
-
-def refused(lab: Lab) -> None:
-    """Nothing listens on the port: the server's kernel answers the SYN with a RST."""
-    lab.two_hosts()
-    lab.record("client")
-    with contextlib.suppress(ConnectionRefusedError):
-        lab.bound(lab.client, CLIENT).connect(SERVER)
-
-
-def unanswered(lab: Lab) -> None:
-    """Every SYN is lost on the wire: the client repeats it for 12 s, each a little later than the last."""
-    lab.two_hosts()
-    lab.wire.lose("left", SYN, times=100)
-    lab.record("client")
-    client = lab.bound(lab.client, CLIENT)
-    client.settimeout(12)
-    with contextlib.suppress(TimeoutError):
-        client.connect(SERVER)
 
 
 def syn_retransmitted(lab: Lab) -> None:
@@ -61,6 +41,44 @@ def synack_retransmitted(lab: Lab) -> None:
     close_in_turn(client, server)
 
 
+def synack_held_up(lab: Lab) -> None:
+    """The SYN-ACK takes 1.3 s, so the client has repeated its SYN meanwhile."""
+    _held_up(lab, "right", SYN | ACK, 1.3)
+
+
+def ack_held_up(lab: Lab) -> None:
+    """The client's ACK takes 1.3 s, so the server has repeated its SYN-ACK meanwhile."""
+    _held_up(lab, "left", ACK, 1.3)
+
+
+def almost_slow(lab: Lab) -> None:
+    """The SYN-ACK takes 0.9 s, a little less than the client waits before it repeats its SYN."""
+    _held_up(lab, "right", SYN | ACK, 0.9)
+
+
+def _held_up(lab: Lab, source: str, flags: int, seconds: float) -> None:
+    lab.two_hosts()
+    lab.wire.treat(source, _stalled_from(flags, seconds))
+    for host in (lab.client, lab.server):
+        lab.record(host.name, host)
+    client, server = lab.connect()
+    talk(client, server, answer_bytes=200)
+    close_in_turn(client, server)
+
+
+def _stalled_from(flags: int, seconds: float) -> Fate:
+    """From the first segment with these flags on nothing arrives for a while, then all of it in order."""
+    free_at = 0.0
+
+    def fate(found: Segment, due: float) -> float:
+        nonlocal free_at
+        if not free_at and found.flags == flags:
+            free_at = due + seconds
+        return max(due, free_at)
+
+    return fate
+
+
 CASES = (
     Case(
         "simultaneous-open",
@@ -69,8 +87,6 @@ CASES = (
         causes=("simultaneous-open",),
         healthy=True,
     ),
-    Case("refused", refused, r">S <RA", causes=("connection-refused",)),
-    Case("unanswered", unanswered, r">S( >S)+", causes=("syn-unanswered",)),
     Case(
         "syn-retransmitted",
         syn_retransmitted,
@@ -84,4 +100,32 @@ CASES = (
         rf"{HANDSHAKE}<SA >A {TALK}{CLIENT_CLOSES}",
         near_misses=("half-open",),
     ),
+    Case(
+        "handshake-slow",
+        synack_held_up,
+        rf">S >S <SA >A (<SA >A )+{TALK}{CLIENT_CLOSES}",
+        causes=("handshake-slow",),
+        near_misses=("syn-unanswered",),
+        captures={
+            "server.pcap": Truth(
+                rf">S (<SA )+>S (<SA )+(>A )+{TALK}{CLIENT_CLOSES}",
+                causes=("handshake-slow",),
+                near_misses=("half-open", "accept-queue-overflow"),
+            )
+        },
+    ),
+    Case(
+        "handshake-slow-client",
+        ack_held_up,
+        rf">S <SA >A <SA >A {TALK}{CLIENT_CLOSES}",
+        near_misses=("half-open",),
+        captures={
+            "server.pcap": Truth(
+                rf">S <SA <SA (>A )+{TALK}{CLIENT_CLOSES}",
+                causes=("handshake-slow",),
+                near_misses=("half-open", "accept-queue-overflow"),
+            )
+        },
+    ),
+    Case("handshake-almost-slow", almost_slow, CONVERSATION, near_misses=("handshake-slow",), healthy=True),
 )

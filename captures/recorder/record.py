@@ -27,12 +27,13 @@ import closing
 import lifetimes
 import links
 import opening
+import refusals
 import resets
 import sidecars
 from case import Case
 from lab import CLIENT, Lab, NotShownError
 
-MODULES = (opening, closing, resets, lifetimes, links, sidecars)
+MODULES = (opening, refusals, closing, resets, lifetimes, links, sidecars)
 CASES = tuple(case for module in MODULES for case in module.CASES)
 
 CAPTURES = Path(__file__).resolve().parent.parent

@@ -4,7 +4,7 @@ import socket
 import struct
 
 from case import CLIENT_CLOSES, HANDSHAKE, TALK, Case
-from lab import CLIENT, SERVER, Lab, close_in_turn, pause, talk
+from lab import Lab, close_in_turn, pause, talk
 
 ABORT = struct.pack("ii", 1, 0)
 """SO_LINGER on, 0 seconds: close() sends a RST instead of a FIN."""
@@ -25,10 +25,7 @@ def in_syn_rcvd(lab: Lab) -> None:
     lab.two_hosts(delay_s=0.02)
     lab.listen()
     lab.record("client")
-    client = lab.bound(lab.client, CLIENT)
-    client.setblocking(False)
-    client.connect_ex(SERVER)
-    client.close()
+    lab.dial().close()
     pause(0.1)
 
 

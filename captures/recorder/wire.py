@@ -59,7 +59,6 @@ class Wire(threading.Thread):
         self._doomed: dict[tuple[str, int], int] = {}
         self._fates: dict[str, Fate] = {}
         self._overtaken: dict[str, bytes] = {}
-        self._held: dict[tuple[str, int], float] = {}
         self._under_way: list[tuple[float, int, socket.socket, bytes]] = []
         self._order = count()
         self._stopped = threading.Event()
@@ -68,10 +67,6 @@ class Wire(threading.Thread):
     def lose(self, source: str, flags: int, times: int = 1) -> None:
         """Lose the next `times` segments from `source` whose SYN, FIN, RST and ACK flags are just these."""
         self._doomed[source, flags] = times
-
-    def hold(self, source: str, flags: int, seconds: float) -> None:
-        """Hold up the next segment from `source` whose flags are just these; what comes after overtakes it."""
-        self._held[source, flags] = seconds
 
     def treat(self, source: str, fate: Fate) -> None:
         """From now on `fate` decides on every segment from `source`."""
@@ -116,7 +111,6 @@ class Wire(threading.Thread):
         if self._doomed.get(kind, 0):
             self._doomed[kind] -= 1
             return None
-        due += self._held.pop(kind, 0.0)
         return self._fates.get(source, undisturbed)(found, due)
 
     def _send_on(self, source: str, frame: bytes, due: float) -> None:
