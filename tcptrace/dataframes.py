@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tcptrace.analysis_json import FLOWS_PER_BATCH
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
+from tcptrace.flow_json import FLOWS_PER_BATCH
 from tcptrace.rows import of_capture
 from tcptrace.schema import CLOSED_BY, CLOSES, SIDES, STATES, UNKNOWN, Flows, Transitions
 from tcptrace.tcp.endpoint import EVENTS

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.schema import NO_TIME, UNKNOWN, Flows, Transitions
+from tcptrace.schema import UNKNOWN, Flows, Transitions
 
 T = TypeVar("T", bound=NamedTuple)
 C = TypeVar("C", Flows, Transitions)
@@ -50,13 +50,3 @@ def told(column: npt.NDArray[Any], unknown: str | None, missing: int = UNKNOWN) 
     for row in np.flatnonzero(column == missing).tolist():
         values[row] = unknown
     return values
-
-
-def known_time(time_ns: int) -> int | None:
-    """A time column's value, None for NO_TIME."""
-    return None if time_ns == NO_TIME else time_ns
-
-
-def known(value: int) -> int | None:
-    """An integer column's value, None for UNKNOWN."""
-    return None if value == UNKNOWN else value

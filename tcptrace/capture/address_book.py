@@ -1,8 +1,7 @@
 """The addresses of one capture: numbers inside, text outside."""
 
 import ipaddress
-from functools import lru_cache
-from secrets import randbits
+from random import SystemRandom
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from tcptrace.kernels import Kernels
 from tcptrace.schema import Addresses
 
 FIRST_ROOM = 256
+TEXTS_KEPT = 100_000
 
 
 class AddressBook:
@@ -20,11 +20,11 @@ class AddressBook:
         self.table = Addresses(
             np.zeros(FIRST_ROOM * addresses.WIDTH, np.uint32),
             np.zeros(FIRST_ROOM * 2, np.int32),
-            np.array([0, randbits(31)]),
+            np.array([0, SystemRandom().getrandbits(31)]),
         )
         self.names: list[str] = []
         self._named: dict[str, int] = {}
-        self.text = lru_cache(maxsize=100_000)(self._text)
+        self._texts: dict[int, str] = {}
 
     def __len__(self) -> int:
         return int(self.table.used[0])
@@ -73,7 +73,16 @@ class AddressBook:
         text = self.text(number)
         return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
 
-    def _text(self, number: int) -> str:
+    def text(self, number: int) -> str:
+        """`10.0.0.1`, `2001:db8::1` or a host's name."""
+        text = self._texts.get(number)
+        if text is None:
+            if len(self._texts) == TEXTS_KEPT:
+                self._texts.clear()
+            text = self._texts[number] = self._spell(number)
+        return text
+
+    def _spell(self, number: int) -> str:
         family, a, b, c, d = self.table.words[number * addresses.WIDTH :][: addresses.WIDTH].tolist()
         if family == addresses.NAMED:
             return self.names[int(d)]

@@ -17,7 +17,6 @@ from tcptrace.capture.lookalikes import lookalike
 from tcptrace.capture.pcap import Pcap, byte_order
 from tcptrace.capture.source import Source, open_source
 from tcptrace.capture.summary import CaptureSummary
-from tcptrace.capture.tcpdump_text import LOOK_AHEAD_BYTES, looks_like_tcpdump, read_text
 from tcptrace.capture.text_lines import text_of
 from tcptrace.capture.walking import Walked, Walker
 from tcptrace.errors import CaptureError
@@ -65,6 +64,8 @@ class CaptureReader:
 
     def _text_chunks(self) -> Iterator[Chunk]:
         """The packets of text printed by tcpdump."""
+        from tcptrace.capture.tcpdump_text import read_text  # binary captures need none of its patterns
+
         kind = self.summary.format
         for packets in read_text(io.BufferedReader(self._source), self.addresses, self.summary):
             yield Chunk(packets, self._choice.next(self.summary.frames, 0))
@@ -125,6 +126,8 @@ def _identify(source: Source, summary: CaptureSummary) -> Container | None:
         return pcapng.Pcapng(head, summary)
     if byte_order(head):
         return Pcap(head, summary)
+    from tcptrace.capture.tcpdump_text import LOOK_AHEAD_BYTES, looks_like_tcpdump
+
     if looks_like_tcpdump(head):
         return None
     if looks_like_erf(head):

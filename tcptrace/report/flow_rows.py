@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tcptrace.analysis_json import FLOWS_PER_BATCH
 from tcptrace.capture.address_book import AddressBook
+from tcptrace.flow_json import FLOWS_PER_BATCH
 from tcptrace.rows import of_capture, part, told
 from tcptrace.schema import CLOSED_BY, CLOSES, NO_TIME, STATES, Flows
 from tcptrace.tcp.flow_columns import DESCRIBED, TRUTHS, flow_columns

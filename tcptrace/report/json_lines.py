@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import orjson
 
-from tcptrace.analysis_json import Json
+from tcptrace.flow_json import Json
 from tcptrace.report.json_report import analysis_batches, packet_batches, timeline_batches
 from tcptrace.report.packet_columns import Chunk
 from tcptrace.report.view import View

@@ -5,7 +5,8 @@ from typing import IO, TYPE_CHECKING, TextIO
 
 import orjson
 
-from tcptrace.analysis_json import SCHEMA, Json, capture_dict, flow_batches, valid_text
+from tcptrace.analysis_json import SCHEMA, capture_dict, flow_batches, valid_text
+from tcptrace.flow_json import Json
 from tcptrace.report import packet_columns, timeline_rows
 from tcptrace.report.packet_columns import Chunk
 from tcptrace.report.view import View

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcptrace.capture.address_book import AddressBook
-from tcptrace.report.segment_words import label_names
+from tcptrace.report.label_names import label_names
 from tcptrace.rows import part, told
 from tcptrace.schema import NO_TIME, REPEATS, SACK_BLOCKS_MAX, UNKNOWN, Packets, Segments
 

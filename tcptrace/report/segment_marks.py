@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import cache
 
-from tcptrace.report.segment_words import label_names
+from tcptrace.report.label_names import label_names
 from tcptrace.report.terminal import Piece
 from tcptrace.report.units import duration
 from tcptrace.schema import REPEATS, Segments

@@ -1,14 +1,13 @@
 """A segment in words, as people are shown it: `77 bytes   1:78 ack 1 win 65,536`."""
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tcptrace.report.terminal import Piece
-from tcptrace.schema import I64, LABELS, SACK_BLOCKS_MAX, Packets, Segments
+from tcptrace.schema import I64, SACK_BLOCKS_MAX, Packets, Segments
 
 FIN, SYN, RST, PSH, ACK = 0x001, 0x002, 0x004, 0x008, 0x010
 
@@ -63,12 +62,6 @@ def segments(packets: Packets, interpreted: Segments, *, raw: bool) -> Iterator[
     columns: list[npt.NDArray[Any]] = [packets.flags, seq, ack, packets.len, packets.window, interpreted.window_bytes]
     columns += [getattr(packets, name) for name in names]
     return map(Segment._make, zip(*(column.tolist() for column in columns), sacks, strict=True))
-
-
-@cache
-def label_names(bits: int) -> tuple[str, ...]:
-    """Wireshark's names of what a segment is, in the order of LABELS."""
-    return tuple(name for place, name in enumerate(LABELS) if bits >> place & 1)
 
 
 def flag_names(flags: int) -> str:

@@ -66,6 +66,6 @@ def flow_columns(measured: Measured, flows: I64) -> dict[str, npt.NDArray[Any] |
         trips = measured.round_trips(flows, number)._asdict()
         found |= {round_trip_name(side, name): column for name, column in trips.items()}
         found |= {f"{side}_{name}": getattr(statistics, name)[number :: len(SIDES)] for name in STATISTICS}
-    views = zeek_views(measured.tracker, flows.tolist(), measured.client)
+    views = zeek_views(measured.tracker, flows, measured.client)
     found |= {name: [view[place] for view in views] for place, name in enumerate(ZeekView._fields)}
     return {name: found[name] for name in DESCRIBED}

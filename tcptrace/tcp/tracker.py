@@ -1,6 +1,6 @@
 """Drives the kernels over a capture's chunks and keeps the tables they fill."""
 
-from secrets import randbits
+from random import SystemRandom
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,7 @@ class Tracker:
         self.flows = FlowRows(
             rows=np.empty(0, np.int64),
             slots=np.zeros(0, np.int32),
-            used=np.array([0, randbits(31)]),
+            used=np.array([0, SystemRandom().getrandbits(31)]),
             announced=np.zeros(1 + 2 * flow_fields.ANNOUNCED_MAX, np.int64),
         )
         self.endpoints = Endpoints(

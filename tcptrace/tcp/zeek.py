@@ -4,14 +4,14 @@ Sources: conn/main.zeek (conn_state) for the states, TCP_Endpoint.cc (Size) for 
 """
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tcptrace import flows as f
-from tcptrace.schema import I8, SIDES
+from tcptrace.schema import I8, I64, SIDES
 from tcptrace.tcp import endpoint_rows as e
 from tcptrace.tcp import zeek_rows as z
 from tcptrace.tcp.tracker import Tracker
@@ -48,25 +48,51 @@ class ZeekView(NamedTuple):
     """Which of SIDES Zeek takes for the originator."""
 
 
-def zeek_views(tracker: Tracker, flows: Iterable[int], client: I8) -> list[ZeekView]:
-    """What Zeek says of some flows, in their order; `client` is what `client_sides` gives, by flow number."""
-    numbers = np.fromiter(flows, np.int64)
-    pairs = tracker.directions.of_flow[numbers] - 1
+def zeek_views(tracker: Tracker, flows: I64, client: I8) -> list[ZeekView]:
+    """What Zeek says of these flow numbers, in their order; `client` is what `client_sides` gives, by flow number."""
+    pairs = tracker.directions.of_flow[flows] - 1
+    kept = pairs >= 0
     used = int(tracker.directions.used[0])
-    rows = tracker.directions.history[: used * 2 * z.WIDTH].reshape(used, 2 * z.WIDTH)[pairs[pairs >= 0]].tolist()
-    views = map(_view, rows, client[numbers[pairs >= 0]].tolist())
+    rows = tracker.directions.history[: used * 2 * z.WIDTH].reshape(used, 2, z.WIDTH)[pairs[kept]]
+    connection = rows[:, 0, z.CONNECTION]
+    originator = (connection & z.SIDE_1_ORIGINATES > 0).astype(np.int64)
+    here = np.arange(len(rows))
+    facts = (
+        originator ^ client[flows[kept]],
+        *_endpoint(rows[here, originator]),
+        *_endpoint(rows[here, 1 - originator]),
+        connection & z.LETTER_COUNT,
+        *(rows[:, side, z.LETTERS + word] for side in range(2) for word in range(2)),
+    )
+    views = map(_view, *(fact.tolist() for fact in facts))
     return [
-        next(views) if pair >= 0 else _lone_syn(tracker, flow, int(client[flow]))
-        for flow, pair in zip(numbers.tolist(), pairs.tolist(), strict=True)
+        next(views) if is_kept else _lone_syn(tracker, flow, int(client[flow]))
+        for flow, is_kept in zip(flows.tolist(), kept.tolist(), strict=True)
     ]
 
 
-def _view(rows: list[int], client: int) -> ZeekView:
-    """What the rows of both directions say; `client` is its side."""
-    originator = 1 if rows[z.CONNECTION] & z.SIDE_1_ORIGINATES else 0
-    sides = rows[: z.WIDTH], rows[z.WIDTH :]
-    history = _history(*sides)
-    return ZeekView(_conn_state(sides[originator], sides[1 - originator], history), history, SIDES[originator ^ client])
+def _endpoint(rows: I64) -> tuple[I64, npt.NDArray[np.bool_]]:
+    """The states of endpoints, and whether Zeek counts no byte from them: neither SYN nor FIN are bytes.
+
+    That is asked only of endpoints whose peer is not inactive.
+    """
+    size = np.maximum(rows[:, z.LAST], rows[:, z.ACKED]) - rows[:, z.START]
+    sent_nothing = (size == 0) | (size == 1) | ((size == 2) & (rows[:, z.STATE] & z.SENT_FIN > 0))
+    return rows[:, z.STATE] & z.STATE_MASK, sent_nothing
+
+
+@lru_cache(maxsize=4096)
+def _view(
+    side: int, state: int, is_silent: bool, peer_state: int, peer_is_silent: bool, letters: int, *words: int
+) -> ZeekView:
+    """What an originator and its peer come to; `side` is the originator's. Many flows have the same."""
+    history = _spelled(words, letters)
+    conn_state = _TABLE[state][peer_state]
+    if conn_state == "RSTOS0" and not _RESET_AFTER_SYN.fullmatch(history):
+        conn_state = "OTH"
+    elif state == peer_state == z.RESET and is_silent and peer_is_silent:
+        conn_state = "REJ"
+    return ZeekView(conn_state, history, SIDES[side])
 
 
 def _lone_syn(tracker: Tracker, flow: int, client: int) -> ZeekView:
@@ -77,29 +103,7 @@ def _lone_syn(tracker: Tracker, flow: int, client: int) -> ZeekView:
     return ZeekView("S0", "SW" if closed else "S", SIDES[client])
 
 
-def _history(side_0: list[int], side_1: list[int]) -> str:
-    words = (*side_0[z.LETTERS : z.LETTERS + 2], *side_1[z.LETTERS : z.LETTERS + 2])
-    return _spelled(words, side_0[z.CONNECTION] & z.LETTER_COUNT)
-
-
-@lru_cache(maxsize=4096)
 def _spelled(words: tuple[int, ...], count: int) -> str:
-    """The letters in these words; many flows have the same."""
+    """The letters in these words."""
     codes = (words[i // z.LETTERS_A_WORD] >> z.LETTER_BITS * (i % z.LETTERS_A_WORD) for i in range(count))
     return "".join(_LETTERS[(code & ((1 << z.LETTER_BITS) - 1)) - 1] for code in codes)
-
-
-def _conn_state(originator: list[int], responder: list[int], history: str) -> str:
-    state = _TABLE[originator[z.STATE] & z.STATE_MASK][responder[z.STATE] & z.STATE_MASK]
-    if state == "RSTOS0" and not _RESET_AFTER_SYN.fullmatch(history):
-        return "OTH"
-    both_reset = originator[z.STATE] & z.STATE_MASK == responder[z.STATE] & z.STATE_MASK == z.RESET
-    if both_reset and _sent_nothing(originator) and _sent_nothing(responder):
-        return "REJ"
-    return state
-
-
-def _sent_nothing(endpoint: list[int]) -> bool:
-    """Whether Zeek counts no byte from an endpoint whose peer is not inactive: neither SYN nor FIN are bytes."""
-    size = max(endpoint[z.LAST], endpoint[z.ACKED]) - endpoint[z.START]
-    return size in (0, 1) or (size == 2 and endpoint[z.STATE] & z.SENT_FIN > 0)

@@ -91,9 +91,10 @@ def test_what_is_not_known_is_a_dash() -> None:
 @pytest.mark.parametrize("width", [80, 100])
 @pytest.mark.parametrize("path", sorted(CAPTURES.glob("*/*.pcap*")), ids=lambda path: path.parent.name)
 def test_it_fits_the_terminal_in_the_words_of_a_pipe(path: Path, width: int) -> None:
-    text = full(path, width)
-    assert max(map(len, text.splitlines())) <= width
-    assert sorted(text.split()) == sorted(full(path).split())
+    for flow in tcptrace.analyze(path).flow_table.flow[:1].tolist():
+        text = full(path, width, flow=flow)
+        assert max(map(len, text.splitlines())) <= width
+        assert sorted(text.split()) == sorted(full(path, flow=flow).split())
 
 
 def test_addresses_too_long_for_a_line_are_not_cut() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcptrace import analysis_json
+from tcptrace import analysis_json, flow_json
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.report import packet_columns
 from tcptrace.report.formats import Format, report
@@ -126,7 +126,7 @@ def test_json_of_no_flows_is_json() -> None:
 def test_many_flows_are_the_same_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     made = samples.analysis({}, {}, {}, samples.UNANSWERED, {}, transitions=samples.CLOSE_TRANSITIONS)
     whole = json.loads(written(Format.JSON, "analyses", [made]))
-    monkeypatch.setattr(analysis_json, "FLOWS_PER_BATCH", 2)
+    monkeypatch.setattr(flow_json, "FLOWS_PER_BATCH", 2)
     assert json.loads(written(Format.JSON, "analyses", [made])) == whole
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tcptrace import kernels
 from tcptrace.kernels import Kernels
-from tcptrace.report.segment_words import label_names
+from tcptrace.report.label_names import label_names
 from tcptrace.schema import Packets
 from tcptrace.tcp.tracker import Tracker
 from tests.conversation import packets

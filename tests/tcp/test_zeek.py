@@ -26,7 +26,7 @@ def views_of(*chunks: Packets, with_kernels: Kernels | None = None) -> list[Zeek
     tracker = Tracker()
     for chunk in chunks:
         tracker.take(chunk, with_kernels or kernels.plain())
-    return zeek_views(tracker, range(tracker.flow_count), client_sides(tracker)[0])
+    return zeek_views(tracker, np.arange(tracker.flow_count), client_sides(tracker)[0])
 
 
 def view(text: str) -> ZeekView:
@@ -210,6 +210,6 @@ def ports_of(chunks: list[Packets], chosen: Kernels) -> list[tuple[str, str, int
         tracker.take(chunk, chosen)
     client = client_sides(tracker)[0]
     keys = tracker.flows.rows[: tracker.flow_count * 12].reshape(-1, 12)[:, :2] & 0xFFFF
-    views = zeek_views(tracker, range(tracker.flow_count), client)
+    views = zeek_views(tracker, np.arange(tracker.flow_count), client)
     sides = [SIDES.index(seen.originator) ^ int(client[flow]) for flow, seen in enumerate(views)]
     return [(seen.conn_state, seen.history, int(keys[flow, sides[flow]])) for flow, seen in enumerate(views)]
