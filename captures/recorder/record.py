@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import closing
+import directing
 import lifetimes
 import links
 import opening
@@ -33,7 +34,7 @@ import sidecars
 from case import Case
 from lab import CLIENT, Lab, NotShownError
 
-MODULES = (opening, refusals, closing, resets, lifetimes, links, sidecars)
+MODULES = (opening, refusals, closing, resets, lifetimes, links, sidecars, directing)
 CASES = tuple(case for module in MODULES for case in module.CASES)
 
 CAPTURES = Path(__file__).resolve().parent.parent
