@@ -139,11 +139,12 @@ class Directions(NamedTuple):
     """What is kept of both directions of a flow while a capture is read; columns differ in length."""
 
     of_flow: Annotated[I32, Column("", "number of the flow's pair of directions + 1; 0: it has none")]
-    used: Annotated[I64, Column("", "two values: how many pairs there are, how many histograms of round trips")]
+    used: Annotated[I64, Column("", "how many pairs there are, histograms of round trips, notes written")]
     first: Annotated[I64, Column("", "of a pair, fields as tcptrace.tcp.directions names them", per_row=6)]
     labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
     sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=71)]
     counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=47)]
+    notable: Annotated[I64, Column("", "fields as tcptrace.tcp.notable names them", per_row=20)]
     history: Annotated[I64, Column("", "fields as tcptrace.tcp.zeek_rows names them", per_row=14)]
     blocks: Annotated[I64, Column("", "nodes as tcptrace.tcp.holes names them: what came beyond a hole", per_row=3)]
 
@@ -192,6 +193,27 @@ class Transitions(NamedTuple):
     event: Annotated[I8, Column("", "what happened, index into EVENTS")]
     inferred: Annotated[I8, Column("", "1: not seen but concluded (a receipt, a timer)")]
     unexpected: Annotated[I8, Column("", "1: no sound endpoint does this in this state; the state stays")]
+
+
+class Notable(NamedTuple):
+    """The segments that tell a flow's story, by flow and in order: few of each kind."""
+
+    flow: Annotated[I64, Column("", "number of the flow in its capture")]
+    side: Annotated[I8, Column("", "sender: 0 client, 1 server")]
+    frame: Annotated[I64, Column("", "number of the frame")]
+    time_ns: Annotated[I64, Column("ns", "time of capture; NO_TIME when not recorded")]
+    kinds: Annotated[I32, Column("", "why it is kept, bits in the order of KINDS")]
+    flags: Annotated[I32, Column("", "TCP flags")]
+    labels: Annotated[I32, Column("", "Wireshark's labels, bits in the order of LABELS")]
+    repeat: Annotated[I8, Column("", "why it was sent again, index into REPEATS")]
+    seq: Annotated[I64, Column("", "sequence number from the sender's ISN or first number; -1 unknown")]
+    ack: Annotated[I64, Column("", "acknowledgement from the receiver's ISN or first number; -1 unknown")]
+    len: Annotated[I64, Column("bytes", "payload; -1 unknown")]
+    window_bytes: Annotated[I64, Column("bytes", "window times its scale; -1 unknown")]
+    ttl: Annotated[I32, Column("hops", "TTL or hop limit; -1 unknown")]
+    ip_id: Annotated[I32, Column("", "IPv4 identification; -1 without")]
+    tsval: Annotated[I64, Column("ticks", "timestamp option's value; -1 without")]
+    idle_ns: Annotated[I64, Column("ns", "time since the flow's previous segment; -1: it is the first")]
 
 
 class Flows(NamedTuple):
@@ -330,6 +352,8 @@ LABELS = (
     "keep_alive_ack reused_ports"
 ).split()
 """Wireshark's names (tcp.analysis.*) of what a segment is."""
+KINDS = ("syn fin rst first data answer repeat resumed window probe gap reordered copy after_fin stall").split()
+"""Why a segment is notable, as tcptrace.tcp.notable explains."""
 REPEATS = "none copy reordered spurious fast go_back_n tail_loss_probe timeout".split()
 """Why a segment looks as if sent before: the capture's copy, overtaken on its way, or truly sent again."""
 LIMITS = "handshake loss receiver_window path application".split()

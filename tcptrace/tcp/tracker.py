@@ -14,6 +14,7 @@ from tcptrace.tcp import (
     endpoint_rows,
     holes,
     labels,
+    notable,
     round_trips,
     sending,
     transition_log,
@@ -53,11 +54,12 @@ class Tracker:
         )
         self.directions = Directions(
             of_flow=np.zeros(0, np.int32),
-            used=np.zeros(2, np.int64),
+            used=np.zeros(3, np.int64),
             first=np.zeros(0, np.int64),
             labels=np.zeros(0, np.int64),
             sending=np.zeros(0, np.int64),
             counters=np.zeros(0, np.int64),
+            notable=np.zeros(0, np.int64),
             history=np.zeros(0, np.int64),
             blocks=np.zeros(0, np.int64),
         )
@@ -67,6 +69,9 @@ class Tracker:
         self._segments = allocate(Segments, 0)
         self._steps = np.empty(0, np.int64)
         self._step_count = 0
+        self._fresh_notes = np.empty(0, np.int64)
+        self._notes = np.empty(0, np.int64)
+        self._note_count = 0
 
     @property
     def flow_count(self) -> int:
@@ -91,6 +96,8 @@ class Tracker:
             unacked, histograms = kernels.view(self._unacked), kernels.view(self.histograms)
             kernels["tcp.labels"].label(rows, count, segments, flows, pairs)
             kernels["tcp.sending"].measure(rows, count, segments, pairs, unacked, histograms)
+            kernels["tcp.notable"].note(rows, count, segments, pairs, kernels.view(self._fresh_notes))
+            self._keep_notes()
             if self._statistics:
                 kernels["tcp.counters"].count(rows, count, segments, pairs)
             kernels["tcp.zeek_history"].note(rows, count, segments, pairs)
@@ -127,6 +134,12 @@ class Tracker:
             unexpected=(before == after).astype(np.int8),
         )
 
+    def take_notes(self) -> I64:
+        """What tcptrace.tcp.notable has kept, a row a segment in order of capture, which is kept no longer."""
+        notes = self._notes[: self._note_count * notable.NOTE].reshape(-1, notable.NOTE)
+        self._notes, self._note_count = np.empty(0, np.int64), 0
+        return notes
+
     def _reserve(self, count: int, kernels: Kernels) -> None:
         """Room for `count` further segments, each of which may begin a flow and leave two holes."""
         flows = self.flow_count + count
@@ -153,6 +166,8 @@ class Tracker:
         histograms = int(self.directions.used[1])
         if len(self.histograms) < (histograms + count) * round_trips.WORDS:
             self.histograms = sparse(self.histograms, histograms * round_trips.WORDS, count * round_trips.WORDS)
+        grow(self.directions.notable, pairs * 2 * notable.WIDTH)
+        grow(self._fresh_notes, 2 * count * notable.NOTE)
         if self._statistics:
             grow(self.directions.counters, pairs * 2 * counters.WIDTH)
         grow(self.directions.history, pairs * 2 * zeek_rows.WIDTH)
@@ -165,6 +180,13 @@ class Tracker:
         self._steps[kept : kept + written] = self.endpoints.steps[:written]
         self._step_count += int(self.endpoints.used[1])
         self.endpoints.used[1] = 0
+
+    def _keep_notes(self) -> None:
+        written, kept = int(self.directions.used[2]) * notable.NOTE, self._note_count * notable.NOTE
+        grow(self._notes, kept + written)
+        self._notes[kept : kept + written] = self._fresh_notes[:written]
+        self._note_count += int(self.directions.used[2])
+        self.directions.used[2] = 0
 
 
 def sparse(array: I64, used: int, more: int) -> I64:

@@ -1,0 +1,269 @@
+"""Which segments tell a flow's story, and the little that must be known of all others (a kernel module).
+
+A diagnosis names segments, so those it may name are kept: what opens and ends a flow, the first of
+each direction, what came again, what breaks a silence, and what answers any of these; of each kind
+the first few. A kept segment is NOTE values, its kinds are bits in the order of schema.KINDS.
+"""
+
+from tcptrace.flows import FIN, RST, SYN
+from tcptrace.schema import I64, Directions, Packets, Segments
+from tcptrace.tcp.directions import FIRST, FRAME, RAW_WINDOW
+from tcptrace.tcp.directions import TIME_NS as FIRST_NS
+from tcptrace.tcp.labels import ACK_LOST_SEGMENT, KEEP_ALIVE, LOST_SEGMENT, ZERO_WINDOW_PROBE
+from tcptrace.tcp.repeats import COPY, NO_REPEAT, REORDERED_SEGMENT
+from tcptrace.tcp.sending import WIDTH as SENDING_WIDTH
+from tcptrace.tcp.sending_rows import NEXT
+
+SYN_KIND = 0  # a SYN or SYN-ACK, again or not
+FIN_KIND = 1
+RST_KIND = 2
+FIRST_KIND = 3  # the first segment of its direction that is no SYN
+DATA_KIND = 4  # the first payload of its direction
+ANSWER_KIND = 5  # the first segment after one of the other direction that is a SYN, FIN, RST, DATA or RESUMED
+REPEAT_KIND = 6  # sent again
+RESUMED_KIND = 7  # the flow was silent for RESUMED_NS before
+WINDOW_KIND = 8  # it closes its sender's window, or opens it again
+PROBE_KIND = 9  # a zero window probe or a keep-alive
+GAP_KIND = 10  # it shows that the capture lacks a segment: numbers skipped, or acknowledged and never seen
+REORDERED_KIND = 11  # overtaken by a later one
+COPY_KIND = 12  # the capture holds the frame twice
+AFTER_FIN_KIND = 13  # payload sent after the other side's FIN
+STALL_KIND = 14  # a small write that had waited for a delayed acknowledgement of the one before
+KINDS = 15
+
+CALLS = 1 << SYN_KIND | 1 << FIN_KIND | 1 << RST_KIND | 1 << DATA_KIND | 1 << RESUMED_KIND
+KEPT_MAX = 8  # of a kind and direction
+COUNT_BITS = 4
+
+RESUMED_NS = 1_000_000_000
+DELAYED_MIN_NS = 30_000_000  # Linux: TCP_DELACK_MIN is 40 ms
+DELAYED_MAX_NS = 250_000_000  # RFC 1122 section 4.2.3.2 allows 500 ms; others wait 200 ms
+PROMPT_NS = 20_000_000  # after the acknowledgement that a write waited for
+
+NOTED = 0  # how many of each kind are kept, COUNT_BITS each
+CALLED = 1  # 1: what answers the other side is yet to come from here
+LAST_FRAME = 2
+LAST_NS = 3
+LAST_DATA_FRAME = 4  # 0: no payload yet
+LAST_DATA_NS = 5
+LAST_DATA_LEN = 6
+CLOSED_NS = 7  # when it closed its window, plus 1; 0: open
+CLOSED_MAX_NS = 8  # longest time its window was closed
+CLOSURES = 9
+PROBES = 10  # zero window probes and keep-alives sent
+DELAYED_NS = 11  # how long a bare acknowledgement of all it sent took, while nothing followed; 0: none
+DELAYED_AT_NS = 12
+STALLS = 13
+STALLED_NS = 14  # of those together
+TTL = 15  # of its last segment without RST, plus 1; 0: none, or not said
+IP_ID = 16  # likewise
+FIN_SENT = 17
+UNSEEN = 18  # acknowledgements it sent for what the capture lacks
+LARGEST = 19  # payload of the largest segment
+WIDTH = 20
+
+NOTE_FRAME = 0
+NOTE_NS = 1
+NOTE_END = 2  # flow << 1 | side
+NOTE_BITS = 3  # flags, labels and kinds, WORD_BITS each, and the cause of a repeat
+NOTE_SEQ = 4  # relative; -1 unknown
+NOTE_ACK = 5
+NOTE_LEN = 6
+NOTE_WINDOW = 7  # bytes; -1 unknown
+NOTE_IP = 8  # TTL + 1, and above WORD_BITS the identification + 1
+NOTE_TSVAL = 9
+NOTE_IDLE_NS = 10  # time since the flow's segment before; -1 it is the first
+NOTE = 11
+
+WORD_BITS = 16
+
+
+def kinds_by_verdict(cause: int, labels: int) -> int:
+    """Kinds by what the segment repeats and by what it shows to be missing."""
+    kinds = 0
+    if cause == COPY:
+        kinds |= 1 << COPY_KIND
+    elif cause == REORDERED_SEGMENT:
+        kinds |= 1 << REORDERED_KIND
+    elif cause != NO_REPEAT:
+        kinds |= 1 << REPEAT_KIND
+    if labels & (LOST_SEGMENT | ACK_LOST_SEGMENT):
+        kinds |= 1 << GAP_KIND
+    if labels & (KEEP_ALIVE | ZERO_WINDOW_PROBE):
+        kinds |= 1 << PROBE_KIND
+    return kinds
+
+
+def note_window(rows: I64, x: int, flags: int, window: int, time_ns: int) -> int:
+    """Follow whether X's window is closed; the kind of a segment that closes or opens it."""
+    if window < 0 or flags & (SYN | RST):
+        return 0
+    since = rows[x + CLOSED_NS]
+    if since != 0:
+        rows[x + CLOSED_MAX_NS] = max(rows[x + CLOSED_MAX_NS], time_ns + 1 - since)
+        if window == 0:
+            return 0
+        rows[x + CLOSED_NS] = 0
+        return 1 << WINDOW_KIND
+    if window > 0:
+        return 0
+    rows[x + CLOSED_NS] = time_ns + 1
+    rows[x + CLOSURES] += 1
+    return 1 << WINDOW_KIND
+
+
+def note_delay(rows: I64, x: int, y: int, length: int, acks_all: bool, time_ns: int) -> int:
+    """Follow small writes that wait for the acknowledgement of the one before, which the peer delays.
+
+    Nagle's rule (RFC 1122 section 4.2.3.4): no small segment leaves while one is unacknowledged.
+    """
+    if length == 0:
+        waited_ns = time_ns - rows[y + LAST_DATA_NS]
+        one_way = rows[y + LAST_DATA_FRAME] != 0 and rows[x + LAST_DATA_NS] <= rows[y + LAST_DATA_NS]
+        if acks_all and one_way and DELAYED_MIN_NS <= waited_ns <= DELAYED_MAX_NS and rows[y + DELAYED_NS] == 0:
+            rows[y + DELAYED_NS] = waited_ns
+            rows[y + DELAYED_AT_NS] = time_ns
+        return 0
+    delayed_ns = rows[x + DELAYED_NS]
+    rows[x + DELAYED_NS] = 0
+    rows[y + DELAYED_NS] = 0
+    small = rows[x + LAST_DATA_LEN] < rows[x + LARGEST] or length < rows[x + LARGEST]
+    if delayed_ns == 0 or not small or time_ns - rows[x + DELAYED_AT_NS] > PROMPT_NS:
+        return 0
+    rows[x + STALLS] += 1
+    rows[x + STALLED_NS] += delayed_ns
+    return 1 << STALL_KIND
+
+
+def note_payload(rows: I64, x: int, y: int, length: int, frame: int, time_ns: int) -> int:
+    """Kinds of a segment with payload that is not sent again."""
+    kinds = 1 << DATA_KIND if rows[x + LAST_DATA_FRAME] == 0 else 0
+    if rows[y + FIN_SENT] != 0:
+        kinds |= 1 << AFTER_FIN_KIND
+    rows[x + LAST_DATA_FRAME] = frame
+    rows[x + LAST_DATA_NS] = time_ns
+    rows[x + LAST_DATA_LEN] = length
+    rows[x + LARGEST] = max(rows[x + LARGEST], length)
+    return kinds
+
+
+def is_wanted(rows: I64, x: int, kinds: int) -> bool:
+    """Whether a segment of these kinds is kept, and counts it if so."""
+    wanted = False
+    for kind in range(KINDS):
+        if kinds >> kind & 1:
+            shift = kind * COUNT_BITS
+            if rows[x + NOTED] >> shift & ((1 << COUNT_BITS) - 1) < KEPT_MAX:
+                rows[x + NOTED] += 1 << shift
+                wanted = True
+    return wanted
+
+
+def begin(rows: I64, first: I64, notes: I64, used: I64, pair: int, flow: int) -> None:
+    """Let a new pair know the lone SYN that came before it was given."""
+    at, x = pair * FIRST, pair * 2 * WIDTH
+    if first[at + FRAME] == 0:
+        return
+    rows[x + LAST_FRAME] = first[at + FRAME]
+    rows[x + LAST_NS] = first[at + FIRST_NS]
+    rows[x + WIDTH + CALLED] = 1
+    is_wanted(rows, x, 1 << SYN_KIND)
+    note = used[2] * NOTE
+    notes[note + NOTE_FRAME] = first[at + FRAME]
+    notes[note + NOTE_NS] = first[at + FIRST_NS]
+    notes[note + NOTE_END] = flow << 1
+    notes[note + NOTE_BITS] = 1 << 2 * WORD_BITS + SYN_KIND | SYN
+    notes[note + NOTE_SEQ] = 0
+    notes[note + NOTE_ACK] = -1
+    notes[note + NOTE_LEN] = 0
+    notes[note + NOTE_WINDOW] = first[at + RAW_WINDOW]
+    notes[note + NOTE_IP] = 0
+    notes[note + NOTE_TSVAL] = -1
+    notes[note + NOTE_IDLE_NS] = -1
+    used[2] += 1
+
+
+def kinds_by_flags(rows: I64, x: int, flags: int) -> int:
+    """Kinds that the flags alone give."""
+    kinds = 0
+    if flags & (SYN | FIN | RST):
+        kinds = (1 << SYN_KIND if flags & SYN else 0) | (1 << FIN_KIND if flags & FIN else 0)
+        kinds |= 1 << RST_KIND if flags & RST else 0
+    if flags & (SYN | RST) == 0 and rows[x + NOTED] >> FIRST_KIND * COUNT_BITS & ((1 << COUNT_BITS) - 1) == 0:
+        kinds |= 1 << FIRST_KIND
+    return kinds
+
+
+def note_seen(rows: I64, x: int, y: int, kinds: int, flags: int, ttl: int, ip_id: int, frame: int, time_ns: int) -> int:
+    """Keep what X must know of any segment; with the kind of one that answers."""
+    if rows[x + CALLED] != 0:
+        kinds |= 1 << ANSWER_KIND
+        rows[x + CALLED] = 0
+    if kinds & CALLS:
+        rows[y + CALLED] = 1
+    rows[x + LAST_FRAME] = frame
+    rows[x + LAST_NS] = time_ns
+    if flags & FIN:
+        rows[x + FIN_SENT] = 1
+    if flags & RST == 0:
+        rows[x + TTL] = ttl + 1
+        rows[x + IP_ID] = ip_id + 1
+    return kinds
+
+
+def kinds_of(packets: Packets, segments: Segments, i: int, rows: I64, x: int, y: int, out: bool) -> int:
+    """The kinds of row `i`; `out`: it leaves something of the other direction unacknowledged."""
+    flags, length, time_ns, frame = packets.flags[i], max(0, packets.len[i]), packets.time_ns[i], packets.frame[i]
+    cause, labels = segments.repeat[i], segments.labels[i]
+    if cause == COPY:
+        return 1 << COPY_KIND
+    kinds = kinds_by_flags(rows, x, flags)
+    if cause != NO_REPEAT or labels != 0:
+        kinds |= kinds_by_verdict(cause, labels)
+        rows[x + UNSEEN] += 1 if labels & ACK_LOST_SEGMENT else 0
+    if segments.idle_ns[i] >= RESUMED_NS:
+        kinds |= 1 << RESUMED_KIND
+    if kinds & 1 << PROBE_KIND:
+        rows[x + PROBES] += 1
+        length = 0
+    kinds |= note_window(rows, x, flags, segments.window_bytes[i], time_ns)
+    if flags & (SYN | RST) == 0:
+        kinds |= note_delay(rows, x, y, length, not out, time_ns)
+    if length > 0 and kinds & 1 << REPEAT_KIND == 0:
+        kinds |= note_payload(rows, x, y, length, frame, time_ns)
+    return note_seen(rows, x, y, kinds, flags, packets.ttl[i], packets.ip_id[i], frame, time_ns)
+
+
+def note(packets: Packets, count: int, segments: Segments, directions: Directions, notes: I64) -> None:
+    """Keep the notable ones of `count` rows; the caller has room for two notes a row."""
+    rows, sending, used, row_of = directions.notable, directions.sending, directions.used, segments.direction
+    for i in range(count):
+        row = row_of[i]
+        if row < 0 or packets.flags[i] < 0:
+            continue
+        x, y = row * WIDTH, (row ^ 1) * WIDTH
+        end = segments.flow[i] << 1 | segments.side[i]
+        if rows[x + LAST_FRAME] == 0 and rows[y + LAST_FRAME] == 0:
+            begin(rows, directions.first, notes, used, row >> 1, segments.flow[i])
+        sent = sending[(row ^ 1) * SENDING_WIDTH + NEXT]
+        kinds = kinds_of(packets, segments, i, rows, x, y, segments.ack_position[i] < sent)
+        if kinds == 0 or not is_wanted(rows, x, kinds):
+            continue
+        at = used[2] * NOTE
+        notes[at + NOTE_FRAME] = packets.frame[i]
+        notes[at + NOTE_NS] = packets.time_ns[i]
+        notes[at + NOTE_END] = end
+        notes[at + NOTE_BITS] = (
+            segments.repeat[i] << 3 * WORD_BITS
+            | kinds << 2 * WORD_BITS
+            | segments.labels[i] << WORD_BITS
+            | packets.flags[i]
+        )
+        notes[at + NOTE_SEQ] = segments.seq_relative[i]
+        notes[at + NOTE_ACK] = segments.ack_relative[i]
+        notes[at + NOTE_LEN] = packets.len[i]
+        notes[at + NOTE_WINDOW] = segments.window_bytes[i]
+        notes[at + NOTE_IP] = (packets.ip_id[i] + 1) << WORD_BITS | (packets.ttl[i] + 1)
+        notes[at + NOTE_TSVAL] = packets.tsval[i]
+        notes[at + NOTE_IDLE_NS] = segments.idle_ns[i]
+        used[2] += 1
