@@ -7,6 +7,9 @@ FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 ETHERNET = 14
 IPV4 = b"\x08\x00"
 MACS = 12
+NOP, TIMESTAMPS = 1, 8
+"""Kinds of TCP options."""
+
 DOT1Q, DOT1AD = 0x8100, 0x88A8
 
 
@@ -34,15 +37,48 @@ class Segment:
         seq = int.from_bytes(self.frame[self.tcp + 4 : self.tcp + 8])
         return (seq + self.len_bytes + bool(self.flags & SYN) + bool(self.flags & FIN)) & 0xFFFFFFFF
 
+    @property
+    def source(self) -> bytes:
+        return self.frame[ETHERNET + 12 : ETHERNET + 16]
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        return struct.unpack("!HH", self.frame[self.tcp : self.tcp + 4])
+
+    @property
+    def timestamps(self) -> int | None:
+        """Where TSval and TSecr stand in the frame (RFC 7323), if they do."""
+        at, end = self.tcp + 20, self.tcp + (self.frame[self.tcp + 12] >> 4) * 4
+        while at < end and self.frame[at]:
+            if self.frame[at] == TIMESTAMPS:
+                return at + 2
+            at += 1 if self.frame[at] == NOP else self.frame[at + 1]
+        return None
+
+    def retimed(self, tsval_by: int, tsecr_by: int) -> bytes:
+        """The frame with its timestamps moved, as if the sender's, or its peer's, clock had started at another time."""
+        at = self.timestamps
+        if at is None:
+            return self.frame
+        frame = bytearray(self.frame)
+        tsval, tsecr = struct.unpack("!II", frame[at : at + 8])
+        moved = (tsval + tsval_by) & 0xFFFFFFFF, (tsecr + tsecr_by) & 0xFFFFFFFF if tsecr else 0
+        frame[at : at + 8] = struct.pack("!II", *moved)
+        end = self.tcp + (self.frame[self.tcp + 12] >> 4) * 4 + self.len_bytes
+        frame[self.tcp + 16 : self.tcp + 18] = bytes(2)
+        tcp = frame[self.tcp : end]
+        pseudo = frame[ETHERNET + 12 : ETHERNET + 20] + struct.pack("!HH", 6, len(tcp))
+        frame[self.tcp + 16 : self.tcp + 18] = checksum(pseudo + tcp + bytes(len(tcp) % 2))
+        return bytes(frame)
+
     def forged_reset(self, seq_shift: int) -> bytes:
         """A bare RST in this segment's sender's name, `seq_shift` beyond its next sequence number."""
         seq = (self.next_seq + seq_shift) & 0xFFFFFFFF
-        ports = struct.unpack("!HH", self.frame[self.tcp : self.tcp + 4])
-        return forged(self.frame[:MACS], self.frame[ETHERNET + 12 : ETHERNET + 20], ports, seq, RST)
+        return forged(self.frame[:MACS], self.frame[ETHERNET + 12 : ETHERNET + 20], self.ports, seq, RST)
 
 
 def forged(
-    macs: bytes, addresses: bytes, ports: tuple[int, ...], seq: int, flags: int, options: bytes = b"", ttl: int = 255
+    macs: bytes, addresses: bytes, ports: tuple[int, int], seq: int, flags: int, options: bytes = b"", ttl: int = 255
 ) -> bytes:
     """A segment without data that no kernel sent: from the first of the addresses and ports to the second."""
     offset = (20 + len(options)) // 4 << 4

@@ -191,6 +191,11 @@ class Lab(contextlib.ExitStack):
             ],
         )
 
+    def record_at_both_ends(self, *options: str) -> None:
+        """Run tcpdump at the client and at the server."""
+        for host in (self.client, self.server):
+            self.record(host.name, host, "eth0", *options)
+
     def record_pcapng(self, point: str, host: Host, *interfaces: str) -> None:
         """Run dumpcap over several interfaces of a host until the case ends."""
         named = [word for interface in interfaces for word in ("-i", interface)]
@@ -246,7 +251,8 @@ class Lab(contextlib.ExitStack):
 
     def sockets(self, host: Host, *filters: str) -> list[str]:
         """The host's TCP sockets (`ss`), kept in truth.json."""
-        shown = subprocess.check_output(host.command("ss", "-tanoeH", *filters), text=True)
+        command = host.command("ss", "-tanoH", *filters)
+        shown = subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL)
         lines = [" ".join(line.split()) for line in shown.splitlines()]
         self.observe(host.name, "ss", lines)
         return lines

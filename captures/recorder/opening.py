@@ -59,8 +59,7 @@ def almost_slow(lab: Lab) -> None:
 def _held_up(lab: Lab, source: str, flags: int, seconds: float) -> None:
     lab.two_hosts()
     lab.wire.treat(source, _stalled_from(flags, seconds))
-    for host in (lab.client, lab.server):
-        lab.record(host.name, host)
+    lab.record_at_both_ends()
     client, server = lab.connect()
     talk(client, server, answer_bytes=200)
     close_in_turn(client, server)

@@ -23,18 +23,59 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import clocks
 import closing
+import cookies
 import directing
+import healthy
+import idle
+import keep_alive
 import lifetimes
 import links
+import losses
 import opening
+import order
+import path_mtu
+import paws
+import queues
 import refusals
 import resets
+import routing
 import sidecars
+import stalls
+import tapping
+import translation
+import web
+import windows
 from case import Case
 from lab import CLIENT, Lab, NotShownError
 
-MODULES = (opening, refusals, closing, resets, lifetimes, links, sidecars, directing)
+MODULES = (
+    queues,
+    cookies,
+    paws,
+    translation,
+    idle,
+    opening,
+    refusals,
+    closing,
+    resets,
+    lifetimes,
+    links,
+    sidecars,
+    directing,
+    windows,
+    web,
+    tapping,
+    stalls,
+    routing,
+    path_mtu,
+    order,
+    losses,
+    keep_alive,
+    healthy,
+    clocks,
+)
 CASES = tuple(case for module in MODULES for case in module.CASES)
 
 CAPTURES = Path(__file__).resolve().parent.parent
