@@ -21,6 +21,21 @@ def simultaneous_open(lab: Lab) -> None:
     close_in_turn(client, server)
 
 
+def connect_back(lab: Lab) -> None:
+    """Two SYNs cross that have nothing to do with each other: the server dials the client's port 8080 meanwhile."""
+    lab.two_hosts(delay_s=0.02)
+    forth, back = lab.listen(), lab.listen((CLIENT[0], 8080), lab.client)
+    lab.record("client")
+    near = lab.dial()
+    far = lab.bound(lab.server, (SERVER[0], CLIENT[1]))
+    far.connect((CLIENT[0], 8080))
+    near.settimeout(10)
+    for caller, listener in ((near, forth), (far, back)):
+        called = lab.enter_context(listener.accept()[0])
+        talk(caller, called, answer_bytes=200)
+        close_in_turn(caller, called)
+
+
 def syn_retransmitted(lab: Lab) -> None:
     """The first SYN is lost on the wire; the client repeats it after a second."""
     lab.two_hosts()
@@ -86,6 +101,7 @@ CASES = (
         causes=("simultaneous-open",),
         healthy=True,
     ),
+    Case("connect-back", connect_back, near_misses=("simultaneous-open",), healthy=True),
     Case(
         "syn-retransmitted",
         syn_retransmitted,

@@ -48,6 +48,22 @@ def accept_queue_full_abort(lab: Lab) -> None:
     _overflown(lab)
 
 
+def accept_queue_full_cookies(lab: Lab) -> None:
+    """A server that accepts nobody, with room for one, answers three clients by SYN cookies.
+
+    It keeps nothing of those whose ACKs it drops: it repeats no SYN-ACK, and what they send is lost without a word.
+    """
+    lab.two_hosts(delay_s=0.02)
+    lab.listen(backlog=0)
+    lab.record_at_both_ends()
+    clients = [lab.dial((CLIENT[0], CLIENT[1] + n)) for n in range(3)]
+    pause(0.2)
+    clients[2].send(b"." * 80)
+    pause(3)
+    lab.count(lab.server, "TcpExtSyncookiesSent", "TcpExtSyncookiesRecv")
+    _overflown(lab)
+
+
 def _three_for_one_place(lab: Lab, *sysctls: str) -> socket.socket:
     """The listener's room is four; the socket of the last of the six clients."""
     lab.two_hosts(delay_s=0.02)
@@ -247,6 +263,12 @@ CASES = (
         r".*>A .*<R .*<R",
         causes=("accept-queue-overflow",),
         near_misses=("connection-refused", "abortive-close", "first-data-reset"),
+    ),
+    Case(
+        "accept-queue-overflow-cookies",
+        accept_queue_full_cookies,
+        causes=("syn-cookies",),
+        near_misses=("half-open", "syn-unanswered", "syn-flood", "idle-timeout"),
     ),
     Case(
         "syn-dropped-by-server",

@@ -186,7 +186,7 @@ GENUINE = ("reset-injected", "idle-timeout", "first-data-reset", "sidecar-reset"
 
 
 CASES = (
-    Case("rst-established", established, rf"{HANDSHAKE}{TALK}>RA", causes=("abortive-close",)),
+    Case("rst-established", established, rf"{HANDSHAKE}{TALK}>RA", ("abortive-close",), near_misses=GENUINE),
     Case("rst-in-syn-rcvd", in_syn_rcvd, r">S <SA >R", near_misses=("connection-refused", "synack-source-mismatch")),
     Case(
         "rst-out-of-window",
