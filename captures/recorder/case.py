@@ -35,7 +35,10 @@ class Truth:
 
 @dataclass(frozen=True)
 class Drop:
-    """Segments that were dropped between two points. `seq` is relative: the sender's SYN is 0, its first byte 1."""
+    """Segments that were dropped between two points. `seq` is relative: the sender's SYN is 0, its first byte 1.
+
+    `times` of 0: each time they were sent.
+    """
 
     sender: str
     seq: int

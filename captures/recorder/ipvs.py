@@ -60,7 +60,7 @@ class Site:
             Station(self.director, "eth0", (DIRECTOR,)),
             *bonds,
         )
-        plug(self.lab, "front", *stations)
+        self.front = plug(self.lab, "front", *stations)
         self.director.address("eth0", f"{VIP[0]}/32")
         if acquainted:
             self.router.neighbours("eth1", self.director.mac("eth0"), VIP[0])
@@ -103,15 +103,16 @@ class Site:
     def ipvsadm(self, *arguments: str) -> str:
         return output(self.director, "ipvsadm", *arguments)
 
-    def record(self) -> None:
+    def record(self, *bonds: str, also: tuple[tuple[Host, str], ...] = ()) -> None:
         """At the client, on both sides of the director, and on what each realserver uses."""
-        bonds = ("bond1",) if self.mode == "nat" else ("bond1", "bond0")
+        used = bonds or (("bond1",) if self.mode == "nat" else ("bond1", "bond0"))
         record_at(
             self.lab,
             (self.client, "eth0"),
+            *also,
             (self.director, "eth0"),
             (self.director, "eth1"),
-            *((host, bond) for host in self.realservers for bond in bonds),
+            *((host, bond) for host in self.realservers for bond in used),
         )
 
     def listen(self, number: int = 0) -> socket.socket:

@@ -5,9 +5,10 @@
     sudo python3 captures/recorder/record.py half-close      one, or several, by name
     python3 captures/recorder/record.py --list               their names and titles
 
-Needs root on Debian 12 or alike with iproute2, ethtool, nftables, tcpdump, and dumpcap (of tshark)
-for one case; no network. A recording that lacks a frame or does not show what its case is about is
-made again. The truth that a diagnosis is held against stands beside the captures, in truth.json.
+Needs root on Debian 12 or alike with iproute2, ethtool, nftables, iptables, tcpdump, tshark (its
+dumpcap), nginx, haproxy, curl, openssl, user-mode-linux, kmod and ipvsadm. No network, but once for
+Envoy, which pip installs (programs.py). A recording that lacks a frame or does not show what its case
+is about is made again. The truth that a diagnosis is held against stands beside the captures, in truth.json.
 """
 
 import argparse
@@ -33,18 +34,23 @@ import keep_alive
 import lifetimes
 import links
 import losses
+import misdirecting
 import opening
 import order
 import path_mtu
 import paws
+import proxies
 import queues
 import refusals
 import resets
 import routing
+import services
 import sidecars
 import stalls
 import tapping
+import tls
 import translation
+import vanishing
 import web
 import windows
 from case import Case
@@ -64,6 +70,11 @@ MODULES = (
     links,
     sidecars,
     directing,
+    misdirecting,
+    vanishing,
+    proxies,
+    services,
+    tls,
     windows,
     web,
     tapping,

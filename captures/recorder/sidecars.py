@@ -53,7 +53,7 @@ class Pod:
         self.client.ip("route", "add", "10.7.0.0/16", "dev", "eth0")
         self.pod.ip("route", "add", "10.6.0.0/16", "dev", "eth0")
         self.pod.set(PORTS)
-        self.pod.run("nft", REDIRECT)
+        self.pod.nft(REDIRECT)
         config = configuration(lab, "envoy.json", json.dumps(bootstrap(filter)))
         quiet = "--concurrency 1 --log-level error --disable-hot-restart".split()
         self.envoy = Program(lab, self.pod, envoy(), "-c", config, *quiet)
@@ -180,7 +180,7 @@ def reset(lab: Lab) -> None:
 def reset_after_silence(lab: Lab) -> None:
     """SYNs to the application are dropped on lo: Envoy gives up after its connect timeout of 5 s and resets."""
     pod = Pod(lab, TCP)
-    pod.pod.run("nft", SILENT)
+    pod.pod.nft(SILENT)
     near = pod.request()
     with contextlib.suppress(ConnectionResetError):
         near.recv(1)

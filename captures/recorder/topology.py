@@ -66,7 +66,7 @@ def learn(switch: Host, port: str, station: Station) -> None:
 
 def lay(lab: Lab, left: Host, left_port: str, right: Host, right_port: str, delay_s: float = DELAY_S) -> Wire:
     """A wire between two ports."""
-    middle = lab.host(f"{left.name}-{right.name}")
+    middle = lab.host(f"{left.name}-{left_port}-wire")
     cable(left, left_port, middle, "left")
     cable(right, right_port, middle, "right")
     wire = Wire(middle, "left", "right", delay_s)

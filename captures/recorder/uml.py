@@ -30,7 +30,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t tmpfs run /run
-modprobe -a ip_vs_rr bonding veth bridge ipip iptable_filter
+modprobe -a ip_vs_rr bonding veth bridge ipip sch_netem iptable_filter ipt_REJECT
 {python} -B {recorder}/uml.py {module} {story} {folder} {told}
 halt -f
 """
