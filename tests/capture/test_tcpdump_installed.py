@@ -10,7 +10,11 @@ import pytest
 from tcptrace.capture.reader import open_capture
 from tests.tcpdump_reading import Reading, read, row
 
-RECORDED = sorted((Path(__file__).resolve().parents[2] / "captures").glob("*/*.pcap*"))
+CAPTURES = Path(__file__).resolve().parents[2] / "captures"
+CUT = {"truncated-file", "truncated-frames"}
+"""tcpdump fails at the end of the one, and names a cut option that a capture read by itself leaves unknown."""
+
+RECORDED = sorted(capture for capture in CAPTURES.glob("*/*.pcap*") if capture.parent.name not in CUT)
 OPTIONS = ["-n", "-nS", "-ntt", "-ntttt", "-n#", "-nt", "-ne", "-nv", "-nvvS", "-nvvve#", "-nX", "-nvA"]
 ALIKE = "src dst flags window len mss window_scale sack_permitted tsval tsecr option_kinds sack".split()
 
