@@ -1,7 +1,7 @@
 """The pipelines: a capture in, tables out. Each is a dozen lines; the rooms below do the work."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,19 @@ from tcptrace import flows as f
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.reader import CaptureReader, open_capture
 from tcptrace.capture.summary import CaptureSummary
+from tcptrace.diagnosis.diagnose import diagnose
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.rule import Finding
+from tcptrace.diagnosis.wanted import ALL, Wanted
 from tcptrace.errors import UsageError
 from tcptrace.kernels import Kernels, Notice, plain
-from tcptrace.rows import chosen, joined
-from tcptrace.schema import NO_TIME, Flows, Packets, Segments, Transitions
+from tcptrace.rows import chosen, in_batches, joined
+from tcptrace.schema import NO_TIME, Flows, Packets, Segments, SideFacts, Transitions
 from tcptrace.selection import EVERYTHING, Selection
 from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
 from tcptrace.tcp.measures import Measured
+from tcptrace.tcp.notable_table import notable_table
+from tcptrace.tcp.side_facts import side_facts
 from tcptrace.tcp.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -41,6 +47,8 @@ class Analysis:
     transition_table: Transitions
     measured: tuple[Measured, ...]
     """What else is known of the flows of each capture."""
+    found: tuple[Finding, ...] = ()
+    """What went wrong, by capture, the worst first."""
     lacking: str = ""
     """What the selection names, a flow or a host, and the capture does not know, as a message; empty if nothing."""
 
@@ -65,6 +73,13 @@ class Analysis:
 
         return dataframes.transitions(self.transition_table)
 
+    @property
+    def findings(self) -> "pd.DataFrame":
+        """One row a finding: rule, severity, confidence, capture, flows, frames, summary, cause, ..."""
+        from tcptrace import dataframes
+
+        return dataframes.findings(self.found)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON document `tcptrace.analysis/1` as plain dicts, lists, ints and strings."""
         return analysis_json.document(self)
@@ -83,44 +98,48 @@ class Timeline:
     """Row for row beside `packets`."""
 
 
-def analyze(*paths: str | Path, selection: Selection = EVERYTHING, notice: Notice = _silent) -> Analysis:
+def analyze(
+    *paths: str | Path, selection: Selection = EVERYTHING, wanted: Wanted = ALL, notice: Notice = _silent
+) -> Analysis:
     """Read captures and rebuild the state of both endpoints of every flow.
 
     A path is a capture file, compressed or not, text printed by tcpdump, or `-` for standard
     input. `notice` is told in one line when something takes time. Raises CaptureError when a
     capture cannot be read at all; one that is cut short is read up to the cut, and its summary
-    says so. Raises UsageError when the selection names a flow or a host that none of them knows.
+    says so. `wanted` says which findings, and by which thresholds.
+    Raises UsageError when the selection names a flow or a host that none of them knows.
     """
     if not paths:
         raise UsageError("no capture given")
-    parts = list(known_in_one(analyze_one(path, selection, notice) for path in paths))
+    parts = list(known_in_one(analyze_one(path, selection, wanted, notice) for path in paths))
     return Analysis(
         tuple(part.summaries[0] for part in parts),
         tuple(part.books[0] for part in parts),
         joined([_numbered(part.flow_table, i) for i, part in enumerate(parts)]),
         joined([_numbered(part.transition_table, i) for i, part in enumerate(parts)]),
         tuple(part.measured[0] for part in parts),
+        tuple(replace(finding, capture=i) for i, part in enumerate(parts) for finding in part.found),
     )
 
 
 def analyze_one(
     path: str | Path,
     selection: Selection = EVERYTHING,
+    wanted: Wanted = ALL,
     notice: Notice = _silent,
     *,
-    measures: bool = True,
     statistics: bool = True,
+    zeek: bool = True,
 ) -> Analysis:
     """As `analyze`, of one of several captures: what it lacks, another may know.
 
-    Without `measures` it is done in half the time, and `measured` is empty; without `statistics`
-    only what the JSON tells is measured.
+    It takes less time without `statistics`, the sums of each direction, and without `zeek`, its history.
     """
-    tracker = Tracker(measures=measures, statistics=statistics)
+    tracker = Tracker(statistics=statistics, zeek=zeek)
     with open_capture(path, notice) as reader:
         for _ in _track(reader, tracker):
             pass
-    return _results(reader, tracker, selection)
+    return _results(reader, tracker, selection, wanted)
 
 
 def known_in_one(analyses: Iterable[Analysis]) -> Iterator[Analysis]:
@@ -138,7 +157,7 @@ def known_in_one(analyses: Iterable[Analysis]) -> Iterator[Analysis]:
     yield from source
 
 
-def timeline(path: str | Path, flow: int, *, notice: Notice = _silent) -> Timeline:
+def timeline(path: str | Path, flow: int, wanted: Wanted = ALL, *, notice: Notice = _silent) -> Timeline:
     """Every segment of one flow beside both endpoints' states.
 
     Raises CaptureError, and UsageError when the capture has no flow of that number.
@@ -151,7 +170,7 @@ def timeline(path: str | Path, flow: int, *, notice: Notice = _silent) -> Timeli
             if len(rows):
                 kept.append((chosen(packets, rows), chosen(segments, rows)))
         _tell_problems(reader, notice)
-    analysis = _results(reader, tracker, Selection(flow=flow))
+    analysis = _results(reader, tracker, Selection(flow=flow), wanted)
     if not kept:
         raise UsageError(_no_flow(reader, tracker, flow))
     packets, segments = joined([rows[0] for rows in kept]), joined([rows[1] for rows in kept])
@@ -189,17 +208,40 @@ def _track(reader: CaptureReader, tracker: Tracker) -> Iterator[tuple[Packets, S
     tracker.finish(NO_TIME if end_ns is None else end_ns, kernels)
 
 
-def _results(reader: CaptureReader, tracker: Tracker, selection: Selection) -> Analysis:
+def _results(reader: CaptureReader, tracker: Tracker, selection: Selection, wanted: Wanted) -> Analysis:
     client, guessed = client_sides(tracker)
     transitions = transition_table(tracker, client)
     flows = flow_table(tracker, client, guessed)
     reader.summary.flows = len(flows.flow)
+    measured = Measured(tracker, client)
+    found = wanted.chosen(diagnose(_evidence(reader, measured, flows, transitions), wanted.settings))
     if selection != EVERYTHING:
         flows = chosen(flows, selection.flow_rows(flows, reader.addresses, reader.summary.start_ns))
+        found = tuple(finding for finding in found if not finding.flows or np.isin(finding.flows, flows.flow).any())
         transitions = chosen(transitions, np.flatnonzero(np.isin(transitions.flow, flows.flow)))
     lacking = _lacking(reader, tracker, selection)
-    measured = (Measured(tracker, client),) if tracker.measures else ()
-    return Analysis((reader.summary,), (reader.addresses,), flows, transitions, measured, lacking)
+    return Analysis((reader.summary,), (reader.addresses,), flows, transitions, (measured,), found, lacking)
+
+
+def _evidence(reader: CaptureReader, measured: Measured, flows: Flows, transitions: Transitions) -> Evidence:
+    is_lone = measured.tracker.directions.of_flow[flows.flow] == 0
+    lone, others = np.flatnonzero(is_lone), np.flatnonzero(~is_lone)
+    full = chosen(flows, others) if len(lone) else flows
+
+    def of_side(side: int) -> SideFacts:
+        return in_batches(lambda numbers: side_facts(measured, numbers, side), full.flow)
+
+    return Evidence(
+        reader.summary,
+        reader.addresses,
+        all_flows=flows,
+        lone_syns=lone,
+        flows=full,
+        measures=in_batches(measured.of, full.flow),
+        sides=(of_side(0), of_side(1)),
+        notable=notable_table(measured.tracker, measured.client),
+        transitions=transitions,
+    )
 
 
 def _numbered(table: Any, capture: int) -> Any:

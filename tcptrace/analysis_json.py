@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tcptrace.capture.summary import CaptureSummary
+from tcptrace.finding_json import finding_dict
 from tcptrace.flow_json import Json, flow_dicts
 from tcptrace.rows import of_capture
 
@@ -20,6 +21,7 @@ def document(analysis: "Analysis") -> Json:
         "schema": SCHEMA,
         "captures": [capture_dict(summary) for summary in analysis.summaries],
         "flows": [flow for batch in batches for flow in batch],
+        "findings": [finding_dict(finding) for finding in analysis.found],
     }
 
 

@@ -1,5 +1,6 @@
 """The commands: options in, a report out. There is no logic here that the library does not offer."""
 
+import sys
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -10,7 +11,10 @@ import typer
 from tcptrace.analysis import Analysis, analyze_one, known_in_one
 from tcptrace.analysis import packets as read_packets
 from tcptrace.analysis import timeline as read_timeline
+from tcptrace.diagnosis.settings import Settings, find_settings, merged, parse_settings
+from tcptrace.diagnosis.wanted import Severity, Wanted
 from tcptrace.errors import CaptureError, UsageError
+from tcptrace.report.explanation import write_explanation
 from tcptrace.report.failure import tell
 from tcptrace.report.formats import Format, report
 from tcptrace.report.output import open_output
@@ -48,6 +52,15 @@ Utc = Annotated[bool, typer.Option("--utc", help="Times in UTC, shown and given,
 Top = Annotated[int, typer.Option(min=1, metavar="N", help="Flows that a table shows of each capture.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Sequence numbers in the table as on the wire, not relative.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="Without colour; NO_COLOR in the environment does the same.")]
+Rules = Annotated[
+    list[str] | None, typer.Option("--rule", metavar="RULE", help="Only findings of this rule; may be repeated.")
+]
+SeverityOption = Annotated[Severity, typer.Option("--severity", help="Only findings at least so severe.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="RULE.THRESHOLD=VALUE", help="Set a threshold, e.g. rto-stall.silence_ms=500."),
+]
+ExplainedRule = Annotated[str | None, typer.Argument(metavar="RULE", help="The rule's name.", show_default=False)]
 Quiet = Annotated[bool, typer.Option("--quiet", help="The result only, without progress and notes.")]
 
 
@@ -68,7 +81,7 @@ def tcptrace(show_version: Version = False) -> None:
 
 
 MEASURES: dict[Format, dict[str, bool]] = {
-    Format.TABLE: {"measures": False},
+    Format.TABLE: {"statistics": False, "zeek": False},
     Format.JSON: {"statistics": False},
     Format.JSONL: {"statistics": False},
     Format.CSV: {},
@@ -89,14 +102,18 @@ def analyze(
     until: Until = None,
     utc: Utc = False,
     top: Top = View.top,
+    rules: Rules = None,
+    severity: SeverityOption = Severity.INFO,
+    set_: Set = None,
     no_color: NoColor = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show each capture, its flows, their states at both ends, and how they closed."""
+    """Say what went wrong in each capture, and show its flows, their states at both ends, and how they closed."""
     selection = _selection(flow, host, port, since, until, utc)
+    wanted = Wanted(tuple(rules or ()), severity.value, _settings(set_))
     failed: list[CaptureError] = []
     needed = MEASURES[Format.CSV if format is Format.TABLE and flow is not None else format]
-    analyses = known_in_one(_analyses(captures, selection, quiet, failed, needed))
+    analyses = known_in_one(_analyses(captures, selection, wanted, quiet, failed, needed))
     first = next(analyses, None)
     if first is not None:
         with open_output(output, captures) as out:
@@ -115,11 +132,13 @@ def timeline(
     raw: Raw = False,
     utc: Utc = False,
     no_color: NoColor = False,
+    set_: Set = None,
     quiet: Quiet = False,
 ) -> None:
-    """Show one flow as a ladder: every segment between the states of its two ends."""
+    """Show one flow as a ladder: every segment between the states of its two ends, findings at their frames."""
+    wanted = Wanted(settings=_settings(set_))
     with reading(capture, quiet=quiet) as notice:
-        result = read_timeline(capture, flow, notice=notice)
+        result = read_timeline(capture, flow, wanted, notice=notice)
     with open_output(output, [capture]) as out:
         report(format).write_timeline(result, out, _view(output, no_color, utc=utc, raw=raw))
 
@@ -147,8 +166,23 @@ def packets(
         report(format).write_packets(capture, chain(first, chunks), out, _view(output, no_color, utc=utc, raw=raw))
 
 
+@app.command(epilog="Example: tcptrace explain sidecar-reset")
+def explain(rule: ExplainedRule = None, no_color: NoColor = False) -> None:
+    """Explain a rule: what it detects, why it happens, how to confirm and fix it. Without a name: list the rules."""
+    write_explanation(rule, sys.stdout, color=not no_color)
+
+
+def _settings(texts: list[str] | None) -> Settings:
+    return merged(find_settings(Path.cwd()), parse_settings(texts or []))
+
+
 def _analyses(
-    captures: list[str], selection: Selection, quiet: bool, failed: list[CaptureError], needed: dict[str, bool]
+    captures: list[str],
+    selection: Selection,
+    wanted: Wanted,
+    quiet: bool,
+    failed: list[CaptureError],
+    needed: dict[str, bool],
 ) -> Iterator[Analysis]:
     """Each capture that can be read; of the others the user is told, and `failed` keeps the error."""
     if captures.count("-") > 1:
@@ -156,7 +190,7 @@ def _analyses(
     for path in captures:
         try:
             with reading(path, quiet=quiet) as notice:
-                analysis = analyze_one(path, selection, notice, **needed)
+                analysis = analyze_one(path, selection, wanted, notice, **needed)
         except CaptureError as error:
             tell(error)
             failed.append(error)

@@ -5,7 +5,7 @@ Columns keep the names of `schema`; spans of time stay integers in the unit thei
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
+from tcptrace.diagnosis.rule import Finding
 from tcptrace.flow_json import FLOWS_PER_BATCH
 from tcptrace.rows import of_capture
 from tcptrace.schema import CLOSED_BY, CLOSES, SIDES, STATES, UNKNOWN, Flows, Transitions
@@ -64,6 +65,16 @@ def _measure(name: str, parts: Sequence[Any]) -> Any:
     if name in TRUTHS:
         return values == 1
     return pd.arrays.IntegerArray(values.astype(np.int64, copy=False), values == UNKNOWN)
+
+
+def findings(found: Sequence[Finding]) -> pd.DataFrame:
+    """One row a finding, the worst of each capture first; flows, frames, evidence and symptoms are lists."""
+    names = [field.name for field in fields(Finding) if field.compare]
+    rows = [{name: getattr(finding, name) for name in names} for finding in found]
+    frame = pd.DataFrame(rows, columns=names)
+    for name in ("flows", "frames", "evidence", "symptoms"):
+        frame[name] = [list(values) for values in frame[name]]
+    return frame
 
 
 def transitions(table: Transitions) -> pd.DataFrame:

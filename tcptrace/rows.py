@@ -1,12 +1,14 @@
 """Rows of a table: some of them, or one after the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.schema import UNKNOWN, Flows, Transitions
+from tcptrace.schema import I64, UNKNOWN, Flows, Transitions
+
+BATCH_ROWS = 4096
 
 T = TypeVar("T", bound=NamedTuple)
 C = TypeVar("C", Flows, Transitions)
@@ -31,6 +33,11 @@ def joined(tables: Sequence[T]) -> T:
     first, *others = tables
     columns: Any = (np.concatenate(arrays) for arrays in zip(*tables, strict=True))
     return type(first)(*columns) if others else first
+
+
+def in_batches(make: Callable[[I64], T], index: I64) -> T:
+    """A table that `make` gives for an index, made in batches: what it needs meanwhile may be far larger."""
+    return joined([make(index[start : start + BATCH_ROWS]) for start in range(0, max(len(index), 1), BATCH_ROWS)])
 
 
 def of_capture(table: C, capture: int) -> C:

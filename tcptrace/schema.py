@@ -275,6 +275,28 @@ class FlowMeasures(NamedTuple):
     application_ns: Annotated[I64, Column("ns", "time in which nothing was on its way")]
 
 
+class SideFacts(NamedTuple):
+    """What diagnosis must know of what one side of a flow sent, row for row beside Flows; 0 where nothing is known."""
+
+    last_frame: Annotated[I64, Column("", "its last segment")]
+    last_ns: Annotated[I64, Column("ns", "when that was; -1 unknown")]
+    last_data_frame: Annotated[I64, Column("", "its last segment with payload")]
+    last_data_ns: Annotated[I64, Column("ns", "when that was; -1 unknown")]
+    sent: Annotated[I64, Column("", "one past the highest sequence number it sent, from its ISN; -1 unknown")]
+    acked: Annotated[I64, Column("", "highest acknowledgement it got, from its ISN; -1 none")]
+    ttl: Annotated[I64, Column("hops", "TTL of its last segment that is no RST; -1 unknown")]
+    ip_id: Annotated[I64, Column("", "IPv4 identification of that; -1 without")]
+    mss: Annotated[I64, Column("bytes", "maximum segment size in its SYN; -1 none, or no SYN seen")]
+    largest_bytes: Annotated[I64, Column("bytes", "payload of its largest segment")]
+    is_closed: Annotated[I8, Column("", "1: its window was closed when it was last seen")]
+    closures: Annotated[I64, Column("", "times it closed its window")]
+    closed_max_ns: Annotated[I64, Column("ns", "longest time that lasted")]
+    probes: Annotated[I64, Column("", "zero window probes and keep-alives it sent")]
+    stalls: Annotated[I64, Column("", "small writes that waited for a delayed acknowledgement of the one before")]
+    stalled_ns: Annotated[I64, Column("ns", "how long, together")]
+    unseen: Annotated[I64, Column("", "times it acknowledged what the capture lacks")]
+
+
 class RoundTrips(NamedTuple):
     """Round trips of what one side of a flow sent, row for row beside Flows; -1 without samples."""
 

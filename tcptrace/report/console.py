@@ -7,6 +7,8 @@ import numpy as np
 
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
+from tcptrace.report.findings import tally as tally_findings
+from tcptrace.report.findings import write_findings
 from tcptrace.report.flow_table import write_flow_table
 from tcptrace.report.flow_view import write_flow
 from tcptrace.report.ladder import write_ladder
@@ -37,11 +39,15 @@ def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> N
             first = False
             flows = of_capture(analysis.flow_table, capture)
             write_summary(screen, summary, len(flows.flow), utc=view.utc)
+            found = [finding for finding in analysis.found if finding.capture == capture]
+            write_findings(screen, found, len(flows.flow), top=view.top)
             if view.full and len(flows.flow) == 1:
                 screen.line()
                 write_flow(screen, flows, book, summary, analysis.measured[capture], utc=view.utc)
             else:
                 write_flows(screen, flows, book, top=view.top)
+            if found:
+                screen.line(Piece(tally_findings(found), "title"))
             out.flush()
 
 

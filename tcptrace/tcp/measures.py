@@ -38,13 +38,14 @@ class Measured(NamedTuple):
 
     def _direction(self, flows: I64, side: int) -> I64:
         """What one side of these flows sent, a row each; zeros for a lone SYN."""
-        return _rows(self.tracker.directions.sending, WIDTH, self._pairs(flows), self.client[flows] ^ side)
+        return rows_of(self.tracker.directions.sending, WIDTH, self._pairs(flows), self.client[flows] ^ side)
 
     def _pairs(self, flows: I64) -> I64:
         return self.tracker.directions.of_flow[flows].astype(np.int64) - 1
 
 
-def _rows(table: I64, width: int, pairs: I64, sides: npt.NDArray[Any]) -> I64:
+def rows_of(table: I64, width: int, pairs: I64, sides: npt.NDArray[Any]) -> I64:
+    """The rows of width `width` that the given sides of these pairs own; zeros where there is no pair (-1)."""
     rows: I64 = np.zeros((len(pairs), width), np.int64)
     known = pairs >= 0
     index = pairs[known] * 2 + sides[known]
@@ -56,8 +57,8 @@ def _flow_measures(measured: Measured, flows: I64) -> FlowMeasures:
     client, server = measured._direction(flows, 0), measured._direction(flows, 1)
     pairs = measured._pairs(flows)
     first_side = np.zeros(len(flows), np.int8)
-    labels = _rows(measured.tracker.directions.labels, labels_of.WIDTH, pairs, first_side)
-    life = _rows(measured.tracker.directions.sending, WIDTH, pairs, first_side)
+    labels = rows_of(measured.tracker.directions.labels, labels_of.WIDTH, pairs, first_side)
+    life = rows_of(measured.tracker.directions.sending, WIDTH, pairs, first_side)
     announced = measured.tracker.flows.rows[flows * FLOW_WIDTH + SEEN] & ANNOUNCED != 0
     lone_syn = np.where(announced, 0, labels_of.SYN_SENT)
     completeness = np.where(pairs < 0, lone_syn, labels[:, labels_of.COMPLETENESS] & labels_of.SEEN_BITS)

@@ -32,13 +32,12 @@ FINISH_BATCH = 1 << 16
 class Tracker:
     """Flows and both endpoints' states of one capture.
 
-    `take` is called with every chunk in order, `finish` once after the last. Without `measures`,
-    which take half of the time, there are states and flows only, without `statistics` nothing
-    for direction_table.
+    `take` is called with every chunk in order, `finish` once after the last. Without `statistics` there
+    is nothing for direction_table, without `zeek` no history.
     """
 
-    def __init__(self, *, measures: bool = True, statistics: bool = True) -> None:
-        self.measures, self._statistics = measures, measures and statistics
+    def __init__(self, *, statistics: bool = True, zeek: bool = True) -> None:
+        self._statistics, self._zeek = statistics, zeek
         self.flows = FlowRows(
             rows=np.empty(0, np.int64),
             slots=np.zeros(0, np.int32),
@@ -79,27 +78,25 @@ class Tracker:
         return int(self.flows.used[0])
 
     def take(self, packets: Packets, kernels: Kernels) -> Segments:
-        """Segments for the rows of one chunk; valid until the next call; labels and measures only if made."""
+        """Segments for the rows of one chunk; valid until the next call."""
         count = len(packets.frame)
         self._reserve(count, kernels)
         rows, flows, segments = kernels.view(packets), kernels.view(self.flows), kernels.view(self._segments)
         flow_of, side_of = kernels.view(self._segments.flow), kernels.view(self._segments.side)
         kernels["flows"].assign(rows, count, flows, flow_of, side_of)
-        endpoints, holes = kernels.view(self.endpoints), kernels.view(self._holes)
-        if self.measures:
-            self._reserve_directions(count)
-            pairs = kernels.view(self.directions)
-            kernels["tcp.directions"].begin(rows, count, segments, flows, endpoints, pairs)
-        kernels["tcp.segment_pass"].advance(rows, count, segments, flows, holes, endpoints)
+        self._reserve_directions(count)
+        endpoints, pairs = kernels.view(self.endpoints), kernels.view(self.directions)
+        kernels["tcp.directions"].begin(rows, count, segments, flows, endpoints, pairs)
+        kernels["tcp.segment_pass"].advance(rows, count, segments, flows, kernels.view(self._holes), endpoints)
         self._keep_steps()
-        if self.measures:
-            unacked, histograms = kernels.view(self._unacked), kernels.view(self.histograms)
-            kernels["tcp.labels"].label(rows, count, segments, flows, pairs)
-            kernels["tcp.sending"].measure(rows, count, segments, pairs, unacked, histograms)
-            kernels["tcp.notable"].note(rows, count, segments, pairs, kernels.view(self._fresh_notes))
-            self._keep_notes()
-            if self._statistics:
-                kernels["tcp.counters"].count(rows, count, segments, pairs)
+        unacked, histograms = kernels.view(self._unacked), kernels.view(self.histograms)
+        kernels["tcp.labels"].label(rows, count, segments, flows, pairs)
+        kernels["tcp.sending"].measure(rows, count, segments, pairs, unacked, histograms)
+        kernels["tcp.notable"].note(rows, count, segments, pairs, kernels.view(self._fresh_notes))
+        self._keep_notes()
+        if self._statistics:
+            kernels["tcp.counters"].count(rows, count, segments, pairs)
+        if self._zeek:
             kernels["tcp.zeek_history"].note(rows, count, segments, pairs)
         return Segments._make(column[:count] for column in self._segments)
 
@@ -170,8 +167,9 @@ class Tracker:
         grow(self._fresh_notes, 2 * count * notable.NOTE)
         if self._statistics:
             grow(self.directions.counters, pairs * 2 * counters.WIDTH)
-        grow(self.directions.history, pairs * 2 * zeek_rows.WIDTH)
-        grow(self.directions.blocks, (holes.used(self.directions.blocks) + count + 1) * holes.NODE)
+        if self._zeek:
+            grow(self.directions.history, pairs * 2 * zeek_rows.WIDTH)
+            grow(self.directions.blocks, (holes.used(self.directions.blocks) + count + 1) * holes.NODE)
 
     def _keep_steps(self) -> None:
         written = int(self.endpoints.used[1]) * transition_log.STEP

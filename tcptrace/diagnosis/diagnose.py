@@ -1,0 +1,77 @@
+"""All rules over one capture: each is asked, symptoms are folded under their cause, many alike are told as one."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.registry import BY_NAME, RULES
+from tcptrace.diagnosis.rule import SEVERITIES, Finding
+from tcptrace.diagnosis.settings import Settings, thresholds
+
+ALIKE_MAX = 3
+"""Findings that say the same of different flows and are still told one by one."""
+
+EXAMPLES = 5
+"""Flows whose frames are named where many are told as one."""
+
+
+def diagnose(evidence: Evidence, settings: Settings) -> tuple[Finding, ...]:
+    """What is wrong in a capture, the worst first."""
+    found: list[Finding] = []
+    for module in RULES:
+        name = module.RULE.name
+        many = (finding for finding in found if len(finding.flows) > 1 and name in BY_NAME[finding.rule].RULE.explains)
+        explained = [np.asarray(finding.flows, np.int64) for finding in many]
+        left = evidence.without(np.concatenate(explained)) if explained else evidence
+        found += module.check(left, thresholds(name, settings))
+    told = list(_as_one(_folded(found)))
+    return tuple(sorted(told, key=lambda finding: (SEVERITIES.index(finding.severity), _first_frame(finding))))
+
+
+def _folded(found: list[Finding]) -> Iterator[Finding]:
+    """Findings without those that another explains; that one names them as symptoms."""
+    by_flow: dict[int, list[Finding]] = {}
+    for finding in found:
+        if finding.flow is not None:
+            by_flow.setdefault(finding.flow, []).append(finding)
+    for finding in found:
+        beside = by_flow.get(finding.flow, []) if finding.flow is not None else []
+        if any(finding.rule in BY_NAME[other.rule].RULE.explains for other in beside if other is not finding):
+            continue
+        symptoms = [other.rule for other in beside if other.rule in BY_NAME[finding.rule].RULE.explains]
+        yield replace(finding, symptoms=tuple(dict.fromkeys(symptoms)))
+
+
+def _as_one(found: Iterable[Finding]) -> Iterator[Finding]:
+    """Findings, those that are many and alike as one with a count and examples."""
+    groups: dict[object, list[Finding]] = {}
+    for finding in found:
+        single = not finding.alike or finding.flow is None
+        key = id(finding) if single else (finding.rule, finding.severity, finding.alike)
+        groups.setdefault(key, []).append(finding)
+    for group in groups.values():
+        if len(group) <= ALIKE_MAX:
+            yield from group
+        else:
+            yield _merged(group)
+
+
+def _merged(group: list[Finding]) -> Finding:
+    """Findings that are alike as one, told by the surest of them."""
+    group = sorted(group, key=lambda finding: finding.flows[0])
+    surest = max(group, key=lambda finding: finding.confidence)
+    flows = tuple(flow for finding in group for flow in finding.flows)
+    return replace(
+        surest,
+        summary=f"{len(flows):,} flows alike. One of them: {surest.summary}",
+        frames=tuple(dict.fromkeys(chain.from_iterable(finding.frames for finding in [surest, *group][:EXAMPLES]))),
+        flows=flows,
+        symptoms=tuple(dict.fromkeys(chain.from_iterable(finding.symptoms for finding in group))),
+    )
+
+
+def _first_frame(finding: Finding) -> int:
+    return min(finding.frames, default=0)

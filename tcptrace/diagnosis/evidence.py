@@ -1,0 +1,116 @@
+"""All that rules may look at of one capture: tables by column, and single flows as stories."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.summary import CaptureSummary
+from tcptrace.diagnosis.story import SYN, Story, Told
+from tcptrace.rows import part, records
+from tcptrace.schema import I64, KINDS, NO_TIME, FlowMeasures, Flows, Notable, SideFacts, Transitions
+
+Rows = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The tables of one capture; rules change nothing here.
+
+    Of a flow that is no more than one SYN nothing is measured, since there may be millions: such flows are
+    in `all_flows` only, at the rows `lone_syns`; all others are in `flows` too, beside which `measures` and
+    `sides` lie row for row.
+    """
+
+    summary: CaptureSummary
+    book: AddressBook
+    all_flows: Flows
+    lone_syns: I64
+    flows: Flows
+    measures: FlowMeasures
+    sides: tuple[SideFacts, SideFacts]
+    """Of the clients and of the servers."""
+    notable: Notable
+    """By flow and in order of capture, a few segments a flow."""
+    transitions: Transitions
+    """By flow and in order."""
+    explained: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+    """Numbers of flows that another rule has explained; they are left out of `stories` and `lone_syns`."""
+
+    def without(self, explained: I64) -> "Evidence":
+        """The same for a rule that need not look at these flows, given by number."""
+        if not len(explained):
+            return self
+        left = ~np.isin(self.all_flows.flow[self.lone_syns], explained)
+        return replace(self, explained=explained, lone_syns=self.lone_syns[left])
+
+    @property
+    def end_ns(self) -> int:
+        """When the capture ended; NO_TIME where it has no times."""
+        return NO_TIME if self.summary.end_ns is None else self.summary.end_ns
+
+    @cached_property
+    def sees(self) -> tuple[bool, bool]:
+        """Whether the capture holds anything that clients sent, and anything that servers sent, in any flow."""
+        flows = self.all_flows
+        return bool((flows.client_frames > 0).any()), bool((flows.server_frames > 0).any())
+
+    def stories(self, rows: Rows) -> Iterator[Story]:
+        """The flows that a mask beside `flows` selects, but for those explained, one after the other."""
+        index = np.flatnonzero(rows)
+        for row in index[~np.isin(self.flows.flow[index], self.explained)].tolist():
+            yield self.story(row)
+
+    def story(self, row: int) -> Story:
+        """The flow in a row of `flows`."""
+        flow = _record(self.flows, row)
+        return Story(
+            flow,
+            _record(self.measures, row),
+            (_record(self.sides[0], row), _record(self.sides[1], row)),
+            self.book.endpoint(flow.client, flow.client_port),
+            self.book.endpoint(flow.server, flow.server_port),
+            [Told._make(told) for told in records(_of_flow(self.notable, flow.flow))],
+            list(records(_of_flow(self.transitions, flow.flow))),
+            self.end_ns,
+        )
+
+    def lone_syn(self, row: int) -> Told:
+        """The one segment of a flow that is a lone SYN, by its row in `all_flows`."""
+        number, start_ns = int(self.all_flows.flow[row]), int(self.all_flows.start_ns[row])
+        steps = _of_flow(self.transitions, number)
+        frame = int(steps.frame[0]) if len(steps.frame) else 0
+        facts = {"flow": number, "side": 0, "frame": frame, "time_ns": start_ns, "flags": SYN, "seq": 0, "len": 0}
+        facts |= {"kinds": 1 << KINDS.index("syn"), "labels": 0, "repeat": 0}
+        return Told(**{**dict.fromkeys(Told._fields, -1), **facts})
+
+    def first_frames(self, flows: I64) -> tuple[int, ...]:
+        """The frame that began each of these flows, by number."""
+        steps = self.transitions
+        first = np.searchsorted(steps.flow, flows)
+        return tuple(steps.frame[first[(first < len(steps.flow))]].tolist())
+
+    def row_of(self, flow: int) -> int:
+        """The row in `flows` of a flow's number; -1 when it is not there."""
+        row = int(np.searchsorted(self.flows.flow, flow))
+        return row if row < len(self.flows.flow) and self.flows.flow[row] == flow else -1
+
+    def count(self, kind: str, side: int | None = None) -> I64:
+        """How many notable segments of one of KINDS each row of `flows` has, of one side or both."""
+        rows = self.notable.kinds >> KINDS.index(kind) & 1 == 1
+        found = self.notable.flow[rows if side is None else rows & (self.notable.side == side)]
+        first, stop = (np.searchsorted(found, self.flows.flow, where) for where in ("left", "right"))
+        return stop - first
+
+
+def _record(table: Any, row: int) -> Any:
+    return next(records(part(table, row, row + 1)))
+
+
+def _of_flow(table: Any, flow: int) -> Any:
+    start, stop = np.searchsorted(table.flow, (flow, flow + 1))
+    return part(table, int(start), int(stop))

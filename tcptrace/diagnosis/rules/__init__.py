@@ -1,0 +1,1 @@
+"""One rule a file, named by its phenomenon; tcptrace.diagnosis.registry lists them."""

@@ -1,0 +1,102 @@
+"""Thresholds as a user sets them: by option, by tcptrace.toml, or by pyproject.toml; the option counts most."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from tcptrace.diagnosis.registry import BY_NAME
+from tcptrace.diagnosis.rule import Thresholds
+from tcptrace.errors import UsageError
+
+Settings = Mapping[str, Mapping[str, float]]
+"""Thresholds that differ from the default: rule → threshold → value."""
+
+FILES = {"tcptrace.toml": ("rules",), "pyproject.toml": ("tool", "tcptrace", "rules")}
+"""File → the table in it that has a table a rule."""
+
+
+def thresholds(rule: str, settings: Settings) -> Thresholds:
+    """All thresholds of a rule, as set or by default."""
+    defaults = {name: threshold.value for name, threshold in BY_NAME[rule].RULE.thresholds.items()}
+    return {**defaults, **settings.get(rule, {})}
+
+
+def parse_settings(texts: Iterable[str]) -> Settings:
+    """Settings written as `rule.threshold=value`. Raises UsageError for what no rule has."""
+    found: dict[str, dict[str, float]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        rule, dot, threshold = name.strip().partition(".")
+        if not equals or not dot:
+            raise UsageError(f"--set {text}: is not rule.threshold=value\n  for example rto-stall.silence_ms=500")
+        found.setdefault(rule, {})[threshold] = _number(value, f"--set {text}")
+        _check(rule, threshold, f"--set {text}")
+    return found
+
+
+def find_settings(folder: Path) -> Settings:
+    """The settings of the nearest file that has any, in a folder or one above it. Raises UsageError if it is wrong."""
+    for place in (folder, *folder.parents):
+        for name, path in FILES.items():
+            file = place / name
+            if file.is_file() and (table := _table(file, path)) is not None:
+                return _read(table, file)
+    return {}
+
+
+def merged(*settings: Settings) -> Settings:
+    """Several, the later ones before the earlier."""
+    found: dict[str, dict[str, float]] = {}
+    for given in settings:
+        for rule, values in given.items():
+            found.setdefault(rule, {}).update(values)
+    return found
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`did you mean ...?`, or the command that lists them."""
+    close = get_close_matches(name, list(names), 1)
+    return f"did you mean {close[0]}?" if close else "tcptrace explain lists the rules"
+
+
+def _table(file: Path, path: tuple[str, ...]) -> Any:
+    try:
+        table: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read: {error}\n  correct it, or run elsewhere") from error
+    for key in path:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table
+
+
+def _read(table: Any, file: Path) -> Settings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{file}: rules is no table\n  write [rules.rto-stall] and below it silence_ms = 500")
+    for rule, values in table.items():
+        if not isinstance(values, dict):
+            raise UsageError(f"{file}: {rule} is no table\n  write [rules.{rule}] and below it its thresholds")
+        for threshold, value in values.items():
+            _check(rule, threshold, str(file))
+            values[threshold] = _number(value, f"{file}: {rule}.{threshold}")
+    return table
+
+
+def _number(value: Any, where: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if isinstance(value, bool) or not 0 <= number < float("inf"):
+        raise UsageError(f"{where}: {value!r} is no number of 0 or more\n  give one in the unit of the threshold")
+    return number
+
+
+def _check(rule: str, threshold: str, where: str) -> None:
+    if rule not in BY_NAME:
+        raise UsageError(f"{where}: there is no rule {rule!r}\n  {nearest(rule, BY_NAME)}")
+    known = BY_NAME[rule].RULE.thresholds
+    if threshold not in known:
+        has = ", ".join(known) or "none"
+        raise UsageError(f"{where}: {rule} has no threshold {threshold!r}\n  it has: {has}")

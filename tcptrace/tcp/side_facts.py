@@ -1,0 +1,50 @@
+"""The table of what diagnosis must know of each side of a flow, once a capture has been read."""
+
+import numpy as np
+
+from tcptrace.schema import I64, UNKNOWN, SideFacts
+from tcptrace.tcp import endpoint_rows as e
+from tcptrace.tcp import notable as n
+from tcptrace.tcp import sending_rows as s
+from tcptrace.tcp.measures import Measured, rows_of
+from tcptrace.tcp.sending import WIDTH as SENDING_WIDTH
+
+FIELDS = {
+    "last_frame": n.LAST_FRAME,
+    "last_data_frame": n.LAST_DATA_FRAME,
+    "closures": n.CLOSURES,
+    "closed_max_ns": n.CLOSED_MAX_NS,
+    "probes": n.PROBES,
+    "stalls": n.STALLS,
+    "stalled_ns": n.STALLED_NS,
+    "unseen": n.UNSEEN,
+    "largest_bytes": n.LARGEST,
+}
+
+
+def side_facts(measured: Measured, flows: I64, side: int) -> SideFacts:
+    """One row for each of the given flow numbers: what its client (0) or server (1) did; zeros for a lone SYN."""
+    tracker, client = measured
+    pairs = tracker.directions.of_flow[flows].astype(np.int64) - 1
+    sender = client[flows] ^ side
+    kept = rows_of(tracker.directions.notable, n.WIDTH, pairs, sender)
+    sending = rows_of(tracker.directions.sending, SENDING_WIDTH, pairs, sender)
+    ends = flows * 2 + sender
+    start = tracker.endpoints.wide[ends * e.WIDE + e.START]
+    narrow = tracker.endpoints.narrow[: tracker.flow_count * 2 * e.NARROW].reshape(-1, e.NARROW)[ends]
+    seen = kept[:, n.LAST_FRAME] > 0
+    return SideFacts(
+        last_ns=np.where(seen, kept[:, n.LAST_NS], UNKNOWN),
+        last_data_ns=np.where(kept[:, n.LAST_DATA_FRAME] > 0, kept[:, n.LAST_DATA_NS], UNKNOWN),
+        ttl=kept[:, n.TTL] - 1,
+        ip_id=kept[:, n.IP_ID] - 1,
+        sent=_relative(np.where(seen, sending[:, s.NEXT], UNKNOWN), start),
+        acked=_relative(np.where(seen, sending[:, s.ACKED], UNKNOWN), start),
+        is_closed=(kept[:, n.CLOSED_NS] > 0).astype(np.int8),
+        mss=narrow[:, e.MSS].astype(np.int64),
+        **{name: kept[:, field].copy() for name, field in FIELDS.items()},
+    )
+
+
+def _relative(position: I64, start: I64) -> I64:
+    return np.where((position >= 0) & (start >= 0), position - start, UNKNOWN)
