@@ -1,0 +1,46 @@
+"""What the rules make of a conversation in words, as tests.conversation reads it."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from tcptrace import kernels
+from tcptrace.analysis import _evidence
+from tcptrace.capture.summary import CaptureSummary
+from tcptrace.diagnosis.diagnose import diagnose
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.registry import BY_NAME
+from tcptrace.diagnosis.rule import Finding
+from tcptrace.diagnosis.settings import thresholds
+from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
+from tcptrace.tcp.measures import Measured
+from tcptrace.tcp.tracker import Tracker
+from tests.conversation import endpoints, packets
+
+OPEN = "0 C S 0\n 10 S S. 0 1 ip_id=0\n 10.1 C . 1 1\n"
+"""A handshake; the client is where the capture was taken."""
+
+
+def evidence(text: str, *, until_ms: float | None = None, summary: dict[str, Any] | None = None) -> Evidence:
+    """The tables of a capture that holds a conversation; TTL 64 where no line says another."""
+    rows = packets(text)
+    rows.ttl[rows.ttl < 0] = 64
+    tracker, end_ns = Tracker(), int(until_ms * 1e6) if until_ms is not None else int(rows.time_ns.max())
+    tracker.take(rows, kernels.plain())
+    tracker.finish(end_ns, kernels.plain())
+    client, guessed = client_sides(tracker)
+    count = len(rows.frame)
+    facts = {"frames": count, "tcp_frames": count, "start_ns": int(rows.time_ns.min()), "end_ns": end_ns}
+    about = CaptureSummary("words", "words", **{**facts, **(summary or {})})
+    reader = cast(Any, SimpleNamespace(summary=about, addresses=endpoints()))
+    flows, transitions = flow_table(tracker, client, guessed), transition_table(tracker, client)
+    return _evidence(reader, Measured(tracker, client), flows, transitions)
+
+
+def of_rule(rule: str, text: str, *, until_ms: float | None = None, **set_to: float) -> list[Finding]:
+    """What one rule finds in a conversation, as if it were alone, its thresholds as given."""
+    return list(BY_NAME[rule].check(evidence(text, until_ms=until_ms), {**thresholds(rule, {}), **set_to}))
+
+
+def diagnosed(text: str, *, until_ms: float | None = None) -> dict[str, Finding]:
+    """What all rules together find in a conversation, by rule."""
+    return {finding.rule: finding for finding in diagnose(evidence(text, until_ms=until_ms), {})}
