@@ -144,7 +144,7 @@ class Directions(NamedTuple):
     labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
     sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=71)]
     counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=47)]
-    notable: Annotated[I64, Column("", "fields as tcptrace.tcp.notable names them", per_row=20)]
+    notable: Annotated[I64, Column("", "fields as tcptrace.tcp.notable names them", per_row=23)]
     history: Annotated[I64, Column("", "fields as tcptrace.tcp.zeek_rows names them", per_row=14)]
     blocks: Annotated[I64, Column("", "nodes as tcptrace.tcp.holes names them: what came beyond a hole", per_row=3)]
 
@@ -288,10 +288,13 @@ class SideFacts(NamedTuple):
     ip_id: Annotated[I64, Column("", "IPv4 identification of that; -1 without")]
     mss: Annotated[I64, Column("bytes", "maximum segment size in its SYN; -1 none, or no SYN seen")]
     largest_bytes: Annotated[I64, Column("bytes", "payload of its largest segment")]
+    largest_seq: Annotated[I64, Column("", "sequence number of the first of that size, from its ISN; -1 unknown")]
+    rtt_min_ns: Annotated[I64, Column("ns", "shortest round trip of what it sent; -1 unknown")]
     is_closed: Annotated[I8, Column("", "1: its window was closed when it was last seen")]
     closures: Annotated[I64, Column("", "times it closed its window")]
     closed_max_ns: Annotated[I64, Column("ns", "longest time that lasted")]
     probes: Annotated[I64, Column("", "zero window probes and keep-alives it sent")]
+    unanswered: Annotated[I64, Column("", "of those, the last ones, after which the other side sent nothing")]
     stalls: Annotated[I64, Column("", "small writes that waited for a delayed acknowledgement of the one before")]
     stalled_ns: Annotated[I64, Column("ns", "how long, together")]
     unseen: Annotated[I64, Column("", "times it acknowledged what the capture lacks")]
@@ -374,7 +377,7 @@ LABELS = (
     "keep_alive_ack reused_ports"
 ).split()
 """Wireshark's names (tcp.analysis.*) of what a segment is."""
-KINDS = ("syn fin rst first data answer repeat resumed window probe gap reordered copy after_fin stall").split()
+KINDS = ("syn fin rst first data answer repeat resumed window probe gap reordered copy after_fin stall timeout").split()
 """Why a segment is notable, as tcptrace.tcp.notable explains."""
 REPEATS = "none copy reordered spurious fast go_back_n tail_loss_probe timeout".split()
 """Why a segment looks as if sent before: the capture's copy, overtaken on its way, or truly sent again."""

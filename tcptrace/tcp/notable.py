@@ -10,9 +10,7 @@ from tcptrace.schema import I64, Directions, Packets, Segments
 from tcptrace.tcp.directions import FIRST, FRAME, RAW_WINDOW
 from tcptrace.tcp.directions import TIME_NS as FIRST_NS
 from tcptrace.tcp.labels import ACK_LOST_SEGMENT, KEEP_ALIVE, LOST_SEGMENT, ZERO_WINDOW_PROBE
-from tcptrace.tcp.repeats import COPY, NO_REPEAT, REORDERED_SEGMENT
-from tcptrace.tcp.sending import WIDTH as SENDING_WIDTH
-from tcptrace.tcp.sending_rows import NEXT
+from tcptrace.tcp.repeats import COPY, NO_REPEAT, REORDERED_SEGMENT, TIMEOUT
 
 SYN_KIND = 0  # a SYN or SYN-ACK, again or not
 FIN_KIND = 1
@@ -29,16 +27,18 @@ REORDERED_KIND = 11  # overtaken by a later one
 COPY_KIND = 12  # the capture holds the frame twice
 AFTER_FIN_KIND = 13  # payload sent after the other side's FIN
 STALL_KIND = 14  # a small write that had waited for a delayed acknowledgement of the one before
-KINDS = 15
+TIMEOUT_KIND = 15  # sent again once its sender's timer had run out
+KINDS = 16
 
 CALLS = 1 << SYN_KIND | 1 << FIN_KIND | 1 << RST_KIND | 1 << DATA_KIND | 1 << RESUMED_KIND
-KEPT_MAX = 8  # of a kind and direction
-COUNT_BITS = 4
+KEPT_MAX = 7  # of a kind and direction
+COUNT_BITS = 4  # 16 counts of at most 7 fill a word and leave its sign alone
 
 RESUMED_NS = 1_000_000_000
 DELAYED_MIN_NS = 30_000_000  # Linux: TCP_DELACK_MIN is 40 ms
 DELAYED_MAX_NS = 250_000_000  # RFC 1122 section 4.2.3.2 allows 500 ms; others wait 200 ms
 PROMPT_NS = 20_000_000  # after the acknowledgement that a write waited for
+FULL_MIN = 500  # no segment below this is full: hosts take at least 536 bytes, less options (RFC 9293 section 3.7.1)
 
 NOTED = 0  # how many of each kind are kept, COUNT_BITS each
 CALLED = 1  # 1: what answers the other side is yet to come from here
@@ -60,7 +60,10 @@ IP_ID = 16  # likewise
 FIN_SENT = 17
 UNSEEN = 18  # acknowledgements it sent for what the capture lacks
 LARGEST = 19  # payload of the largest segment
-WIDTH = 20
+LARGEST_AT = 20  # position of the first of that size; -1 unknown
+UNANSWERED = 21  # probes since the other side last sent anything
+SENT_END = 22  # position after all it has sent
+WIDTH = 23
 
 NOTE_FRAME = 0
 NOTE_NS = 1
@@ -86,7 +89,7 @@ def kinds_by_verdict(cause: int, labels: int) -> int:
     elif cause == REORDERED_SEGMENT:
         kinds |= 1 << REORDERED_KIND
     elif cause != NO_REPEAT:
-        kinds |= 1 << REPEAT_KIND
+        kinds |= 1 << REPEAT_KIND | (1 << TIMEOUT_KIND if cause == TIMEOUT else 0)
     if labels & (LOST_SEGMENT | ACK_LOST_SEGMENT):
         kinds |= 1 << GAP_KIND
     if labels & (KEEP_ALIVE | ZERO_WINDOW_PROBE):
@@ -127,7 +130,7 @@ def note_delay(rows: I64, x: int, y: int, length: int, acks_all: bool, time_ns: 
     delayed_ns = rows[x + DELAYED_NS]
     rows[x + DELAYED_NS] = 0
     rows[y + DELAYED_NS] = 0
-    small = rows[x + LAST_DATA_LEN] < rows[x + LARGEST] or length < rows[x + LARGEST]
+    small = length < max(rows[x + LARGEST], FULL_MIN)
     if delayed_ns == 0 or not small or time_ns - rows[x + DELAYED_AT_NS] > PROMPT_NS:
         return 0
     rows[x + STALLS] += 1
@@ -135,7 +138,7 @@ def note_delay(rows: I64, x: int, y: int, length: int, acks_all: bool, time_ns: 
     return 1 << STALL_KIND
 
 
-def note_payload(rows: I64, x: int, y: int, length: int, frame: int, time_ns: int) -> int:
+def note_payload(rows: I64, x: int, y: int, position: int, length: int, frame: int, time_ns: int) -> int:
     """Kinds of a segment with payload that is not sent again."""
     kinds = 1 << DATA_KIND if rows[x + LAST_DATA_FRAME] == 0 else 0
     if rows[y + FIN_SENT] != 0:
@@ -143,7 +146,9 @@ def note_payload(rows: I64, x: int, y: int, length: int, frame: int, time_ns: in
     rows[x + LAST_DATA_FRAME] = frame
     rows[x + LAST_DATA_NS] = time_ns
     rows[x + LAST_DATA_LEN] = length
-    rows[x + LARGEST] = max(rows[x + LARGEST], length)
+    if length > rows[x + LARGEST]:
+        rows[x + LARGEST] = length
+        rows[x + LARGEST_AT] = position
     return kinds
 
 
@@ -201,6 +206,10 @@ def note_seen(rows: I64, x: int, y: int, kinds: int, flags: int, ttl: int, ip_id
         rows[x + CALLED] = 0
     if kinds & CALLS:
         rows[y + CALLED] = 1
+    if kinds & 1 << PROBE_KIND:
+        rows[x + UNANSWERED] += 1
+        rows[x + PROBES] += 1
+    rows[y + UNANSWERED] = 0
     rows[x + LAST_FRAME] = frame
     rows[x + LAST_NS] = time_ns
     if flags & FIN:
@@ -211,10 +220,16 @@ def note_seen(rows: I64, x: int, y: int, kinds: int, flags: int, ttl: int, ip_id
     return kinds
 
 
-def kinds_of(packets: Packets, segments: Segments, i: int, rows: I64, x: int, y: int, out: bool) -> int:
-    """The kinds of row `i`; `out`: it leaves something of the other direction unacknowledged."""
-    flags, length, time_ns, frame = packets.flags[i], max(0, packets.len[i]), packets.time_ns[i], packets.frame[i]
-    cause, labels = segments.repeat[i], segments.labels[i]
+def note_sent(rows: I64, x: int, flags: int, end: int) -> None:
+    """Follow how far X has sent; a SYN begins anew."""
+    if flags & SYN or end > rows[x + SENT_END]:
+        rows[x + SENT_END] = end
+
+
+def kinds_of(packets: Packets, segments: Segments, i: int, rows: I64, x: int, y: int) -> int:
+    """The kinds of row `i`."""
+    flags, length, frame = packets.flags[i], max(0, packets.len[i]), packets.frame[i]
+    cause, labels, time_ns = segments.repeat[i], segments.labels[i], max(0, packets.time_ns[i])
     if cause == COPY:
         return 1 << COPY_KIND
     kinds = kinds_by_flags(rows, x, flags)
@@ -224,19 +239,19 @@ def kinds_of(packets: Packets, segments: Segments, i: int, rows: I64, x: int, y:
     if segments.idle_ns[i] >= RESUMED_NS:
         kinds |= 1 << RESUMED_KIND
     if kinds & 1 << PROBE_KIND:
-        rows[x + PROBES] += 1
         length = 0
-    kinds |= note_window(rows, x, flags, segments.window_bytes[i], time_ns)
+    kinds |= note_window(rows, x, flags, packets.window[i], time_ns)
     if flags & (SYN | RST) == 0:
-        kinds |= note_delay(rows, x, y, length, not out, time_ns)
+        kinds |= note_delay(rows, x, y, length, segments.ack_position[i] >= rows[y + SENT_END], time_ns)
     if length > 0 and kinds & 1 << REPEAT_KIND == 0:
-        kinds |= note_payload(rows, x, y, length, frame, time_ns)
+        kinds |= note_payload(rows, x, y, segments.position[i], length, frame, time_ns)
+    note_sent(rows, x, flags, segments.end_position[i])
     return note_seen(rows, x, y, kinds, flags, packets.ttl[i], packets.ip_id[i], frame, time_ns)
 
 
 def note(packets: Packets, count: int, segments: Segments, directions: Directions, notes: I64) -> None:
     """Keep the notable ones of `count` rows; the caller has room for two notes a row."""
-    rows, sending, used, row_of = directions.notable, directions.sending, directions.used, segments.direction
+    rows, used, row_of = directions.notable, directions.used, segments.direction
     for i in range(count):
         row = row_of[i]
         if row < 0 or packets.flags[i] < 0:
@@ -245,8 +260,7 @@ def note(packets: Packets, count: int, segments: Segments, directions: Direction
         end = segments.flow[i] << 1 | segments.side[i]
         if rows[x + LAST_FRAME] == 0 and rows[y + LAST_FRAME] == 0:
             begin(rows, directions.first, notes, used, row >> 1, segments.flow[i])
-        sent = sending[(row ^ 1) * SENDING_WIDTH + NEXT]
-        kinds = kinds_of(packets, segments, i, rows, x, y, segments.ack_position[i] < sent)
+        kinds = kinds_of(packets, segments, i, rows, x, y)
         if kinds == 0 or not is_wanted(rows, x, kinds):
             continue
         at = used[2] * NOTE

@@ -5,6 +5,7 @@ import numpy as np
 from tcptrace.schema import I64, UNKNOWN, SideFacts
 from tcptrace.tcp import endpoint_rows as e
 from tcptrace.tcp import notable as n
+from tcptrace.tcp import round_trips as trips
 from tcptrace.tcp import sending_rows as s
 from tcptrace.tcp.measures import Measured, rows_of
 from tcptrace.tcp.sending import WIDTH as SENDING_WIDTH
@@ -15,6 +16,7 @@ FIELDS = {
     "closures": n.CLOSURES,
     "closed_max_ns": n.CLOSED_MAX_NS,
     "probes": n.PROBES,
+    "unanswered": n.UNANSWERED,
     "stalls": n.STALLS,
     "stalled_ns": n.STALLED_NS,
     "unseen": n.UNSEEN,
@@ -24,7 +26,7 @@ FIELDS = {
 
 def side_facts(measured: Measured, flows: I64, side: int) -> SideFacts:
     """One row for each of the given flow numbers: what its client (0) or server (1) did; zeros for a lone SYN."""
-    tracker, client = measured
+    tracker, client = measured.tracker, measured.client
     pairs = tracker.directions.of_flow[flows].astype(np.int64) - 1
     sender = client[flows] ^ side
     kept = rows_of(tracker.directions.notable, n.WIDTH, pairs, sender)
@@ -40,6 +42,10 @@ def side_facts(measured: Measured, flows: I64, side: int) -> SideFacts:
         ip_id=kept[:, n.IP_ID] - 1,
         sent=_relative(np.where(seen, sending[:, s.NEXT], UNKNOWN), start),
         acked=_relative(np.where(seen, sending[:, s.ACKED], UNKNOWN), start),
+        largest_seq=_relative(np.where(kept[:, n.LARGEST] > 0, kept[:, n.LARGEST_AT], UNKNOWN), start),
+        rtt_min_ns=np.where(
+            sending[:, s.ROUND_TRIPS + trips.COUNT] > 0, sending[:, s.ROUND_TRIPS + trips.MIN_NS], UNKNOWN
+        ),
         is_closed=(kept[:, n.CLOSED_NS] > 0).astype(np.int8),
         mss=narrow[:, e.MSS].astype(np.int64),
         **{name: kept[:, field].copy() for name, field in FIELDS.items()},
