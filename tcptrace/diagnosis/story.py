@@ -144,6 +144,11 @@ def elapsed(ns: int) -> str:
     return f"{ns} ns"
 
 
+def apart_ns(sooner: Told, later: Told) -> int:
+    """Time from one segment to another; 0 where there are no times."""
+    return later.time_ns - sooner.time_ns if NO_TIME not in (sooner.time_ns, later.time_ns) else 0
+
+
 def numbers(segments: Iterable[Told]) -> tuple[int, ...]:
     """Their frames, in order."""
     return tuple(sorted({segment.frame for segment in segments if segment.frame > 0}))

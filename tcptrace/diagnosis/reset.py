@@ -1,0 +1,105 @@
+"""A RST as rules read it: in whose name it came, what form it has, and whether it fits its sender.
+
+The form is evidence. A kernel that knows no such connection answers a segment by a bare RST whose
+sequence number is what that segment acknowledged (RFC 9293 section 3.5.2); Linux gives it IP ID 0.
+A socket that is aborted sends RST+ACK from where its sender stands, and on Linux its IP ID goes on
+counting. What comes from a third party has that party's TTL and IP ID.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.story import SERVER, Story, Told
+
+RST_SEEN = 32
+"""In FlowMeasures.completeness."""
+
+COUNTS_ON = 64
+"""Largest step of IP IDs between two notable segments of a socket that counts them."""
+
+NEAR = 4096
+"""An IP ID no further than this from the last one may come from the same counter."""
+
+
+@dataclass(frozen=True)
+class Reset:
+    """One RST of a flow."""
+
+    story: Story
+    rst: Told
+
+    @property
+    def side(self) -> int:
+        """In whose name it came."""
+        return self.rst.side
+
+    @property
+    def peer(self) -> int:
+        """The side that got it."""
+        return 1 - self.rst.side
+
+    @property
+    def is_bare(self) -> bool:
+        """Without ACK: what a kernel answers that has no socket for a segment."""
+        return not self.rst.has_ack
+
+    @property
+    def form(self) -> str:
+        """As evidence: `bare RST, TTL 64, IP ID 0`."""
+        ip = [f"{name} {value}" for name, value in (("TTL", self.rst.ttl), ("IP ID", self.rst.ip_id)) if value >= 0]
+        return ", ".join(["bare RST" if self.is_bare else "RST+ACK", *ip])
+
+    @cached_property
+    def others(self) -> list[Told]:
+        """What else the claimed sender sent, of what is notable."""
+        return [told for told in self.story.of(self.side) if not told.is_rst]
+
+    @cached_property
+    def ttls(self) -> list[int]:
+        """TTLs of the claimed sender's other segments, in order."""
+        known = {told.ttl for told in self.others} | {int(self.story.sides[self.side].ttl)}
+        return sorted(ttl for ttl in known if ttl >= 0)
+
+    @property
+    def fits_ttl(self) -> bool:
+        """Whether its TTL is one its sender's segments had, or nothing is known of them."""
+        return not self.ttls or self.rst.ttl < 0 or self.ttls[0] <= self.rst.ttl <= self.ttls[-1]
+
+    @cached_property
+    def fits_ip_id(self) -> bool:
+        """Whether its IP ID is 0, goes on from its sender's, or its sender's do not count."""
+        known = [told.ip_id for told in self.others if told.frame < self.rst.frame and told.ip_id > 0]
+        steps = [(later - sooner) % 65536 for sooner, later in zip(known, known[1:], strict=False)]
+        counts = len(steps) > 0 and all(1 <= step <= COUNTS_ON for step in steps)
+        if not counts or self.rst.ip_id <= 0:
+            return True
+        return (self.rst.ip_id - known[-1]) % 65536 <= NEAR or (known[-1] - self.rst.ip_id) % 65536 <= NEAR
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its claimed sender sent payload or a FIN after it, as if it knew nothing of it."""
+        later = any(told.is_fin for told in self.story.of(self.side) if told.frame > self.rst.frame)
+        return later or self.story.sides[self.side].last_data_frame > self.rst.frame
+
+    def sent_before(self, kind: str, side: int) -> Told | None:
+        """The first segment of a kind, one of KINDS, that a side sent before it."""
+        return next((told for told in self.story.kind(kind, side) if told.frame < self.rst.frame), None)
+
+    @property
+    def was_open(self) -> bool:
+        """Whether its sender had a connection to reset: the handshake was complete, or never seen."""
+        seen = self.sent_before("first", self.side) or (self.side == SERVER and self.sent_before("first", self.peer))
+        return bool(seen) or self.story.flow.midstream == 1
+
+
+def flows_with_reset(evidence: Evidence) -> Rows:
+    """A mask beside `evidence.flows`."""
+    found: Rows = evidence.measures.completeness & RST_SEEN != 0
+    return found
+
+
+def resets(story: Story, side: int | None = None) -> Iterator[Reset]:
+    """The notable RSTs of a flow, in order, of one side or both."""
+    return (Reset(story, told) for told in story.kind("rst", side))
