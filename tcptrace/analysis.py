@@ -22,6 +22,7 @@ from tcptrace.rows import chosen, in_batches, joined
 from tcptrace.schema import NO_TIME, Flows, Packets, Segments, SideFacts, Transitions
 from tcptrace.selection import EVERYTHING, Selection
 from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
+from tcptrace.tcp.joined_flows import joined_flows
 from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.notable_table import notable_table
 from tcptrace.tcp.side_facts import side_facts
@@ -213,7 +214,7 @@ def _results(reader: CaptureReader, tracker: Tracker, selection: Selection, want
     transitions = transition_table(tracker, client)
     flows = flow_table(tracker, client, guessed)
     reader.summary.flows = len(flows.flow)
-    measured = Measured(tracker, client)
+    measured = Measured(tracker, client, joined_flows(tracker, client))
     found = wanted.chosen(diagnose(_evidence(reader, measured, flows, transitions), wanted.settings))
     if selection != EVERYTHING:
         flows = chosen(flows, selection.flow_rows(flows, reader.addresses, reader.summary.start_ns))

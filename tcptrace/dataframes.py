@@ -62,6 +62,8 @@ def _measure(name: str, parts: Sequence[Any]) -> Any:
     if DESCRIBED[name][0] is None:
         return [text for part in parts for text in part]
     values = np.concatenate(parts)
+    if values.dtype == np.float64:
+        return pd.arrays.FloatingArray(values, values == UNKNOWN)
     if name in TRUTHS:
         return values == 1
     return pd.arrays.IntegerArray(values.astype(np.int64, copy=False), values == UNKNOWN)

@@ -155,6 +155,11 @@ def _zeek(name: str) -> Callable[[Batch], Values]:
     return lambda batch: [getattr(view, name) for view in batch.zeek]
 
 
+def _joined(part: int) -> Callable[[Batch], Values]:
+    """The other half of a conversation, or how sure that is."""
+    return lambda batch: told(batch.measured.joined.of(batch.flows.flow)[part], None)
+
+
 KEYS: dict[str, Callable[[Batch], Values]] = {
     "capture": lambda batch: [batch.capture] * len(batch.flows.flow),
     "flow": _flow("flow"),
@@ -179,5 +184,7 @@ KEYS: dict[str, Callable[[Batch], Values]] = {
     "history": _zeek("history"),
     "originator": _zeek("originator"),
     "limited_by": _limits,
+    "joined_with": _joined(0),
+    "join_confidence": _joined(1),
 }
 """Each key of a flow, and its values for a batch."""

@@ -11,6 +11,7 @@ from tcptrace.report.findings import tally as tally_findings
 from tcptrace.report.findings import write_findings
 from tcptrace.report.flow_table import write_flow_table
 from tcptrace.report.flow_view import write_flow
+from tcptrace.report.joined_words import joined_lines
 from tcptrace.report.ladder import write_ladder
 from tcptrace.report.outcome import most_telling, outcomes, tally
 from tcptrace.report.packet_columns import Chunk
@@ -20,6 +21,7 @@ from tcptrace.report.units import count, duration, moment, time_of_day
 from tcptrace.report.view import View
 from tcptrace.rows import chosen, of_capture
 from tcptrace.schema import Flows
+from tcptrace.tcp.joined_flows import Joined
 
 if TYPE_CHECKING:
     from tcptrace.analysis import Analysis, Timeline
@@ -45,7 +47,7 @@ def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> N
                 screen.line()
                 write_flow(screen, flows, book, summary, analysis.measured[capture], utc=view.utc)
             else:
-                write_flows(screen, flows, book, top=view.top)
+                write_flows(screen, flows, book, analysis.measured[capture].joined, top=view.top)
             if found:
                 screen.line(Piece(tally_findings(found), "title"))
             out.flush()
@@ -77,7 +79,7 @@ def write_summary(screen: Screen, summary: CaptureSummary, flows: int, *, utc: b
         screen.fact("warning", problem, "odd")
 
 
-def write_flows(screen: Screen, flows: Flows, book: AddressBook, *, top: int) -> None:
+def write_flows(screen: Screen, flows: Flows, book: AddressBook, joined: Joined, *, top: int) -> None:
     """The `top` most telling flows as a table, and a line that counts all."""
     total = len(flows.flow)
     if total == 0:
@@ -96,6 +98,8 @@ def write_flows(screen: Screen, flows: Flows, book: AddressBook, *, top: int) ->
     screen.flow(parts)
     if midstream := int(np.count_nonzero(flows.midstream)):
         text = f"{count(midstream, 'flow')} began before the capture: which end is the client is a guess"
+        screen.paragraph(text, style="dim")
+    for text in joined_lines(joined, flows.flow):
         screen.paragraph(text, style="dim")
 
 

@@ -8,6 +8,7 @@ from tcptrace.capture.summary import CaptureSummary
 from tcptrace.report.direction_rows import GROUPS, UNKNOWN, Row
 from tcptrace.report.flow_title import write_flow_title
 from tcptrace.report.handshake_words import halves, place, total
+from tcptrace.report.joined_words import pairs
 from tcptrace.report.terminal import GAP, Piece, Screen, widest
 from tcptrace.report.units import duration
 from tcptrace.schema import LIMITS, SIDES, Flows
@@ -49,11 +50,13 @@ def write_flow(
 ) -> None:
     """Everything known of the one flow in `flows`."""
     found: Values = {name: column[0] for name, column in flow_columns(measured, flows.flow).items()}
-    flow = {name: value if isinstance(value, str) else int(value) for name, value in found.items()}
+    flow = {name: value if isinstance(value, str) else value.item() for name, value in found.items()}
     flow |= {name: int(column[0]) for name, column in flows._asdict().items()}
     write_flow_title(screen, flows, book, summary, utc=utc)
     screen.line()
     _write_facts(screen, flow)
+    for pair in pairs(measured.joined, flows.flow):
+        screen.fact("joined", f"with flow {pair.joined_with}, {pair.basis}")
     _write_sides(screen, flow)
     _write_limits(screen, flow)
 

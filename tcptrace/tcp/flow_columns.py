@@ -6,6 +6,7 @@ peer, `handshake_ns` as a span and as a cause); here and where users meet them, 
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from tcptrace.schema import I64, LIMITS, SIDES, Column, DirectionStatistics, FlowMeasures, RoundTrips, columns
@@ -30,6 +31,11 @@ ZEEK: Described = {
     "originator": (None, Column("", "which side Zeek takes for the originator: client or server")),
 }
 
+JOINED: Described = {
+    "joined_with": (np.int64, Column("", "flow that is the other half of its conversation; -1 none")),
+    "join_confidence": (np.float64, Column("", "how sure that is, 0 to 1; -1 none")),
+}
+
 
 def round_trip_name(side: str, column: str) -> str:
     """`client_rtt_min_ns`, `client_srtt_ns`: a column of RoundTrips of what one side sent."""
@@ -48,6 +54,7 @@ def _described() -> Described:
         **dict(zip(ROUND_TRIPS, [*columns(RoundTrips).values()] * len(SIDES), strict=True)),
         **ZEEK,
         **{name: measures[name] for name in last},
+        **JOINED,
         **{f"{side}_{name}": statistics[name] for side in SIDES for name in STATISTICS},
     }
 
@@ -68,4 +75,5 @@ def flow_columns(measured: Measured, flows: I64) -> dict[str, npt.NDArray[Any] |
         found |= {f"{side}_{name}": getattr(statistics, name)[number :: len(SIDES)] for name in STATISTICS}
     views = zeek_views(measured.tracker, flows, measured.client)
     found |= {name: [view[place] for view in views] for place, name in enumerate(ZeekView._fields)}
+    found |= zip(JOINED, measured.joined.of(flows), strict=True)
     return {name: found[name] for name in DESCRIBED}

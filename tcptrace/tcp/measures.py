@@ -11,6 +11,7 @@ from tcptrace.schema import I8, I64, UNKNOWN, FlowMeasures, RoundTrips
 from tcptrace.tcp import labels as labels_of
 from tcptrace.tcp import round_trips as trips
 from tcptrace.tcp import sending_rows as s
+from tcptrace.tcp.joined_flows import NONE, Joined
 from tcptrace.tcp.sending import BY_TIMESTAMP, WIDTH
 from tcptrace.tcp.tracker import Tracker
 
@@ -24,6 +25,7 @@ class Measured(NamedTuple):
     tracker: Tracker
     client: I8
     """For every flow number the side that is the client."""
+    joined: Joined = NONE
 
     def of(self, flows: I64) -> FlowMeasures:
         """One row for each of these flow numbers, in that order."""

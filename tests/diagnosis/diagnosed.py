@@ -12,6 +12,7 @@ from tcptrace.diagnosis.registry import BY_NAME
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.diagnosis.settings import thresholds
 from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
+from tcptrace.tcp.joined_flows import joined_flows
 from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.tracker import Tracker
 from tests.conversation import endpoints, packets
@@ -33,7 +34,7 @@ def evidence(text: str, *, until_ms: float | None = None, summary: dict[str, Any
     about = CaptureSummary("words", "words", **{**facts, **(summary or {})})
     reader = cast(Any, SimpleNamespace(summary=about, addresses=endpoints()))
     flows, transitions = flow_table(tracker, client, guessed), transition_table(tracker, client)
-    return _evidence(reader, Measured(tracker, client), flows, transitions)
+    return _evidence(reader, Measured(tracker, client, joined_flows(tracker, client)), flows, transitions)
 
 
 def of_rule(rule: str, text: str, *, until_ms: float | None = None, **set_to: float) -> list[Finding]:

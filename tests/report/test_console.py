@@ -16,7 +16,7 @@ def shown(analysis: Any, width: int | None, *, top: int = 30, color: bool = Fals
     out = io.StringIO()
     screen = Screen(out, width=width, color=color)
     console.write_summary(screen, analysis.summaries[0], len(analysis.flow_table.flow), utc=True)
-    console.write_flows(screen, analysis.flow_table, analysis.books[0], top=top)
+    console.write_flows(screen, analysis.flow_table, analysis.books[0], analysis.measured[0].joined, top=top)
     return out.getvalue()
 
 
