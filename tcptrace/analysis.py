@@ -242,6 +242,7 @@ def _evidence(reader: CaptureReader, measured: Measured, flows: Flows, transitio
         sides=(of_side(0), of_side(1)),
         notable=notable_table(measured.tracker, measured.client),
         transitions=transitions,
+        joined=measured.joined,
     )
 
 

@@ -12,7 +12,8 @@ from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.story import SYN, Story, Told
 from tcptrace.rows import part, records
-from tcptrace.schema import I64, KINDS, NO_TIME, FlowMeasures, Flows, Notable, SideFacts, Transitions
+from tcptrace.schema import I64, KINDS, NO_TIME, SIDES, FlowMeasures, Flows, Notable, SideFacts, Transitions
+from tcptrace.tcp.joined_flows import Joined
 
 Rows = npt.NDArray[np.bool_]
 
@@ -38,6 +39,8 @@ class Evidence:
     """By flow and in order of capture, a few segments a flow."""
     transitions: Transitions
     """By flow and in order."""
+    joined: Joined
+    """Flows that are halves of one conversation."""
     explained: I64 = field(default_factory=lambda: np.empty(0, np.int64))
     """Numbers of flows that another rule has explained; they are left out of `stories` and `lone_syns`."""
 
@@ -98,6 +101,11 @@ class Evidence:
         """The row in `flows` of a flow's number; -1 when it is not there."""
         row = int(np.searchsorted(self.flows.flow, flow))
         return row if row < len(self.flows.flow) and self.flows.flow[row] == flow else -1
+
+    def measured(self, side: int, what: str) -> I64:
+        """A measure of one side, a column of FlowMeasures without the side's name, beside `flows`."""
+        column: I64 = getattr(self.measures, f"{SIDES[side]}_{what}")
+        return column
 
     def count(self, kind: str, side: int | None = None) -> I64:
         """How many notable segments of one of KINDS each row of `flows` has, of one side or both."""

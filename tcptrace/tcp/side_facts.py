@@ -48,6 +48,9 @@ def side_facts(measured: Measured, flows: I64, side: int) -> SideFacts:
         ),
         is_closed=(kept[:, n.CLOSED_NS] > 0).astype(np.int8),
         mss=narrow[:, e.MSS].astype(np.int64),
+        window_scale=np.maximum(narrow[:, e.SCALE], UNKNOWN).astype(np.int8),
+        timestamps=(narrow[:, e.NOTES] & e.NOTE_TIMESTAMPS > 0).astype(np.int8),
+        sack_permitted=(narrow[:, e.NOTES] & e.NOTE_SACK_PERMITTED > 0).astype(np.int8),
         **{name: kept[:, field].copy() for name, field in FIELDS.items()},
     )
 
