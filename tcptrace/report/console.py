@@ -42,7 +42,7 @@ def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> N
             flows = of_capture(analysis.flow_table, capture)
             write_summary(screen, summary, len(flows.flow), utc=view.utc)
             found = [finding for finding in analysis.found if finding.capture == capture]
-            write_findings(screen, found, len(flows.flow), top=view.top)
+            write_findings(screen, found, flows, book, top=view.top)
             if view.full and len(flows.flow) == 1:
                 screen.line()
                 write_flow(screen, flows, book, summary, analysis.measured[capture], utc=view.utc)

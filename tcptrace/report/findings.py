@@ -1,48 +1,72 @@
 """Findings for people: the story of each in a few lines, the worst first."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from tcptrace.capture.address_book import AddressBook
 from tcptrace.diagnosis.rule import SEVERITIES, Finding
-from tcptrace.report.terminal import Piece, Screen
+from tcptrace.report.finding_ends import ends, flows_told
+from tcptrace.report.terminal import Piece, Screen, text_width
 from tcptrace.report.units import count
+from tcptrace.schema import Flows
 
 MARKS = {"error": Piece("✖", "bad"), "warning": Piece("▲", "odd"), "info": Piece("•", "dim")}
 COUNTED = {"error": "error", "warning": "warning", "info": "note"}
 INDENT = "  "
+LABEL = 12
+READING = 100
+"""Columns of a line that is easy to read; a terminal may be wider, a pipe has no width."""
 FRAMES_TOLD = 12
 
 
-def write_findings(screen: Screen, found: Sequence[Finding], flows: int, *, top: int) -> None:
+class Line(NamedTuple):
+    """One thing said of a finding; `exact` is meant to be copied, so a pipe gets it unbroken."""
+
+    label: str
+    text: str
+    exact: bool = False
+
+
+def write_findings(screen: Screen, found: Sequence[Finding], flows: Flows, book: AddressBook, *, top: int) -> None:
     """The `top` worst findings, or one line that there are none."""
     screen.line()
     if not found:
-        screen.line(Piece(f"no findings in {count(flows, 'flow')}", "good"))
+        screen.line(Piece(f"no findings in {count(len(flows.flow), 'flow')}", "good"))
         return
     for number, finding in enumerate(found[:top]):
         if number:
             screen.line()
-        write_finding(screen, finding)
+        write_finding(screen, finding, flows, book)
     if len(found) > top:
         screen.line()
         screen.line(Piece(f"… and {count(len(found) - top, 'more finding')}: --top, --format json", "dim"))
 
 
-def write_finding(screen: Screen, finding: Finding) -> None:
-    """One finding: what happened, the cause, what would disprove it, how to see it, what to do."""
-    mark = MARKS[finding.severity]
-    where = _flows(finding)
-    screen.flow([mark, Piece(finding.rule, mark.style or "title"), Piece(where), Piece(_confidence(finding), "dim")])
-    _told(screen, "", finding.summary)
-    _told(screen, "cause", finding.cause)
-    for number, observation in enumerate(finding.evidence):
-        _told(screen, " " if number else "evidence", observation)
-    if finding.frames:
-        _told(screen, "frames", frames_told(finding.frames))
-    if finding.symptoms:
-        _told(screen, "seen as", ", ".join(finding.symptoms))
-    _told(screen, "unless", finding.disproof)
-    _told(screen, "confirm", finding.confirm)
-    _told(screen, "next", f"{finding.fix}; more: tcptrace explain {finding.rule}")
+def write_finding(screen: Screen, finding: Finding, flows: Flows, book: AddressBook) -> None:
+    """One finding: between whom, what happened, the cause, what would disprove it, how to see it, what to do."""
+    prose = Screen(screen.stream, width=min(screen.width or READING, READING), color=screen.color)
+    _write_head(prose, finding, ends(finding, flows, book))
+    prose.paragraph(finding.summary, label=Piece(INDENT))
+    last = ""
+    for label, text, exact in story(finding):
+        column = f"{INDENT}{'' if label == last else label}".ljust(LABEL)
+        (screen if exact else prose).paragraph(text, label=Piece(column, "dim"))
+        last = label
+
+
+def story(finding: Finding) -> Iterator[Line]:
+    """What there is to say of a finding below its summary."""
+    said = [
+        Line("cause", finding.cause),
+        *(Line("evidence", observation) for observation in finding.evidence),
+        Line("frames", frames_told(finding.frames)),
+        Line("seen as", ", ".join(finding.symptoms)),
+        Line("unless", finding.disproof),
+        *(Line("confirm", way, exact=True) for way in re.split(r"\s{3,}", finding.confirm)),
+        Line("next", f"{finding.fix}; more: tcptrace explain {finding.rule}"),
+    ]
+    return (line for line in said if line.text)
 
 
 def tally(found: Sequence[Finding]) -> str:
@@ -57,17 +81,20 @@ def frames_told(frames: Sequence[int]) -> str:
     return ", ".join(map(str, frames[:FRAMES_TOLD])) + more
 
 
-def _flows(finding: Finding) -> str:
-    if finding.flow is not None:
-        return f"flow {finding.flow}"
-    return f"{len(finding.flows):,} flows" if finding.flows else "the capture"
+def confidence(finding: Finding) -> str:
+    """`confidence 0.95`."""
+    return f"confidence {finding.confidence:.2g}"
 
 
-def _confidence(finding: Finding) -> str:
-    return f"  confidence {finding.confidence:.2g}"
-
-
-def _told(screen: Screen, label: str, text: str) -> None:
-    if text:
-        label = f"{INDENT}{label}".ljust(12 if label else len(INDENT))
-        screen.paragraph(text, label=Piece(label, "dim"))
+def _write_head(screen: Screen, finding: Finding, between: str) -> None:
+    """Mark, rule and ends at the left, flow and confidence at the right; on two lines where one is too short."""
+    mark = MARKS[finding.severity]
+    name = Piece(finding.rule, mark.style or "title")
+    right = "   ".join(text for text in (flows_told(finding), confidence(finding)) if text)
+    room = (screen.width or READING) - text_width(right) - len(INDENT) - text_width(f"{finding.rule}   ")
+    if text_width(between) <= room:
+        middle = Piece(f"   {between}")
+        screen.line(mark, Piece(" "), name, middle, Piece(" " * (room - text_width(between))), Piece(right, "dim"))
+    else:
+        screen.line(mark, Piece(" "), name, Piece(" " * (room + 3)), Piece(right, "dim"))
+        screen.paragraph(between, label=Piece(INDENT))
