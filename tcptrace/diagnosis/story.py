@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from tcptrace.schema import KINDS, LABELS, NO_TIME, REPEATS
+from tcptrace.schema import KINDS, LABELS, NO_TIME, REPEATS, SIDES
 
 CLIENT, SERVER = 0, 1
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
@@ -103,6 +103,10 @@ class Story:
     def end(self, side: int) -> str:
         """The client's or the server's end as text."""
         return self.server if side else self.client
+
+    def measured(self, side: int, what: str) -> int:
+        """A measure of one side, a column of FlowMeasures without the side's name."""
+        return int(getattr(self.measures, f"{SIDES[side]}_{what}"))
 
     def of(self, side: int) -> Iterator[Told]:
         """The notable segments that a side sent."""
