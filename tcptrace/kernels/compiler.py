@@ -16,6 +16,7 @@ from typing import Any, get_args, get_origin
 
 import llvmlite.binding as llvm
 import numba
+import numpy as np
 from numba import types
 from numba.cpython import slicing
 
@@ -28,6 +29,7 @@ slicing.fix_index = lambda builder, index, size: index
 """Kernels count no index from the end: to allow for it takes a sixth of their time."""
 
 PROCESSES_MAX = 4
+SCALARS = {int: types.int64, bool: types.boolean}
 _SIGNATURE = types.void(types.CPointer(types.voidptr), types.CPointer(types.int64))
 _RUNTIME_CALL = re.compile(r"^declare (.*@(?:NRT|numba)_\w+\(.*)$", re.MULTILINE)
 _TRAP = r"define linkonce_odr \1 {\n  call void @llvm.trap()\n  unreachable\n}"
@@ -86,8 +88,12 @@ def _called(module: str, found: dict[str, None]) -> dict[str, None]:
 def _compiled(names: list[str]) -> Any:
     """A module of LLVM with the C functions of these kernels."""
     copies: dict[str, ModuleType] = {}
+    called: dict[str, None] = {}
+    for name in names:
+        _called(name.rpartition(".")[0], called)
     for module in KERNEL_MODULES:
-        copies[module] = _compiled_copy(module, copies)
+        if module in called:
+            copies[module] = _compiled_copy(module, copies)
     program = empty_module()
     for name in names:
         module, _, function = name.rpartition(".")
@@ -97,15 +103,36 @@ def _compiled(names: list[str]) -> Any:
 
 
 def _compiled_copy(name: str, copies: dict[str, ModuleType]) -> ModuleType:
-    """A second instance of a kernel module whose functions are compiled, and call compiled ones."""
+    """A second instance of a kernel module whose functions are compiled, and call compiled ones.
+
+    Each is compiled once, for the types its annotations say: numba would compile it anew for every
+    mixture of integers and truth values that it is called with, which takes half as long again.
+    """
     jit = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
     copy = ModuleType(f"{name}__compiled")
     exec(compile(source(name), str(importlib.import_module(name).__file__), "exec"), vars(copy))
+    own: list[Any] = []
     for attribute, value in list(vars(copy).items()):
         if isinstance(value, FunctionType):
             home = copies.get(value.__module__)
-            setattr(copy, attribute, jit(value) if home is None else getattr(home, value.__name__))
+            made = jit(value) if home is None else getattr(home, value.__name__)
+            own += [made] if home is None else []
+            setattr(copy, attribute, made)
+    for function in own:
+        function.compile(tuple(map(_type_of, interface(function.py_func).parameters)))
+        function.disable_compile()
     return copy
+
+
+def _type_of(hint: Any) -> Any:
+    """What numba calls an annotation of a parameter."""
+    if hint in SCALARS:
+        return SCALARS[hint]
+    if hint in DTYPES:
+        return numba.from_dtype(np.dtype(DTYPES[hint]))[::1]
+    if get_origin(hint) is tuple:
+        return types.UniTuple(types.int64, len(get_args(hint)))
+    return types.NamedTuple([numba.from_dtype(dtype)[::1] for dtype, _ in columns(hint).values()], hint)
 
 
 def _c_function(name: str, kernel: Any, taken: Interface) -> Any:
