@@ -5,7 +5,14 @@ from typing import Protocol
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
-from tcptrace.diagnosis.rules import connection_refused, sidecar_reset, syn_flood
+from tcptrace.diagnosis.rules import (
+    connection_refused,
+    paws_nat_drop,
+    sidecar_reset,
+    syn_dropped_by_server,
+    syn_flood,
+    syn_unanswered,
+)
 
 
 class RuleModule(Protocol):
@@ -20,7 +27,10 @@ class RuleModule(Protocol):
 RULES: tuple[RuleModule, ...] = (
     # handshake
     syn_flood,
+    paws_nat_drop,
+    syn_dropped_by_server,
     connection_refused,
+    syn_unanswered,
     # reset
     sidecar_reset,
 )
