@@ -6,12 +6,23 @@ from typing import Protocol
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.rules import (
+    abortive_close,
+    challenge_ack,
+    close_wait_stuck,
     connection_refused,
+    empty_reply,
+    fin_retransmission,
+    first_data_reset,
+    half_close,
+    idle_timeout,
     paws_nat_drop,
+    reset_injected,
     sidecar_reset,
+    simultaneous_close,
     syn_dropped_by_server,
     syn_flood,
     syn_unanswered,
+    write_after_close,
 )
 
 
@@ -32,7 +43,19 @@ RULES: tuple[RuleModule, ...] = (
     connection_refused,
     syn_unanswered,
     # reset
+    idle_timeout,
+    reset_injected,
     sidecar_reset,
+    first_data_reset,
+    write_after_close,
+    abortive_close,
+    challenge_ack,
+    # close
+    close_wait_stuck,
+    empty_reply,
+    fin_retransmission,
+    simultaneous_close,
+    half_close,
 )
 
 BY_NAME = {module.RULE.name: module for module in RULES}

@@ -9,6 +9,7 @@ counting. What comes from a third party has that party's TTL and IP ID.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.story import SERVER, Story, Told
@@ -71,7 +72,7 @@ class Reset:
     def fits_ip_id(self) -> bool:
         """Whether its IP ID is 0, goes on from its sender's, or its sender's do not count."""
         known = [told.ip_id for told in self.others if told.frame < self.rst.frame and told.ip_id > 0]
-        steps = [(later - sooner) % 65536 for sooner, later in zip(known, known[1:], strict=False)]
+        steps = [(later - sooner) % 65536 for sooner, later in pairwise(known)]
         counts = len(steps) > 0 and all(1 <= step <= COUNTS_ON for step in steps)
         if not counts or self.rst.ip_id <= 0:
             return True

@@ -1,0 +1,131 @@
+"""One side ended the connection by a RST where a FIN belongs.
+
+What it detects
+---------------
+An established connection that one side ends by a RST+ACK of its own accord: it had not sent a FIN, and the other side
+had not asked for it.
+
+Why it happens
+--------------
+Two ways on Linux (net/ipv4/tcp.c, __tcp_close): the program set SO_LINGER with a linger time of 0 and called close()
+(TCPAbortOnData), or it called close(), or exited, while data lay unread in the receive buffer (TCPAbortOnClose; RFC
+1122 section 4.2.2.13, RFC 2525 section 2.17). Either way what was not yet sent or read is thrown away and the other
+side gets ECONNRESET. Some clients and health checks do so on purpose, to save themselves TIME_WAIT. The wire tells the
+two apart only where the other side never sent payload (then nothing could be unread) or the sender's window was closed
+(then much was unread).
+
+How to confirm
+--------------
+On the side that reset: nstat -az TcpExtTCPAbortOnData TcpExtTCPAbortOnClose TcpEstabResets, before and after;
+strace -f -e trace=setsockopt,close -p PID shows SO_LINGER {onoff=1, linger=0}. While it lasts: ss -tn, Recv-Q > 0.
+In Wireshark: tcp.flags.reset == 1 && tcp.flags.ack == 1
+
+How to fix
+----------
+Remove SO_LINGER 0; read to the end of the data before close(), or shutdown(SHUT_WR) first and read what still comes. A
+server that answers an error before it has read a large request should read the rest (nginx: lingering_close).
+
+When it stays silent
+--------------------
+The side had closed by FIN; the RST is bare, so that a kernel without a socket answered (first-data-reset,
+write-after-close, idle-timeout); its repeats or keep-alives had gone unanswered (keepalive-timeout); it does not fit
+its sender (reset-injected); no byte of answer to an acknowledged request (sidecar-reset). Where nothing could be lost
+it is info: the other side had closed and all was acknowledged, or the client connected and said nothing.
+
+References
+----------
+RFC 9293 section 3.6; RFC 1122 section 4.2.2.13; RFC 2525 section 2.17; socket(7), SO_LINGER; Linux net/ipv4/tcp.c.
+"""
+
+from collections.abc import Iterator
+
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
+from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
+from tcptrace.diagnosis.story import CLIENT, Story, frames_filter, numbers
+
+RULE = Rule(
+    name="abortive-close",
+    family="reset",
+    severity="warning",
+)
+
+LINGER = "SO_LINGER with time 0: the program asked for a RST instead of a FIN"
+UNREAD = "close() while data of the other side lay unread in the receive buffer"
+SURE = 0.85
+UNSURE = 0.6
+"""Most where the wire does not tell the two causes apart."""
+
+
+def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """A flow whose first RST is a socket's own."""
+    for story in evidence.stories(flows_with_reset(evidence)):
+        reset = next(resets(story), None)
+        if reset and _aborts(reset):
+            yield _finding(reset)
+
+
+def _aborts(reset: Reset) -> bool:
+    own = reset.rst.has_ack and reset.was_open and reset.sent_before("fin", reset.side) is None
+    return own and not _gave_up(reset)
+
+
+def _gave_up(reset: Reset) -> bool:
+    """Whether the sender had asked twice in vain before."""
+    before = reset.story.before(reset.rst)
+    heard = max((told.frame for told in before if told.side == reset.peer), default=0)
+    asked = [told for told in before if told.side == reset.side and told.frame > heard]
+    return sum(told.is_kind("probe") or told.repeats == "timeout" for told in asked) > 1
+
+
+def _cause(reset: Reset) -> tuple[str, float]:
+    """What made the kernel send a RST, the likelier cause first, and how sure that is."""
+    story = reset.story
+    own, peer = story.sides[reset.side], story.sides[reset.peer]
+    if story.flow.midstream == 0 and _payload(story)[reset.peer] == 0:
+        return LINGER, SURE
+    if own.is_closed:
+        return UNREAD, SURE
+    last_word = peer.last_data_frame > own.last_data_frame
+    return (f"{UNREAD}; or {LINGER}" if last_word else f"{LINGER}; or {UNREAD}"), UNSURE
+
+
+def _payload(story: Story) -> tuple[int, int]:
+    return story.flow.client_payload_bytes, story.flow.server_payload_bytes
+
+
+def _loses_nothing(reset: Reset) -> bool:
+    """Whether the other side had closed and all was acknowledged, or the client had come only to look."""
+    story = reset.story
+    if sum(_payload(story)) == 0 and story.flow.midstream == 0:
+        return reset.side == CLIENT
+    fin = reset.sent_before("fin", reset.peer)
+    return fin is not None and reset.rst.ack > fin.seq + fin.len and story.sides[reset.side].acked >= reset.rst.seq
+
+
+def _finding(reset: Reset) -> Finding:
+    story, rst = reset.story, reset.rst
+    closer, other = story.end(reset.side), story.end(reset.peer)
+    cause, confidence = _cause(reset)
+    harmless = _loses_nothing(reset)
+    frames = numbers([*story.before(rst)[-1:], rst])
+    sent, got = _payload(story)[reset.side], _payload(story)[reset.peer]
+    return RULE.finding(
+        severity="info" if harmless else "warning",
+        confidence=confidence - (0.1 if story.flow.midstream else 0),
+        flows=(story.number,),
+        frames=frames,
+        alike=f"{story.server} {reset.side} {harmless} {cause}",
+        summary=(
+            f"{closer} reset the connection with {other} {story.at(rst.time_ns)} into it (frame {rst.frame}) instead"
+            f" of closing it, after {sent} bytes sent and {got} received."
+        ),
+        cause=cause,
+        evidence=(
+            f"{reset.form}: a socket's own, at byte {rst.seq} of {closer}",
+            f"no FIN of {closer} before it" + (f"; {other} had closed" if reset.sent_before("fin", reset.peer) else ""),
+        ),
+        disproof=f"TcpExtTCPAbortOnData and TcpExtTCPAbortOnClose of {closer} did not count it",
+        confirm=f"Wireshark: {frames_filter(frames)}   {closer}: nstat -az TcpExtTCPAbortOnData TcpExtTCPAbortOnClose",
+        fix="nothing to do" if harmless else "no SO_LINGER 0; read to the end before close()",
+    )

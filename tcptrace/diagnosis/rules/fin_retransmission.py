@@ -1,0 +1,92 @@
+"""A FIN had to be sent again: it, its acknowledgement or the last ACK was lost.
+
+What it detects
+---------------
+A side that sends its FIN a second time. Copies that the capture made, and FINs that others overtook, do not count.
+
+Why it happens
+--------------
+A FIN takes a sequence number and is repeated like data until it is acknowledged (RFC 9293 section 3.6), after a timeout
+of 200 ms or more or as a tail loss probe, twice the wait each time (Linux: net.ipv4.tcp_retries2, and
+tcp_orphan_retries once the program has closed: 0 stands for 8). The FIN was lost on its way; or it arrived and its ACK
+was lost, so that the other side, in TIME_WAIT if it had closed before, acknowledges it once more; or the other side is
+gone, or something in between forgot the connection with the first FIN and drops the rest.
+
+How to confirm
+--------------
+ss -tno state fin-wait-1; ss -tno state last-ack: timer:(on,...) with a count of repeats. nstat -az TcpRetransSegs
+TcpExtTCPTimeouts; at both ends captures show which of the two was lost.
+In Wireshark: tcp.flags.fin == 1 && tcp.analysis.retransmission
+
+How to fix
+----------
+One now and then is a lost segment like any other. Many: look for loss (high-retransmission), and for firewalls,
+conntrack (nf_conntrack_tcp_timeout_fin_wait, 120 s; nf_conntrack_tcp_timeout_last_ack, 30 s) or directors (ipvsadm
+--set, the second number) that drop a connection as soon as it closes.
+
+When it stays silent
+--------------------
+The FIN was seen once; its copies are the capture's; it only came out of order.
+
+References
+----------
+RFC 9293 section 3.6; RFC 6298; RFC 8985 (tail loss probe); Linux Documentation/networking/ip-sysctl.rst.
+"""
+
+from collections.abc import Iterator
+
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers
+
+RULE = Rule(
+    name="fin-retransmission",
+    family="close",
+    severity="warning",
+)
+
+
+def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """A flow in which a side sent its FIN again."""
+    sides = [evidence.count("fin", side) > 1 for side in (CLIENT, SERVER)]
+    for story in evidence.stories(sides[CLIENT] | sides[SERVER]):
+        for side in (CLIENT, SERVER):
+            fins = [told for told in story.kind("fin", side) if told.is_fin]
+            again = [told for told in fins[1:] if told.is_kind("repeat")]
+            if again:
+                yield _finding(story, fins[0], again)
+                break
+
+
+def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
+    acks = [told for told in story.after(fin, 1 - fin.side) if told.has_ack and told.ack > fin.seq + fin.len]
+    frames = numbers([fin, *again, *acks[:1]])
+    times = "once" if len(again) == 1 else f"{len(again)} times"
+    cause, confidence = _cause(story, again, acks)
+    return RULE.finding(
+        confidence=confidence,
+        flows=(story.number,),
+        frames=frames,
+        alike=f"{story.server} {fin.side} {cause}",
+        summary=(
+            f"{story.end(fin.side)} repeated its FIN to {story.end(1 - fin.side)} {times}, the first time"
+            f" {elapsed(apart_ns(fin, again[0]))} after it (frames {fin.frame}, {again[0].frame})."
+        ),
+        cause=cause,
+        evidence=(
+            f"repeated in frame{'s' * (len(again) > 1)} {', '.join(str(told.frame) for told in again)}",
+            f"acknowledged in frame {acks[0].frame}" if acks else "never acknowledged in this capture",
+        ),
+        disproof="a capture at the other side that shows FIN and ACK arriving in time",
+        confirm=f"Wireshark: {frames_filter(frames)}   {story.end(fin.side)}: ss -tno; nstat -az TcpRetransSegs",
+        fix="look for loss, and for a firewall or balancer that forgets a connection when it closes",
+    )
+
+
+def _cause(story: Story, again: list[Told], acks: list[Told]) -> tuple[str, float]:
+    """What was lost, by where the acknowledgement stands."""
+    if not acks:
+        return f"{story.end(1 - again[0].side)} is gone, or what lies between forgot the connection", 0.8
+    if acks[0].frame < again[0].frame:
+        return "its acknowledgement passed here and was lost beyond, or came late", 0.9
+    return "it was lost beyond this point, or its acknowledgement before it", 0.9

@@ -1,0 +1,99 @@
+"""The server answers the connection's first data by a RST: it knows no such connection.
+
+What it detects
+---------------
+A handshake that completes, a first segment of data from the client, and in answer a bare RST (no ACK flag) from where
+the SYN-ACK left off: not one byte was acknowledged, so no socket was there to take it.
+
+Why it happens
+--------------
+A kernel answers a segment for which it has no socket by a RST whose sequence number is the segment's acknowledgement
+(RFC 9293 section 3.10.7.1; Linux: tcp_v4_rcv, no_tcp_socket, tcp_v4_send_reset, IP ID 0). The handshake was done by
+something else, or what it made is gone: the server restarted or its address moved in between; a balancer chose another
+server for the data than for the SYN; a proxy or firewall answered the SYN in the server's name (SYN proxy); the accept
+queue was full and net.ipv4.tcp_abort_on_overflow = 1, and the ACK of the handshake came together with the data.
+
+How to confirm
+--------------
+On the server: nstat -az TcpOutRsts TcpExtListenOverflows; ss -tn 'sport = :PORT' lists no such connection.
+On an LVS director: ipvsadm -lnc | grep CLIENT shows which server the connection is given to.
+In Wireshark: tcp.flags.reset == 1 && tcp.flags.ack == 0 && tcp.seq == 1
+
+How to fix
+----------
+Find who sent the SYN-ACK: capture at the server and compare. Let the balancer keep a connection on one server
+(persistence, synchronised connection tables: ipvsadm --start-daemon); drain servers before they restart.
+
+When it stays silent
+--------------------
+The data was acknowledged (sidecar-reset, abortive-close), the RST carries an ACK and so comes from a socket
+(abortive-close), the server had sent payload or a FIN, the RST came too soon to be an answer to the data, the handshake
+is not in the capture.
+
+References
+----------
+RFC 9293 sections 3.5.2 and 3.10.7.1; Linux net/ipv4/tcp_ipv4.c, tcp_v4_send_reset.
+"""
+
+from collections.abc import Iterator
+
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
+from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers
+
+RULE = Rule(
+    name="first-data-reset",
+    family="reset",
+    severity="error",
+)
+
+
+def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """A flow whose server sent a SYN-ACK, a RST and nothing else."""
+    flows = evidence.flows
+    refused = flows_with_reset(evidence) & (flows.client_payload_bytes > 0) & (flows.server_payload_bytes == 0)
+    for story in evidence.stories(refused & (flows.midstream == 0)):
+        data, reset = story.first("data", CLIENT), next(resets(story, SERVER), None)
+        if data and reset and story.first("syn", SERVER) and _answers(reset, data):
+            yield _finding(reset, data)
+
+
+def _answers(reset: Reset, data: Told) -> bool:
+    """Whether the RST is a kernel's answer to the data, and the data was news to it."""
+    story, rst = reset.story, reset.rst
+    unknown = story.sides[CLIENT].acked <= data.seq and reset.sent_before("fin", SERVER) is None
+    in_time = apart_ns(data, rst) * 2 >= story.flow.syn_to_synack_ns
+    exact = reset.is_bare and rst.seq == data.ack and rst.frame > data.frame
+    return unknown and in_time and exact and reset.sent_before("rst", CLIENT) is None
+
+
+def _finding(reset: Reset, data: Told) -> Finding:
+    story, rst = reset.story, reset.rst
+    frames = numbers([*story.kind("syn"), data, rst])
+    return RULE.finding(
+        confidence=0.9 if reset.rst.ip_id <= 0 else 0.75,
+        flows=(story.number,),
+        frames=frames,
+        alike=story.server,
+        summary=(
+            f"{story.server} completed the handshake of {story.client}, then answered its first data ({data.len} bytes,"
+            f" frame {data.frame}) after {elapsed(apart_ns(data, rst))} by a RST (frame {rst.frame}):"
+            " it knew no such connection."
+        ),
+        cause=(
+            "the kernel that got the data had no socket for it: another machine answered the SYN, the server lost the"
+            " connection, or its accept queue was full (tcp_abort_on_overflow)"
+        ),
+        evidence=(
+            f"nothing of the data was acknowledged; {reset.form}, at what the data acknowledged",
+            _waited(story, data),
+        ),
+        disproof=f"an acknowledgement of the data, or a socket for it on {story.server} at that time",
+        confirm=f"Wireshark: {frames_filter(frames)}   server: nstat -az TcpOutRsts TcpExtListenOverflows",
+        fix="find who answered the SYN; let the balancer send SYN and data to the same server",
+    )
+
+
+def _waited(story: Story, data: Told) -> str:
+    return f"the data came {story.at(data.time_ns)} after the SYN"

@@ -1,0 +1,107 @@
+"""Data was sent to a side that had closed, and its kernel answered by a RST.
+
+What it detects
+---------------
+One side sends a FIN, the other sends payload after it, and the side that closed answers that payload by a RST.
+
+Why it happens
+--------------
+close() gives up both directions: what arrives afterwards can no longer be read, and the kernel says so by a RST (RFC
+9293 section 3.6.1, RFC 1122 section 4.2.2.13; Linux: tcp_rcv_state_process, TCPAbortOnData; once the orphaned socket
+is gone, after net.ipv4.tcp_fin_timeout = 60 s at most, tcp_v4_send_reset). The writer took the FIN for no more than the
+end of the other's data, had not looked, or its data was under way. Typical: a server closes an idle keep-alive
+connection just as the client reuses it; a client breaks off a download. What the RST overtakes is lost: the writer's
+next read or write fails with ECONNRESET or EPIPE, even if an answer lay unread in its buffer.
+
+How to confirm
+--------------
+On the side that closed: nstat -az TcpExtTCPAbortOnData TcpOutRsts; strace -f -e trace=close,shutdown -p PID.
+In Wireshark: tcp.stream == N && (tcp.flags.fin == 1 || tcp.flags.reset == 1 || tcp.len > 0)
+
+How to fix
+----------
+Keep-alive: let the client's idle timeout be shorter than the server's, and let it repeat requests that are safe to
+repeat. The side that closes: shutdown(SHUT_WR) and read to the end before close(); lingering_close in nginx.
+
+When it stays silent
+--------------------
+The payload was acknowledged (half-close), or nothing came after the FIN. Where the writer was closing as well and had
+no more than a farewell to say (TLS close_notify before its own FIN), nothing is lost and it is info.
+
+References
+----------
+RFC 9293 section 3.6.1; RFC 1122 section 4.2.2.13; RFC 8446 section 6.1; RFC 9112 section 9.5; Linux
+net/ipv4/tcp_input.c.
+"""
+
+from collections.abc import Iterator
+
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
+from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
+from tcptrace.diagnosis.story import Told, apart_ns, elapsed, frames_filter, numbers
+
+RULE = Rule(
+    name="write-after-close",
+    family="reset",
+    severity="warning",
+    thresholds={"farewell_bytes": Threshold(100, "bytes", "most that a writer says before its own FIN without harm")},
+    explains=("half-close", "abortive-close", "fin-retransmission"),
+)
+
+
+def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """A flow in which payload came after a FIN, and a RST after that from the side of the FIN."""
+    for story in evidence.stories(flows_with_reset(evidence) & (evidence.count("after_fin") > 0)):
+        for reset in resets(story):
+            fin = reset.sent_before("fin", reset.side)
+            refused = [told for told in story.kind("after_fin", reset.peer) if _is_answer(reset, told)]
+            if fin and refused and reset.sent_before("rst", reset.peer) is None:
+                yield _finding(reset, fin, refused, thresholds["farewell_bytes"])
+                break
+
+
+def _is_answer(reset: Reset, written: Told) -> bool:
+    """Whether the RST can be the answer to what was written: it stands where that acknowledged."""
+    exact = not reset.is_bare or reset.rst.seq == written.ack
+    unread = not reset.rst.has_ack or reset.rst.ack >= written.seq
+    return written.frame < reset.rst.frame and exact and unread
+
+
+def _finding(reset: Reset, fin: Told, refused: list[Told], farewell_bytes: float) -> Finding:
+    story, rst, written = reset.story, reset.rst, refused[0]
+    closer, writer = story.end(reset.side), story.end(reset.peer)
+    farewell = reset.sent_before("fin", reset.peer) and sum(told.len for told in refused) <= farewell_bytes
+    knew = written.ack > fin.seq + fin.len
+    frames = numbers([fin, written, rst])
+    return RULE.finding(
+        severity="info" if farewell else "warning",
+        confidence=0.9 if knew or reset.is_bare else 0.8,
+        flows=(story.number,),
+        frames=frames,
+        alike=f"{story.server} {reset.side} {bool(farewell)}",
+        summary=(
+            f"{closer} closed (frame {fin.frame}), {writer} sent {written.len} bytes {elapsed(apart_ns(fin, written))}"
+            f" later (frame {written.frame}), and {closer} answered by a RST (frame {rst.frame})."
+        ),
+        cause=_cause(closer, writer, knew, bool(farewell)),
+        evidence=(
+            f"its kernel {'had' if knew else 'had not yet'} acknowledged the FIN when {writer} wrote",
+            f"{reset.form}",
+        ),
+        disproof=f"an acknowledgement of that data by {closer}",
+        confirm=f"Wireshark: {frames_filter(frames)}   {closer}: nstat -az TcpExtTCPAbortOnData TcpOutRsts",
+        fix=(
+            "nothing to do"
+            if farewell
+            else f"let {writer} look for the end before it writes, or let {closer} read to the end before close()"
+        ),
+    )
+
+
+def _cause(closer: str, writer: str, knew: bool, farewell: bool) -> str:
+    if farewell:
+        return f"{writer} was closing too: its last words (TLS close_notify) came after {closer}'s close()"
+    if knew:
+        return f"the program on {writer} had not noticed that {closer} was gone, or took its FIN for a half-close"
+    return f"{closer} called close() while data was still coming, and its kernel refuses what nobody can read"
