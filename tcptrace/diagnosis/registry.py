@@ -14,15 +14,23 @@ from tcptrace.diagnosis.rules import (
     fin_retransmission,
     first_data_reset,
     half_close,
+    high_retransmission,
     idle_timeout,
+    keepalive_timeout,
+    nagle_delayed_ack,
     paws_nat_drop,
+    pmtu_black_hole,
+    reordering,
     reset_injected,
+    rto_stall,
     sidecar_reset,
     simultaneous_close,
+    spurious_retransmission,
     syn_dropped_by_server,
     syn_flood,
     syn_unanswered,
     write_after_close,
+    zero_window,
 )
 
 
@@ -56,6 +64,15 @@ RULES: tuple[RuleModule, ...] = (
     fin_retransmission,
     simultaneous_close,
     half_close,
+    # transfer
+    pmtu_black_hole,
+    zero_window,
+    keepalive_timeout,
+    nagle_delayed_ack,
+    high_retransmission,
+    rto_stall,
+    spurious_retransmission,
+    reordering,
 )
 
 BY_NAME = {module.RULE.name: module for module in RULES}

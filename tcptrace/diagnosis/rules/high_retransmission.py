@@ -1,0 +1,121 @@
+"""More than one segment in a hundred had to be sent again.
+
+What it detects
+---------------
+One direction of a flow in which at least `copies` segments were sent again and these are more than `percent` of all
+its segments. Repeats that proved needless (DSACK, or acknowledged before) and frames that the capture holds twice do
+not count; neither do segments that were only overtaken on their way. Where segments are larger than the MSS (TSO, GRO),
+their number on the wire is reckoned from the payload.
+
+Why it happens
+--------------
+Segments are lost: a queue overflows (a policer, a shaper, a switch port of lower speed, a full rx ring), a link is
+damaged (cable, optics, duplex mismatch), radio. The sender learns of it by duplicate ACKs and SACK (RFC 5681 section
+3.2; RACK, RFC 8985) or by its timer (RFC 6298), sends again and shrinks its congestion window: throughput falls with
+the square root of the loss and with the round trip, to about 12 MSS a round trip at one loss in a hundred.
+
+How to confirm
+--------------
+On the sender: ss -ti dst ADDRESS shows retrans:NOW/TOTAL and bytes_retrans; nstat -az TcpRetransSegs
+TcpExtTCPFastRetrans TcpExtTCPTimeouts TcpExtTCPLostRetransmit. Where the segments go: ip -s -s link, ethtool -S DEVICE,
+tc -s qdisc, nstat -az TcpExtTCPBacklogDrop TcpExtTCPRcvQDrop; mtr -T -P PORT ADDRESS.
+In Wireshark: tcp.stream == N && tcp.analysis.retransmission || tcp.stream == N && tcp.analysis.out_of_order
+
+How to fix
+----------
+Find the hop that drops: capture at both ends and compare (tcptrace correlate). Then enlarge its queue or let the sender
+pace (fq, BBR), correct the policer's burst, replace the cable or the optics.
+
+When it stays silent
+--------------------
+Fewer repeats than `copies`, whatever their share; a share of `percent` or less; repeats without payload (SYN, FIN).
+
+References
+----------
+RFC 5681; RFC 8985; RFC 2883; Mathis et al., The Macroscopic Behavior of the TCP Congestion Avoidance Algorithm,
+Computer Communication Review 27(3), 1997; Linux net/ipv4/tcp_input.c, tcp_xmit_recovery; net/ipv4/tcp_output.c,
+tcp_retransmit_skb.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, numbers
+from tcptrace.schema import I64
+
+RULE = Rule(
+    name="high-retransmission",
+    family="transfer",
+    severity="warning",
+    thresholds={
+        "copies": Threshold(10, "", "segments of one direction sent again, needless ones apart"),
+        "percent": Threshold(1, "%", "their share of all its segments, which must be exceeded"),
+    },
+    explains=("rto-stall",),
+)
+
+MSS_USUAL = 1460
+
+
+def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """A direction that repeated often and needed to."""
+    for side in (CLIENT, SERVER):
+        copies, segments = _needed(evidence, side), _segments(evidence, side)
+        many = (copies >= thresholds["copies"]) & (copies * 100 > thresholds["percent"] * segments)
+        for story in evidence.stories(many):
+            repeats = [told for told in story.kind("repeat", side) if told.len > 0]
+            if repeats:
+                row = evidence.row_of(story.number)
+                yield _finding(story, side, repeats, int(copies[row]), int(segments[row]))
+
+
+def _needed(evidence: Evidence, side: int) -> I64:
+    """Segments sent again but for those that proved needless."""
+    needless = np.maximum(evidence.measured(side, "spurious"), evidence.measured(side, "dsacks"))
+    return evidence.measured(side, "retransmissions") - needless
+
+
+def _segments(evidence: Evidence, side: int) -> I64:
+    """Segments sent, as many as they were on the wire."""
+    flows = evidence.flows
+    frames = (flows.client_frames, flows.server_frames)[side] - evidence.measured(side, "copies")
+    payload = (flows.client_payload_bytes, flows.server_payload_bytes)[side]
+    mss = evidence.sides[1 - side].mss
+    on_the_wire: I64 = np.maximum(frames, payload // np.where(mss > 0, mss, MSS_USUAL))
+    return on_the_wire
+
+
+def _finding(story: Story, side: int, repeats: list[Told], copies: int, segments: int) -> Finding:
+    sender, receiver = story.end(side), story.end(1 - side)
+    timeouts, frames = story.measured(side, "timeouts"), numbers(repeats)
+    heard = (story.flow.client_frames, story.flow.server_frames)[1 - side] > 0
+    return RULE.finding(
+        confidence=0.7 if not heard else 0.9 if story.flow.midstream else 0.95,
+        flows=(story.number,),
+        frames=frames,
+        alike=f"{story.server} {side}",
+        summary=(
+            f"{sender} sent {copies:,} of {segments:,} segments again to {receiver}, {copies / segments:.2g} of all"
+            f" (first at frame {frames[0]}, {story.at(repeats[0].time_ns)} after the flow's start)."
+        ),
+        cause=f"segments are lost {_where(story, side, repeats)}: a full queue, a policer, a damaged link",
+        evidence=(
+            f"{timeouts:,} of them only after a timeout, the others on duplicate or selective acknowledgements",
+            f"{story.measured(side, 'dsacks'):,} duplicates reported by the receiver (DSACK), which do not count",
+        ),
+        disproof="DSACKs for these repeats in a capture nearer to the receiver: then they were needless",
+        confirm=f"Wireshark: tcp.stream == {story.number} && tcp.analysis.retransmission   sender: ss -ti dst"
+        f" {receiver.rpartition(':')[0]}; nstat -az TcpRetransSegs",
+        fix="find the hop that drops: capture nearer to both ends and compare; ethtool -S, tc -s qdisc there",
+    )
+
+
+def _where(story: Story, side: int, repeats: list[Told]) -> str:
+    """Before the place of the capture, where first sendings are missing there, or behind it."""
+    missing = sum(told.has_label("lost_segment") for told in story.kind("gap", side))
+    if not missing:
+        return "behind the place of this capture, which saw their first sending"
+    return "before the place of this capture" + ("" if missing >= len(repeats) // 2 else ", and behind it")

@@ -1,0 +1,102 @@
+"""Small writes waited for an acknowledgement that the other side delayed.
+
+What it detects
+---------------
+At least `stalls` times one side sent a small segment, then nothing until its peer's bare acknowledgement, which came at
+least `delay_ms` later than the round trip takes, and then at once (within `prompt_ms` of the round trip to the sender)
+its next small segment.
+
+Why it happens
+--------------
+The program writes a message in two parts (a header, then a body) and waits for the answer. Nagle's algorithm sends the
+first part at once and keeps the second, being less than a full segment, until all that was sent is acknowledged (RFC
+9293 section 3.7.4; Linux tcp_nagle_check). The receiver has nothing to answer to half a message and delays its
+acknowledgement, hoping for data to carry it (RFC 9293 section 3.8.6.3): Linux for 40 to 200 ms (TCP_DELACK_MIN,
+TCP_DELACK_MAX; tcp_send_delayed_ack), others for up to 500 ms. Every message costs that.
+
+How to confirm
+--------------
+On the receiver of the writes: nstat -az TcpExtDelayedACKs grows with every message. On their sender: strace -f -e
+trace=write,writev,sendto,sendmsg,setsockopt -p PID shows two writes a message and no TCP_NODELAY; ss -ti shows ato:40.
+In Wireshark: tcp.stream == N && tcp.time_delta > 0.035 && tcp.len == 0
+
+How to fix
+----------
+Write each message at once (one buffer, writev, a buffered stream that is flushed, MSG_MORE for its first part), or set
+TCP_NODELAY on the writer's socket (nginx: tcp_nodelay on; Java: setTcpNoDelay; Go and gRPC do so by default). The
+receiver's TCP_QUICKACK helps only until the kernel leaves that mode again.
+
+When it stays silent
+--------------------
+The acknowledgement rides on an answer (the server thought for 40 ms); the next segment leaves before it, or noticeably
+later than it; full segments; fewer than `stalls`; no round trip is known that was not delayed.
+
+References
+----------
+RFC 896; RFC 9293 sections 3.7.4 and 3.8.6.3; RFC 1122 section 4.2.3.2; Linux net/ipv4/tcp_output.c, tcp_nagle_test,
+tcp_send_delayed_ack.
+"""
+
+from collections.abc import Iterator
+from statistics import median
+
+import numpy as np
+
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, elapsed, numbers
+from tcptrace.schema import I64, SideFacts
+
+RULE = Rule(
+    name="nagle-delayed-ack",
+    family="transfer",
+    severity="warning",
+    thresholds={
+        "stalls": Threshold(3, "", "times a small write waited"),
+        "delay_ms": Threshold(25, "ms", "least mean delay of the acknowledgements beyond the round trip"),
+        "prompt_ms": Threshold(3, "ms", "most time from such an acknowledgement to the write, beyond the round trip"),
+    },
+)
+
+
+def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """A side whose small writes waited for acknowledgements that came late."""
+    for side in (CLIENT, SERVER):
+        facts = evidence.sides[side]
+        late = _delay_ns(facts) >= thresholds["delay_ms"] * 1e6
+        for story in evidence.stories((facts.stalls > 0) & (facts.stalls >= thresholds["stalls"]) & late):
+            prompt_ns = max(0, story.sides[1 - side].rtt_min_ns) + thresholds["prompt_ms"] * 1e6
+            if median([told.idle_ns for told in story.kind("stall", side)] or [0]) <= prompt_ns:
+                yield _finding(story, side)
+
+
+def _delay_ns(facts: SideFacts) -> I64:
+    """How much later than the round trip the acknowledgements came that small writes waited for."""
+    mean = facts.stalled_ns // np.maximum(facts.stalls, 1)
+    return np.where(facts.rtt_min_ns >= 0, mean - facts.rtt_min_ns, -1)
+
+
+def _finding(story: Story, side: int) -> Finding:
+    writer, reader = story.end(side), story.end(1 - side)
+    waits, facts = story.kind("stall", side), story.sides[side]
+    frames = numbers(waits)
+    mean = elapsed(facts.stalled_ns // facts.stalls)
+    return RULE.finding(
+        confidence=0.7 if story.flow.midstream else 0.9,
+        flows=(story.number,),
+        frames=frames,
+        alike=f"{story.server} {side}",
+        summary=(
+            f"{writer} held {facts.stalls:,} small writes back, {mean} each, until {reader} acknowledged the write"
+            f" before (frames {', '.join(map(str, frames[:5]))}): {elapsed(facts.stalled_ns)} lost in all."
+        ),
+        cause="Nagle's algorithm at the writer waits for an acknowledgement that the reader's kernel delays",
+        evidence=(
+            f"the shortest round trip of what {writer} sent is {elapsed(facts.rtt_min_ns)}",
+            f"each write left right after a bare acknowledgement that took {mean} on the average",
+        ),
+        disproof="the program writes that second part only then by itself (strace shows when it calls write)",
+        confirm=f"Wireshark: tcp.stream == {story.number} && tcp.time_delta > 0.035 && tcp.len == 0   reader:"
+        f" nstat -az TcpExtDelayedACKs   writer: strace -f -e trace=write,writev,sendto,sendmsg",
+        fix="write each message at once, or set TCP_NODELAY on the writer's socket",
+    )

@@ -1,0 +1,99 @@
+"""A sender stood still until its timer ran out.
+
+What it detects
+---------------
+Payload that was sent again after its sender's retransmission timeout, the flow silent for `silence_ms` or longer
+before. Each such wait is time in which the application got nothing.
+
+Why it happens
+--------------
+A loss that nothing reveals sooner: the last segments of an answer are lost, so that no later one draws a duplicate ACK;
+the repeat itself is lost; or so little is on its way that three duplicate ACKs cannot come. Linux first sends a tail
+loss probe after about two round trips (tcp_early_retrans = 3; RFC 8985 section 7), then waits for the timer:
+the smoothed round trip plus at least 200 ms (TCP_RTO_MIN; ip route ... rto_min; tcp_rto_min_us from 6.11 on), doubled
+at each further timeout (tcp_retransmit_timer), up to tcp_retries2 = 15 times. The congestion window falls to one
+segment (tcp_enter_loss).
+
+How to confirm
+--------------
+On the sender: ss -ti dst ADDRESS shows rto:, backoff: and lost:; nstat -az TcpExtTCPTimeouts TcpExtTCPLossProbes
+TcpExtTCPSpuriousRTOs.
+In Wireshark: tcp.stream == N && tcp.analysis.rto
+
+How to fix
+----------
+Remove the loss (see high-retransmission). Inside a data centre a lower minimum shortens the wait: ip route change ...
+rto_min 20ms, if no receiver delays its ACKs for longer. Keep tcp_early_retrans, tcp_recovery and SACK on; larger
+writes or more data in flight let duplicate ACKs tell of a loss.
+
+When it stays silent
+--------------------
+Repeats asked for by duplicate ACKs or SACK, tail loss probes, SYNs and FINs sent again, probes of a closed window, a
+capture behind the loss that saw neither the first sending nor later segments.
+
+References
+----------
+RFC 6298; RFC 8985 section 7; Linux net/ipv4/tcp_timer.c, tcp_retransmit_timer; Documentation/networking/ip-sysctl.rst.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
+
+RULE = Rule(
+    name="rto-stall",
+    family="transfer",
+    severity="warning",
+    thresholds={"silence_ms": Threshold(200, "ms", "shortest silence before a repeat that is told")},
+)
+
+
+def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """A direction with a timeout that came after a silence."""
+    for side in (CLIENT, SERVER):
+        for story in evidence.stories(evidence.measured(side, "timeouts") > 0):
+            silence_ns = max(thresholds["silence_ms"] * 1e6, story.sides[side].rtt_min_ns)
+            stalls = [told for told in story.kind("timeout", side) if told.len > 0 and told.idle_ns >= silence_ns]
+            if stalls:
+                yield _finding(story, side, stalls)
+
+
+def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
+    sender, receiver, frames = story.end(side), story.end(1 - side), numbers(stalls)
+    waits = [told.idle_ns for told in stalls]
+    heard = (story.flow.client_frames, story.flow.server_frames)[1 - side] > 0
+    times = "once" if len(stalls) == 1 else f"{len(stalls)} times"
+    return RULE.finding(
+        confidence=0.6 if not heard else 0.85 if story.flow.midstream else 0.9,
+        flows=(story.number,),
+        frames=frames,
+        alike=f"{story.server} {side}",
+        summary=(
+            f"{sender} stood still {times}, {elapsed(sum(waits))} in all, until its timer ran out and it sent"
+            f" again what {receiver} had not acknowledged (frame{'s' * (len(frames) > 1)} {_listed(frames)})."
+        ),
+        cause=_cause(story, side, stalls),
+        evidence=(
+            f"silent for {_listed(elapsed(wait) for wait in waits)}",
+            f"repeats {_listed(f'{told.len} bytes at {told.seq}' for told in stalls)}",
+        ),
+        disproof="duplicate ACKs before these repeats that this capture lacks: then they asked for them",
+        confirm=f"Wireshark: {frames_filter(frames)}   sender: nstat -az TcpExtTCPTimeouts TcpExtTCPLossProbes",
+        fix="remove the loss; inside a data centre lower the route's rto_min; keep SACK and tail loss probes on",
+    )
+
+
+def _cause(story: Story, side: int, stalls: list[Told]) -> str:
+    """What made the sender wait: needless repeats, a lost repeat, or a loss that nothing revealed."""
+    if story.measured(side, "dsacks") >= len(stalls):
+        return "the path stood still or grew much slower: what was sent again had arrived (DSACK)"
+    if any(told.seq == before.seq for before, told in pairwise(stalls)):
+        return "the repeat was lost as well as what it repeats, so that the timer doubles, or the receiver is gone"
+    return "a loss that no duplicate ACK revealed: the last segments of what was sent, or too few behind it"
+
+
+def _listed(items: Iterable[object]) -> str:
+    return ", ".join(map(str, items))

@@ -1,0 +1,118 @@
+"""A receiver closed its window: its application did not read.
+
+What it detects
+---------------
+A side that announces a window of 0 for `closed_ms` or longer, or whose peer probes the closed window. Shorter closures
+that nobody probes are info.
+
+Why it happens
+--------------
+The application does not read as fast as data comes: it is busy, blocked on something else, stopped, or waits for its
+own output to drain; or the receive buffer is small for the path (SO_RCVBUF set by the program, net.ipv4.tcp_rmem).
+Unread data fills the buffer, the kernel announces what room is left, at last 0 (tcp_select_window), and the sender may
+send nothing but probes (RFC 9293 section 3.8.6.1), in Linux after a retransmission timeout and then at doubling
+intervals (tcp_probe_timer, tcp_send_probe0). The network is innocent.
+
+How to confirm
+--------------
+On the receiver: ss -tmi shows Recv-Q near skmem's rb and rcv_space; nstat -az TcpExtTCPToZeroWindowAdv
+TcpExtTCPFromZeroWindowAdv TcpExtTCPWantZeroWindowAdv; what the program does instead: strace -f -p PID, its stack.
+On the sender: ss -to shows timer:(persist,...); nstat -az TcpExtTCPWinProbe.
+In Wireshark: tcp.stream == N && (tcp.analysis.zero_window || tcp.analysis.keep_alive || tcp.analysis.window_update)
+
+How to fix
+----------
+Let the application read sooner: more threads, no blocking work in the reader, a bounded queue with load shedding behind
+it. Raise tcp_rmem's third value, or remove a fixed SO_RCVBUF, where only bursts fill it.
+
+When it stays silent
+--------------------
+A window of 0 in a SYN, a SYN-ACK (a proxy such as synproxy opens it once it has its own connection), a FIN or a RST;
+closures after the other side has ended its data; a window that is small but not 0.
+
+References
+----------
+RFC 9293 section 3.8.6; RFC 1122 section 4.2.2.17; Linux net/ipv4/tcp_output.c, tcp_select_window, tcp_send_probe0;
+net/ipv4/tcp_timer.c, tcp_probe_timer.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, numbers
+from tcptrace.schema import NO_TIME
+
+RULE = Rule(
+    name="zero-window",
+    family="transfer",
+    severity="warning",
+    thresholds={"closed_ms": Threshold(100, "ms", "time a window is closed from which it is a warning")},
+    explains=("rto-stall",),
+)
+
+
+class Closures(NamedTuple):
+    """What a side did to its window, and its peer meanwhile."""
+
+    shut: list[Told]
+    """Segments that closed it."""
+    opened: list[Told]
+    probes: list[Told]
+    """Of the peer, while it was closed."""
+    longest_ns: int
+    ever_opened: bool
+
+
+def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """A side that closed its window while the other could still send."""
+    for side in (CLIENT, SERVER):
+        for story in evidence.stories(evidence.sides[side].closures > 0):
+            closures = _closures(story, side)
+            if closures.shut:
+                is_short = closures.longest_ns < thresholds["closed_ms"] * 1e6 and not closures.probes
+                yield _finding(story, side, closures, "info" if is_short else "warning")
+
+
+def _closures(story: Story, side: int) -> Closures:
+    facts, fin = story.sides[side], story.first("fin", 1 - side)
+    steps = [told for told in story.kind("window", side) if not fin or told.frame < fin.frame]
+    shut = [told for told in steps if told.has_label("zero_window")]
+    opened = [told for told in steps if not told.has_label("zero_window")]
+    probes = [told for told in story.kind("probe", 1 - side) if _is_shut_at(told, steps)]
+    longest_ns = facts.closed_max_ns
+    if facts.is_closed and shut and steps[-1] is shut[-1] and NO_TIME not in (story.flow.end_ns, shut[-1].time_ns):
+        longest_ns = max(longest_ns, story.flow.end_ns - shut[-1].time_ns)
+    return Closures(shut, opened, probes, longest_ns, not facts.is_closed)
+
+
+def _is_shut_at(told: Told, steps: list[Told]) -> bool:
+    """Whether the last step before a segment closed the window."""
+    before = [step for step in steps if step.frame < told.frame]
+    return bool(before) and before[-1].has_label("zero_window")
+
+
+def _finding(story: Story, side: int, found: Closures, severity: str) -> Finding:
+    receiver, sender = story.end(side), story.end(1 - side)
+    frames = numbers([*found.shut[:3], *found.probes[:3], *found.opened[:3]])
+    times = story.sides[side].closures
+    how_often = "once" if times == 1 else f"{times:,} times, at most"
+    until = f"for {elapsed(found.longest_ns)}" + ("" if found.ever_opened else " and never opened it again")
+    return RULE.finding(
+        severity=severity,
+        confidence=0.95,
+        flows=(story.number,),
+        frames=frames,
+        alike=f"{receiver if side == SERVER else story.server} {severity}",
+        summary=(
+            f"{receiver} closed its window {how_often} {until} (first at frame {found.shut[0].frame},"
+            f" {story.at(found.shut[0].time_ns)} after the flow's start); {sender} had to wait."
+        ),
+        cause=f"the application at {receiver} does not read as fast as data comes, or its receive buffer is small",
+        evidence=(f"{len(found.probes)} probes by {sender} meanwhile", f"{len(found.opened)} openings seen"),
+        disproof="the sender had nothing to send meanwhile: then the closed window cost no time",
+        confirm=f"Wireshark: tcp.stream == {story.number} && (tcp.analysis.zero_window || tcp.analysis.window_update)"
+        "   receiver: ss -tmi (Recv-Q, skmem); nstat -az TcpExtTCPToZeroWindowAdv",
+        fix="let the application read sooner; raise net.ipv4.tcp_rmem or drop a fixed SO_RCVBUF",
+    )
