@@ -62,14 +62,15 @@ def _was_taken(story: Story, fin: Told, written: Told) -> bool:
 def _finding(story: Story, fin: Told, written: Told) -> Finding:
     closer, writer = story.end(fin.side), story.end(written.side)
     frames = numbers([fin, *story.kind("after_fin", written.side)])
-    taken = story.sides[written.side].acked - written.seq
+    facts, has_closed = story.sides[written.side], story.first("fin", written.side) is not None
+    taken = min(facts.acked, facts.sent - has_closed) - written.seq
     return RULE.finding(
         confidence=0.9,
         flows=(story.number,),
         frames=frames,
         alike=f"{story.server} {fin.side}",
         summary=(
-            f"{closer} closed its half (frame {fin.frame}) and read on: {writer} sent about {taken} bytes more, the"
+            f"{closer} closed its half (frame {fin.frame}) and read on: {writer} sent {taken} bytes more, the"
             f" first {elapsed(apart_ns(fin, written))} later (frame {written.frame})."
         ),
         cause=f"{closer} called shutdown(SHUT_WR), not close()",

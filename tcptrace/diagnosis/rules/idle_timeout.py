@@ -135,7 +135,7 @@ def _finding(
 ) -> Finding:
     sender, frames = story.end(first.side), numbers(shown)
     address = sender.rpartition(":")[0].strip("[]")
-    what = "FIN" if first.is_fin else f"{first.len} bytes" if not first.is_kind("probe") else "keep-alive"
+    what = "a FIN" if first.is_fin else f"{first.len} bytes" if not first.is_kind("probe") else "a keep-alive"
     return RULE.finding(
         severity="info" if first.is_fin and first.len == 0 else "error",
         confidence=certainty,
@@ -144,7 +144,7 @@ def _finding(
         alike=f"{story.server} {first.side} {first.is_fin}",
         summary=(
             f"after {elapsed(first.idle_ns)} without a segment between {story.client} and {story.server},"
-            f" the {what} of {sender} (frame {first.frame}) {said}."
+            f" the next one, {what} from {sender} (frame {first.frame}), {said}."
         ),
         cause=cause,
         evidence=(f"idle from {story.at(first.time_ns - first.idle_ns)} to {story.at(first.time_ns)}", *evidence),

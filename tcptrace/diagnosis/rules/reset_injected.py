@@ -26,7 +26,8 @@ its notion of the connection (asymmetric routes make stateful firewalls refuse w
 
 When it stays silent
 --------------------
-The RST fits its sender, nothing else of its sender is in the flow (connection-refused), or the TTLs of the sender vary
+The RST fits its sender; nothing else of its sender is in the flow (connection-refused); the handshake was not complete
+(the SYN may have gone through a NAT that the RST does not pass: synack-source-mismatch); or the TTLs of the sender vary
 so that the RST's lies between them. Where a connection had been idle before, idle-timeout tells it.
 
 References
@@ -57,13 +58,14 @@ FAR_HOPS = 5
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A flow with a RST that does not fit its sender."""
     for story in evidence.stories(flows_with_reset(evidence)):
-        strange = [reset for reset in resets(story) if reset.others and _is_strange(reset, thresholds["ttl_hops"])]
+        strange = [reset for reset in resets(story) if _is_strange(reset, thresholds["ttl_hops"])]
         if strange:
             yield _finding(strange)
 
 
 def _is_strange(reset: Reset, ttl_hops: float) -> bool:
-    return _hops(reset) >= max(ttl_hops, 1) or not reset.fits_ip_id
+    misfit = _hops(reset) >= max(ttl_hops, 1) or not reset.fits_ip_id
+    return misfit and len(reset.others) > 0 and reset.was_open
 
 
 def _hops(reset: Reset) -> int:

@@ -2,16 +2,18 @@
 
 What it detects
 ---------------
-A handshake that completes at once, a first request that is acknowledged, no byte of answer, and a RST from the
-server's side soon after: something accepted in the name of a server that could not be reached.
+A handshake that completes, a first request that is acknowledged, no byte of answer, and a RST+ACK from the server's
+side soon after: something accepted in the name of a server that could not be reached.
 
 Why it happens
 --------------
 A sidecar (Envoy under Istio or Linkerd's proxy) gets every connection by iptables REDIRECT to port 15006, so its own
 listener completes the handshake before it has tried the application. Only then it connects to the application on
 127.0.0.6 or the pod's address; when that is refused, it closes its side, and as a request lies unread in its receive
-buffer, the kernel sends a RST instead of a FIN (Linux: tcp_close, data_was_unread). The application is not listening,
-listens on another port than the Service's targetPort, or on an address that the proxy does not use.
+buffer, the kernel sends a RST instead of a FIN (Linux: __tcp_close, data_was_unread, TCPAbortOnClose). The application
+is not listening, listens on another port than targetPort, or on an address that the proxy does not use; or
+it does not answer SYNs and the proxy's connect timeout runs out. An application that reads a request and aborts without
+an answer looks the same; the later the RST, the likelier that is.
 
 How to confirm
 --------------
@@ -26,8 +28,9 @@ readinessProbe; holdApplicationUntilProxyStarts); correct targetPort.
 
 When it stays silent
 --------------------
-The server sent any payload, or a FIN first; the request was not acknowledged (first-data-reset); the RST came from
-the client; the answer took so long that a timeout is more likely than a refusal.
+The server sent any payload, or either side a FIN first; the request was not acknowledged or the RST is bare
+(first-data-reset); the RST came from the client; the answer took longer than the threshold; the handshake is not in the
+capture.
 
 References
 ----------
@@ -37,14 +40,18 @@ Envoy access log response flags; Istio application requirements; Linux net/ipv4/
 from collections.abc import Iterator
 
 from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Told, apart_ns, elapsed, frames_filter, numbers
 
 RULE = Rule(
     name="sidecar-reset",
     family="reset",
     severity="error",
-    thresholds={"wait_s": Threshold(30, "s", "longest time from the first request to the RST")},
+    thresholds={
+        "wait_s": Threshold(30, "s", "longest time from the first request to the RST"),
+        "refused_ms": Threshold(50, "ms", "time in which a refusal comes; later it may as well be the application"),
+    },
     explains=("abortive-close", "write-after-close", "first-data-reset"),
 )
 
@@ -52,38 +59,42 @@ RULE = Rule(
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A flow in which the server's side acknowledged payload, sent none, and reset."""
     flows = evidence.flows
-    silent = (flows.client_payload_bytes > 0) & (flows.server_payload_bytes == 0) & (evidence.count("rst", SERVER) > 0)
-    for story in evidence.stories(silent & (evidence.count("fin", SERVER) == 0)):
-        request, rst = story.first("data", CLIENT), story.first("rst", SERVER)
-        if request and rst and _is_one(story, request, rst, thresholds["wait_s"]):
-            yield _finding(story, request, rst)
+    silent = flows_with_reset(evidence) & (flows.client_payload_bytes > 0) & (flows.server_payload_bytes == 0)
+    for story in evidence.stories(silent & (flows.midstream == 0)):
+        request, reset = story.first("data", CLIENT), next(resets(story), None)
+        if request and reset and reset.side == SERVER and _is_one(reset, request, thresholds["wait_s"]):
+            yield _finding(reset, request, thresholds["refused_ms"])
 
 
-def _is_one(story: Story, request: Told, rst: Told, wait_s: float) -> bool:
-    acknowledged = story.sides[CLIENT].acked > request.seq
-    in_time = 0 <= rst.time_ns - request.time_ns <= wait_s * 1e9
-    return acknowledged and in_time and rst.frame > request.frame and not story.before(rst, CLIENT)[-1].is_rst
+def _is_one(reset: Reset, request: Told, wait_s: float) -> bool:
+    """Whether a socket that had taken the request was reset before either side had closed."""
+    acknowledged = reset.story.sides[CLIENT].acked > request.seq and reset.rst.has_ack
+    in_time = request.frame < reset.rst.frame and apart_ns(request, reset.rst) <= wait_s * 1e9
+    return acknowledged and in_time and not any(told.is_fin for told in reset.story.before(reset.rst))
 
 
-def _finding(story: Story, request: Told, rst: Told) -> Finding:
+def _finding(reset: Reset, request: Told, refused_ms: float) -> Finding:
+    story, rst = reset.story, reset.rst
     ack = next((told for told in story.after(request, SERVER) if told.ack > request.seq), rst)
     frames = numbers([request, ack, rst])
-    took = elapsed(rst.time_ns - request.time_ns)
-    is_seen_open = story.flow.midstream == 0
+    took_ns = apart_ns(request, rst)
     return RULE.finding(
-        confidence=0.85 if is_seen_open else 0.5,
+        confidence=0.85 if took_ns <= refused_ms * 1e6 else 0.65,
         flows=(story.number,),
         frames=frames,
         alike=story.server,
         summary=(
             f"{story.server} took the connection of {story.client} and {request.len} bytes of request"
-            f" (frames {request.frame}, {ack.frame}), then reset it after {took} without a byte of answer"
+            f" (frames {request.frame}, {ack.frame}), then reset it after {elapsed(took_ns)} without a byte of answer"
             f" (frame {rst.frame})."
         ),
-        cause="a proxy in front of the application accepted what its upstream refused",
+        cause=(
+            "a proxy in front of the application accepted what its upstream refused, or did not answer in time;"
+            " or the application itself aborted"
+        ),
         evidence=(
             f"the request was acknowledged: {story.sides[CLIENT].acked - 1} bytes",
-            f"no payload from {story.server}; RST{'+ACK' if rst.has_ack else ''} with IP ID {rst.ip_id}, TTL {rst.ttl}",
+            f"no payload from {story.server}; {reset.form}: a socket's own",
         ),
         disproof="the application itself read the request and aborted (SO_LINGER 0): its own log says so",
         confirm=f"Wireshark: {frames_filter(frames)}   pod: ss -ltn; tcpdump -i lo; istioctl proxy-config listeners",
