@@ -49,7 +49,7 @@ Port = Annotated[int | None, typer.Option(min=0, max=65535, metavar="PORT", help
 Since = Annotated[str | None, typer.Option(metavar="TIME", help=f"Nothing before TIME: {TIME}")]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Nothing after TIME.")]
 Utc = Annotated[bool, typer.Option("--utc", help="Times in UTC, shown and given, instead of local time.")]
-Top = Annotated[int, typer.Option(min=1, metavar="N", help="Flows that a table shows of each capture.")]
+Top = Annotated[int, typer.Option(min=1, metavar="N", help="Findings, and flows, that a table shows of each capture.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Sequence numbers in the table as on the wire, not relative.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="Without colour; NO_COLOR in the environment does the same.")]
 Rules = Annotated[

@@ -45,7 +45,7 @@ def write_findings(screen: Screen, found: Sequence[Finding], flows: Flows, book:
 
 def write_finding(screen: Screen, finding: Finding, flows: Flows, book: AddressBook) -> None:
     """One finding: between whom, what happened, the cause, what would disprove it, how to see it, what to do."""
-    prose = Screen(screen.stream, width=min(screen.width or READING, READING), color=screen.color)
+    prose = _readable(screen, READING)
     _write_head(prose, finding, ends(finding, flows, book))
     prose.paragraph(finding.summary, label=Piece(INDENT))
     last = ""
@@ -53,6 +53,17 @@ def write_finding(screen: Screen, finding: Finding, flows: Flows, book: AddressB
         column = f"{INDENT}{'' if label == last else label}".ljust(LABEL)
         (screen if exact else prose).paragraph(text, label=Piece(column, "dim"))
         last = label
+
+
+def write_note(screen: Screen, finding: Finding, *, indent: int) -> None:
+    """A finding in short, for a place among segments: mark, rule, summary."""
+    mark = MARKS[finding.severity]
+    label = Piece(f"{' ' * indent}{mark.text} {finding.rule}   ", mark.style or "title")
+    prose = _readable(screen, READING + indent)
+    if (prose.width or 0) - text_width(label.text) < READING // 3:  # too narrow for both beside each other
+        prose.line(label)
+        label = Piece(" " * (indent + len(INDENT)))
+    prose.paragraph(finding.summary, label=label)
 
 
 def story(finding: Finding) -> Iterator[Line]:
@@ -84,6 +95,11 @@ def frames_told(frames: Sequence[int]) -> str:
 def confidence(finding: Finding) -> str:
     """`confidence 0.95`."""
     return f"confidence {finding.confidence:.2g}"
+
+
+def _readable(screen: Screen, width: int) -> Screen:
+    """The same stream, its lines no longer than this."""
+    return Screen(screen.stream, width=min(screen.width or width, width), color=screen.color)
 
 
 def _write_head(screen: Screen, finding: Finding, between: str) -> None:

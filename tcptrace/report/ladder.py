@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tcptrace.diagnosis.rule import Finding
+from tcptrace.report.findings import tally, write_findings, write_note
 from tcptrace.report.flow_table import STATE_TEXTS
 from tcptrace.report.flow_title import write_flow_title
 from tcptrace.report.segment_marks import marks, measures
@@ -55,7 +57,7 @@ class Widths(NamedTuple):
 
 
 def write_ladder(screen: Screen, timeline: "Timeline", view: View) -> None:
-    """A title, the rungs, and what the marks mean."""
+    """A title, the rungs, each finding below the frame it names first, what the marks mean, the findings in full."""
     write_flow_title(screen, timeline.analysis.flow_table, timeline.book, timeline.summary, utc=view.utc)
     screen.line()
     titles = [Piece(title, "dim") for title in ("frame", "ms", "client", "segment", "server")]
@@ -63,10 +65,28 @@ def write_ladder(screen: Screen, timeline: "Timeline", view: View) -> None:
     rungs = chain([head], _rungs(timeline, view.raw, screen.width is None or screen.width >= ROOMY))
     measured = list(islice(rungs, MEASURED))
     widths = _widths([_longest(timeline), *measured], screen.width)
+    findings = _by_frame(timeline)
     for rung in chain(measured, rungs):
         _write_rung(screen, rung, widths)
+        for finding in findings.get(rung.frame.text, ()):
+            write_note(screen, finding, indent=widths.frame + widths.time + 2 * len(GAP))
     screen.line()
     screen.paragraph(NOTE, style="dim")
+    found = timeline.analysis.found
+    write_findings(screen, found, timeline.analysis.flow_table, timeline.book, top=len(found))
+    if found:
+        screen.line()
+        screen.line(Piece(tally(found), "title"))
+
+
+def _by_frame(timeline: "Timeline") -> dict[str, list[Finding]]:
+    """Findings by the frame each names first of those that are in the flow; some name none."""
+    here = set(timeline.packets.frame.tolist())
+    findings: dict[str, list[Finding]] = {}
+    for finding in timeline.analysis.found:
+        first = next((frame for frame in finding.frames if frame in here), None)
+        findings.setdefault(str(first), []).append(finding)
+    return findings
 
 
 def _rungs(timeline: "Timeline", raw: bool, roomy: bool) -> Iterator[Rung]:

@@ -11,6 +11,7 @@ from tcptrace import kernels
 from tcptrace.analysis import Analysis, Timeline
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
+from tcptrace.diagnosis.rule import Finding
 from tcptrace.schema import (
     CLOSED_BY,
     CLOSES,
@@ -153,13 +154,38 @@ IPV6 = {
 }
 
 
-def analysis(*kinds: dict[str, Any], transitions: tuple[str, ...] = (), **facts: Any) -> Analysis:
+def finding(**facts: Any) -> Finding:
+    """What connection-refused says of flow 0, or otherwise as told."""
+    defaults: dict[str, Any] = {
+        "rule": "connection-refused",
+        "severity": "error",
+        "confidence": 0.95,
+        "summary": "10.0.0.9:80 was called by 10.0.0.1:40000 and refused (frame 2), 301 µs after the SYN.",
+        "cause": "nothing listens on that address and port, or a firewall answers in the server's name",
+        "evidence": ("a RST that acknowledges the SYN", "TTL 64, IP ID 0"),
+        "disproof": "a listener on 10.0.0.9:80 that was there at that time",
+        "confirm": "Wireshark: frame.number in {1, 2}   server: ss -ltn 'sport = :80'",
+        "fix": "start the service",
+        "frames": (2, 1),
+        "flows": (0,),
+    }
+    return Finding(**{**defaults, **facts})
+
+
+def analysis(
+    *kinds: dict[str, Any], transitions: tuple[str, ...] = (), found: tuple[Finding, ...] = (), **facts: Any
+) -> Analysis:
     """One capture with one flow a kind; the transitions are flow 0's."""
     book = Book()
     flows = [flow_row(book, number, **kind) for number, kind in enumerate(kinds)]
     told = [transition_row(0, text) for text in transitions]
     return Analysis(
-        (summary(**facts),), (book.book,), table(Flows, flows), table(Transitions, told), (unmeasured(len(flows)),)
+        (summary(**facts),),
+        (book.book,),
+        table(Flows, flows),
+        table(Transitions, told),
+        (unmeasured(len(flows)),),
+        found,
     )
 
 
@@ -253,15 +279,16 @@ def unmeasured(flows: int) -> Measured:
     return Measured(tracker, np.zeros(flows, np.int8))
 
 
-def timeline(*texts: str, transitions: tuple[str, ...] = CLOSE_TRANSITIONS, **facts: Any) -> Timeline:
+def timeline(
+    *texts: str, transitions: tuple[str, ...] = CLOSE_TRANSITIONS, found: tuple[Finding, ...] = (), **facts: Any
+) -> Timeline:
     """Flow 0 opened, used and closed by the client."""
     book = Book()
     made = table(Flows, [flow_row(book, 0, **facts)])
     told = table(Transitions, [transition_row(0, text) for text in transitions])
     packets, segments, *_ = chunk(*texts, book=book)
-    return Timeline(
-        summary(), book.book, Analysis((summary(),), (book.book,), made, told, (unmeasured(1),)), packets, segments
-    )
+    of_flow = Analysis((summary(),), (book.book,), made, told, (unmeasured(1),), found)
+    return Timeline(summary(), book.book, of_flow, packets, segments)
 
 
 class Terminal(io.StringIO):

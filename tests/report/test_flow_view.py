@@ -143,7 +143,7 @@ def test_only_a_flow_asked_for_by_its_number_is_shown_in_full() -> None:
         texts.append(out.getvalue())
     assert "limited by" not in texts[0]
     assert "1 flow: 1 closed by FIN" in texts[0]
-    assert "TCP         10 frames in 1 flow\n\nflow 0   123.58.180.188:32935 → " in texts[1]
+    assert "TCP         10 frames in 1 flow\n\nno findings in 1 flow\n\nflow 0   123.58.180.188:32935 → " in texts[1]
     assert "limited by" in texts[1]
 
 

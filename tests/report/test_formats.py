@@ -35,7 +35,7 @@ NO_SAMPLES = {"min": None, "mean": None, "p50": None, "p99": None, "max": None, 
 
 def test_json_is_the_documented_document() -> None:
     document = json.loads(written(Format.JSON, "analyses", [analysis()]))
-    assert list(document) == ["schema", "captures", "flows"]
+    assert list(document) == ["schema", "captures", "flows", "findings"]
     assert document["schema"] == "tcptrace.analysis/1"
     assert document["captures"] == [
         {
@@ -78,6 +78,8 @@ def test_json_is_the_documented_document() -> None:
         "history": "S",
         "originator": "client",
         "limited_by": {},
+        "joined_with": None,
+        "join_confidence": None,
     }
     assert len(timeline) == len(samples.CLOSE_TRANSITIONS)
     assert timeline[0] == {
@@ -164,7 +166,8 @@ def test_csv_shows_a_path_as_it_is_but_for_control_characters(path: str, cell: s
 
 
 def test_markdown_is_a_table_that_text_cannot_leave() -> None:
-    lines = written(Format.MARKDOWN, "analyses", [analysis(path="a|b\n<script>.pcap")]).splitlines()
+    text = written(Format.MARKDOWN, "analyses", [analysis(path="a|b\n<script>.pcap")])
+    lines = text.split("## Flows\n\n")[1].splitlines()
     assert len(lines) == 4
     assert lines[2].startswith(r"| a\|b\\n\<script\>.pcap | 0 | 10.0.0.1:40000 | 10.0.0.9:80 | false |")
     assert len({line.replace(r"\|", "").count("|") for line in lines}) == 1

@@ -31,6 +31,8 @@ def test_a_ladder_shows_segments_between_both_ends_states() -> None:
         "       60128.964  (CLOSED)      ·  2MSL timeout\n"
         "\n"
         "(STATE): inferred, not seen at this point · STATE!: no sound endpoint does that here, the state stays\n"
+        "\n"
+        "no findings in 1 flow\n"
     )
 
 
