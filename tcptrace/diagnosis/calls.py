@@ -14,7 +14,7 @@ AGAIN_NS = 200_000_000
 """No stack repeats a SYN sooner (RFC 6298 section 2: after 1 s); a frame that comes sooner is the capture's."""
 
 PORT_BITS = 16
-SYN_SEEN, SYN_ACK_SEEN, ACK_SEEN = 1, 2, 4
+SYN_SEEN, SYN_ACK_SEEN = 1, 2
 """Bits of FlowMeasures.completeness."""
 
 
@@ -95,9 +95,10 @@ def of_rows(evidence: Evidence, rows: I64, syns: I64) -> Calls:
 
 
 def answered(evidence: Evidence) -> Calls:
-    """The flows in which a SYN was answered, as a SYN-ACK shows, or, where that passed unseen, the client's ACK."""
-    seen = evidence.measures.completeness
-    index = np.flatnonzero((seen & SYN_SEEN > 0) & (seen & (SYN_ACK_SEEN | ACK_SEEN) > 0))
+    """The flows in which a SYN was answered, as a SYN-ACK shows, or, where that passed unseen, what the client sent."""
+    called = evidence.measures.completeness & SYN_SEEN > 0
+    taken = (evidence.measures.completeness & SYN_ACK_SEEN > 0) | (evidence.count("first", CLIENT) > 0)
+    index = np.flatnonzero(called & taken)
     return of_flows(evidence, index, evidence.count("syn", CLIENT)[index])
 
 
@@ -153,7 +154,8 @@ def _is_old(evidence: Evidence, start_ns: I64, wait_ns: int) -> Rows:
 def _is_in_sight(evidence: Evidence, asked: Calls) -> Rows:
     """Whether anything was seen that the call's server sent to anyone, or that anyone sent to its client."""
     known = speaking(evidence)
-    return evidence.sees[SERVER] & (known.hosts[asked.listener >> PORT_BITS] | known.gets[asked.client])
+    seen: Rows = known.hosts[asked.listener >> PORT_BITS] | known.gets[asked.client]
+    return seen if evidence.sees[SERVER] else np.zeros_like(seen)
 
 
 def endpoint(evidence: Evidence, listener: int) -> str:
@@ -166,3 +168,16 @@ def ends(evidence: Evidence, row: int) -> tuple[str, str]:
     flows, book = evidence.all_flows, evidence.book
     client = book.endpoint(int(flows.client[row]), int(flows.client_port[row]))
     return client, book.endpoint(int(flows.server[row]), int(flows.server_port[row]))
+
+
+def ttls(evidence: Evidence, address: int) -> list[int]:
+    """TTLs with which an address sent anything but RSTs."""
+    flows = evidence.flows
+    ends = ((flows.client, evidence.sides[CLIENT].ttl), (flows.server, evidence.sides[SERVER].ttl))
+    known: list[int] = np.unique(np.concatenate([ttl[end == address] for end, ttl in ends])).tolist()
+    return [ttl for ttl in known if ttl >= 0]
+
+
+def hops(ttl: int) -> int:
+    """How far a segment came, if its sender began with 64, 128 or 255."""
+    return next(first for first in (64, 128, 255) if ttl <= first) - ttl

@@ -7,6 +7,7 @@ from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.rules import (
     abortive_close,
+    accept_queue_overflow,
     challenge_ack,
     close_wait_stuck,
     connection_refused,
@@ -14,6 +15,8 @@ from tcptrace.diagnosis.rules import (
     fin_retransmission,
     first_data_reset,
     half_close,
+    half_open,
+    handshake_slow,
     high_retransmission,
     idle_timeout,
     keepalive_timeout,
@@ -25,6 +28,7 @@ from tcptrace.diagnosis.rules import (
     rto_stall,
     sidecar_reset,
     simultaneous_close,
+    simultaneous_open,
     spurious_retransmission,
     syn_dropped_by_server,
     syn_flood,
@@ -48,8 +52,12 @@ RULES: tuple[RuleModule, ...] = (
     syn_flood,
     paws_nat_drop,
     syn_dropped_by_server,
+    accept_queue_overflow,
+    half_open,
     connection_refused,
     syn_unanswered,
+    handshake_slow,
+    simultaneous_open,
     # reset
     idle_timeout,
     reset_injected,

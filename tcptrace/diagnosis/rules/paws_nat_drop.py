@@ -153,7 +153,7 @@ def _finding(evidence: Evidence, dropped: list[Stamped], taken: list[Stamped]) -
         ),
         cause="the server remembers one clock for an address (tcp_tw_recycle), behind which hosts with several speak",
         evidence=(
-            f"frame {frames[0]}: its timestamp is {(before.tsval - first.tsval) % WORD:,} ticks older than the call before",
+            f"frame {frames[0]} is {(before.tsval - first.tsval) % WORD:,} ticks older than the last answered call",
             f"its clock ticks {first.ticks_per_s:,.0f} times a second, and goes on through other calls",
         ),
         disproof="a server without net.ipv4.tcp_tw_recycle (Linux 4.12 and newer), and no such filter before it",

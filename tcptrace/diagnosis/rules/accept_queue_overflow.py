@@ -1,0 +1,168 @@
+"""A listener's accept queue is full: clients believe they are connected, the server does not.
+
+What it detects
+---------------
+The client's last ACK of the handshake is there, and still the server repeats its SYN-ACK: after payload that it
+ignores as well, or at least `repeats` times. Or, with tcp_abort_on_overflow, a bare RST answers that ACK at once.
+
+Why it happens
+--------------
+Linux moves a connection into the listener's accept queue with the client's ACK. If the queue is full (longer than
+min(listen() backlog, net.core.somaxconn), 4096 by default), it drops that ACK (tcp_v4_syn_recv_sock,
+sk_acceptq_is_full), keeps the connection in SYN_RECV, and its timer repeats the SYN-ACK after 1, 3, 7 ... s until there
+is room or net.ipv4.tcp_synack_retries = 5 have passed. The client is in ESTABLISHED and its request is lost each time.
+With net.ipv4.tcp_abort_on_overflow = 1 (default 0) the kernel sends a RST instead (tcp_check_req). The program accepts
+too slowly: blocked or starved of CPU, too few workers, out of file descriptors, or the backlog is small for a burst.
+
+How to confirm
+--------------
+Server: nstat -az TcpExtListenOverflows TcpExtListenDrops (both grow); ss -ltn 'sport = :PORT' (Recv-Q above Send-Q);
+nstat -az TcpExtTCPDeferAcceptDrop (it grows instead where TCP_DEFER_ACCEPT waits for data);
+sysctl net.ipv4.tcp_abort_on_overflow net.core.somaxconn.
+In Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 1 && tcp.analysis.retransmission
+
+How to fix
+----------
+Let the program accept faster: more workers or threads, no blocking work in the accept loop, enough file descriptors.
+Raise its backlog and net.core.somaxconn together (the smaller counts). Leave tcp_abort_on_overflow at 0, so that a
+burst only delays.
+
+When it stays silent
+--------------------
+One repeat of the SYN-ACK to a client that has sent no payload: so does TCP_DEFER_ACCEPT, which opens the connection at
+the end of its period, and so does the loss of a single ACK. With SYN cookies nothing is kept and nothing repeated. The
+RST answers payload (first-data-reset), has an ACK flag (the program's own: abortive-close) or another TTL.
+
+References
+----------
+Linux net/ipv4/tcp_minisocks.c, tcp_check_req; net/ipv4/inet_connection_sock.c, syn_ack_recalc; listen(2); tcp(7),
+TCP_DEFER_ACCEPT; Documentation/networking/ip-sysctl.rst (tcp_abort_on_overflow).
+"""
+
+from collections.abc import Iterator
+
+from tcptrace.diagnosis import calls as c
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.reset import Reset
+from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
+
+RULE = Rule(
+    name="accept-queue-overflow",
+    family="handshake",
+    severity="error",
+    thresholds={"repeats": Threshold(2, "", "SYN-ACKs that ignore the ACK of a client that has sent no payload")},
+    explains=(
+        "half-open",
+        "handshake-slow",
+        "first-data-reset",
+        "abortive-close",
+        "idle-timeout",
+        "rto-stall",
+        "high-retransmission",
+        "spurious-retransmission",
+    ),
+)
+
+PROMPT_NS = 100_000_000
+"""A kernel's RST needs no longer than this, and a round trip."""
+
+
+def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """Flows whose SYN-ACK was repeated after the client's ACK, and flows whose ACK was reset."""
+    near = c.at_server(evidence)
+    acked = evidence.count("first", CLIENT) > 0
+    repeated = (evidence.count("syn", SERVER) > 1) & (evidence.measured(SERVER, "retransmissions") > 0)
+    for story in evidence.stories(acked & repeated):
+        ack, answer = story.first("first", CLIENT), next((told for told in story.of(SERVER) if told.is_syn_ack), None)
+        if ack and answer and answer.frame < ack.frame:
+            yield from _dropped(story, ack, bool(near[story.flow.server]), thresholds["repeats"])
+    reset = acked & (evidence.count("rst", SERVER) > 0) & (evidence.count("first", SERVER) == 0)
+    for story in evidence.stories(reset & (evidence.count("syn", SERVER) > 0)):
+        ack, rst = story.first("first", CLIENT), story.first("rst", SERVER)
+        if ack and rst and _answers(story, ack, rst):
+            yield _aborted(story, ack, rst)
+
+
+def _dropped(story: Story, ack: Told, is_near: bool, enough: float) -> Iterator[Finding]:
+    crossing_ns = ack.time_ns - story.flow.start_ns
+    late = [told for told in story.of(SERVER) if told.is_syn_ack and told.time_ns - ack.time_ns > crossing_ns]
+    repeats = [told for told in late if told.repeats != "copy"]
+    data = story.first("data", CLIENT)
+    lost = data if data and any(told.time_ns - data.time_ns > crossing_ns for told in repeats) else None
+    if repeats and (lost or len(repeats) >= enough):
+        yield _ignored(story, ack, repeats, lost, is_near)
+
+
+def _ignored(story: Story, ack: Told, repeats: list[Told], lost: Told | None, is_near: bool) -> Finding:
+    frames = numbers([ack, *repeats, *([lost] if lost else [])])
+    opened = story.first("first", SERVER)
+    request = f" and its {lost.len} bytes of request (frame {lost.frame})" if lost else ""
+    since = ", ".join(elapsed(told.time_ns - ack.time_ns) for told in repeats)
+    sure = 0.9 if lost else 0.75
+    return RULE.finding(
+        confidence=min(0.95, sure + 0.1) if is_near else sure,
+        flows=(story.number,),
+        frames=frames,
+        alike=f"{story.server} dropped",
+        summary=(
+            f"{story.server} ignored the ACK of {story.client} (frame {ack.frame}){request} and repeated its SYN-ACK"
+            f" {len(repeats)} times (from frame {repeats[0].frame} on)."
+            + (f" It opened {elapsed(opened.time_ns - ack.time_ns)} late." if opened else "")
+        ),
+        cause=(
+            "the listener's accept queue is full: the server drops ACKs until the program accepts"
+            + ("" if is_near else "; or what the client sends is lost beyond this point")
+        ),
+        evidence=(
+            f"SYN-ACK repeated {since} after the ACK",
+            "no TCP_DEFER_ACCEPT: "
+            + ("that takes payload" if lost else "that repeats its SYN-ACK once, and opens with the next ACK"),
+        ),
+        disproof="TcpExtListenOverflows does not grow on the server; a capture there lacks these ACKs",
+        confirm=_confirm(story, frames),
+        fix="accept faster; raise the program's backlog and net.core.somaxconn together",
+    )
+
+
+def _answers(story: Story, ack: Told, rst: Told) -> bool:
+    """Whether a RST has the form of tcp_abort_on_overflow, and answers the ACK rather than payload."""
+    reset = Reset(story, rst)
+    if not reset.is_bare or not reset.fits_ttl or (ack.ack, rst.seq) != (1, 1) or ack.frame > rst.frame:
+        return False
+    round_trip_ns = max(0, story.flow.syn_to_synack_ns)
+    if rst.time_ns - ack.time_ns > 2 * round_trip_ns + PROMPT_NS:
+        return False
+    data = story.first("data", CLIENT)
+    if data is None or data.frame > rst.frame:
+        return True
+    sent = [told for told in story.before(rst, CLIENT) if not told.is_syn]
+    return data is not ack and len(story.kind("rst", SERVER)) >= len(sent)
+
+
+def _aborted(story: Story, ack: Told, rst: Told) -> Finding:
+    frames = numbers([ack, rst])
+    took = elapsed(rst.time_ns - ack.time_ns)
+    return RULE.finding(
+        confidence=0.7 if rst.ip_id <= 0 else 0.5,
+        flows=(story.number,),
+        frames=frames,
+        alike=f"{story.server} aborted",
+        summary=(
+            f"{story.server} answered the last ACK of the handshake of {story.client} (frame {ack.frame}) by a RST"
+            f" after {took} (frame {rst.frame})."
+        ),
+        cause="the accept queue is full and net.ipv4.tcp_abort_on_overflow = 1; or the listener closed at that moment",
+        evidence=(
+            f"{Reset(story, rst).form}: a kernel's answer, no program's",
+            "nothing else of the server but its SYN-ACK",
+        ),
+        disproof="TcpExtListenOverflows does not grow, or tcp_abort_on_overflow is 0: a filter reset it then",
+        confirm=_confirm(story, frames),
+        fix="accept faster, raise the backlog and net.core.somaxconn, set net.ipv4.tcp_abort_on_overflow = 0",
+    )
+
+
+def _confirm(story: Story, frames: tuple[int, ...]) -> str:
+    listener = f"ss -ltn 'sport = :{story.flow.server_port}'"
+    return f"Wireshark: {frames_filter(frames)}   server: nstat -az TcpExtListenOverflows TcpExtListenDrops; {listener}"
