@@ -101,12 +101,13 @@ class Tracker:
         return Segments._make(column[:count] for column in self._segments)
 
     def finish(self, end_ns: int, kernels: Kernels) -> None:
-        """Let timers run out up to the end of the capture."""
+        """Let timers run out up to the end of the capture, and release what only reading needs."""
         for first in range(0, self.flow_count, FINISH_BATCH):
             last = min(first + FINISH_BATCH, self.flow_count)
             grow(self.endpoints.steps, 2 * (last - first) * transition_log.STEP)
             kernels["tcp.segment_pass"].finish(kernels.view(self.endpoints), first, last, end_ns)
             self._keep_steps()
+        self._release()
 
     def take_transitions(self) -> Transitions:
         """All transitions by flow and in order, which are kept no longer; sides are 0 for the flow's first sender."""
@@ -187,6 +188,28 @@ class Tracker:
         self.directions.used[2] = 0
 
 
+    def _release(self) -> None:
+        """Give back what only reading needs, and the room that was kept for more."""
+        self.flows = self.flows._replace(slots=np.zeros(0, np.int32))
+        self.endpoints = self.endpoints._replace(steps=np.empty(0, np.int64))
+        self._segments, self._fresh_notes = allocate(Segments, 0), np.empty(0, np.int64)
+        self._holes, self._unacked = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        flows, pairs = self.flow_count, int(self.directions.used[0])
+        shrink(self.flows.rows, flows * flow_fields.WIDTH)
+        shrink(self.endpoints.wide, flows * 2 * endpoint_rows.WIDE)
+        shrink(self.endpoints.narrow, flows * 2 * endpoint_rows.NARROW)
+        shrink(self.directions.of_flow, flows)
+        shrink(self.directions.first, pairs * directions.FIRST)
+        for array, width in (
+            (self.directions.labels, labels.WIDTH),
+            (self.directions.sending, sending.WIDTH),
+            (self.directions.notable, notable.WIDTH),
+            (self.directions.counters, counters.WIDTH),
+            (self.directions.history, zeek_rows.WIDTH),
+        ):
+            shrink(array, pairs * 2 * width)
+
+
 def sparse(array: I64, used: int, more: int) -> I64:
     """A copy of what is used of an array, with plenty of room, which takes no memory until it is written to."""
     larger = np.zeros(2 * (used + more), np.int64)
@@ -198,3 +221,9 @@ def grow(array: I64 | npt.NDArray[np.int32], size: int) -> None:
     """Make an array at least `size` long, in place: a large one is remapped, not copied."""
     if len(array) < size:
         array.resize(max(size, int(len(array) * GROWTH)), refcheck=False)
+
+
+def shrink(array: I64 | npt.NDArray[np.int32], size: int) -> None:
+    """Make an array no longer than `size`, in place."""
+    if len(array) > size:
+        array.resize(size, refcheck=False)
