@@ -213,7 +213,7 @@ class Notable(NamedTuple):
     ttl: Annotated[I32, Column("hops", "TTL or hop limit; -1 unknown")]
     ip_id: Annotated[I32, Column("", "IPv4 identification; -1 without")]
     tsval: Annotated[I64, Column("ticks", "timestamp option's value; -1 without")]
-    idle_ns: Annotated[I64, Column("ns", "time since the flow's previous segment; -1: it is the first")]
+    idle_ns: Annotated[I64, Column("ns", "time since the flow's previous segment, in whole milliseconds")]
 
 
 class Flows(NamedTuple):

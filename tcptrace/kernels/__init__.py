@@ -49,6 +49,7 @@ KERNEL_MODULES: dict[str, tuple[str, ...]] = {
     "tcptrace.tcp.limits": (),
     "tcptrace.tcp.repeats": (),
     "tcptrace.tcp.sending": ("measure",),
+    "tcptrace.tcp.notes": (),
     "tcptrace.tcp.notable": ("note",),
     "tcptrace.tcp.counters": ("count",),
     "tcptrace.tcp.zeek_gaps": (),

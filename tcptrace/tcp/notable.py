@@ -2,7 +2,7 @@
 
 A diagnosis names segments, so those it may name are kept: what opens and ends a flow, the first of
 each direction, what came again, what breaks a silence, and what answers any of these; of each kind
-the first few. A kept segment is NOTE values, its kinds are bits in the order of schema.KINDS.
+the first few. How they are written down, `notes` says; their kinds are bits in the order of schema.KINDS.
 """
 
 from tcptrace.flows import FIN, RST, SYN
@@ -10,6 +10,11 @@ from tcptrace.schema import I64, Directions, Packets, Segments
 from tcptrace.tcp.directions import FIRST, FRAME, RAW_WINDOW
 from tcptrace.tcp.directions import TIME_NS as FIRST_NS
 from tcptrace.tcp.labels import ACK_LOST_SEGMENT, KEEP_ALIVE, LOST_SEGMENT, ZERO_WINDOW_PROBE
+from tcptrace.tcp.notes import ACK, IDLE_MS, LABELS, LEN, NS_PER_MS, REPEAT, SEQ, TSVAL, put
+from tcptrace.tcp.notes import IP_ID as NOTE_IP_ID
+from tcptrace.tcp.notes import TTL as NOTE_TTL
+from tcptrace.tcp.notes import WINDOW as NOTE_WINDOW
+from tcptrace.tcp.notes import begin as begin_note
 from tcptrace.tcp.repeats import COPY, NO_REPEAT, REORDERED_SEGMENT, TIMEOUT
 
 SYN_KIND = 0  # a SYN or SYN-ACK, again or not
@@ -65,21 +70,6 @@ UNANSWERED = 21  # probes since the other side last sent anything
 SENT_END = 22  # position after all it has sent
 WIDTH = 23
 
-NOTE_FRAME = 0
-NOTE_NS = 1
-NOTE_END = 2  # flow << 1 | side
-NOTE_BITS = 3  # flags, labels and kinds, WORD_BITS each, and the cause of a repeat
-NOTE_SEQ = 4  # relative; -1 unknown
-NOTE_ACK = 5
-NOTE_LEN = 6
-NOTE_WINDOW = 7  # bytes; -1 unknown
-NOTE_IP = 8  # TTL + 1, and above WORD_BITS the identification + 1
-NOTE_TSVAL = 9
-NOTE_IDLE_NS = 10  # time since the flow's segment before; -1 it is the first
-NOTE = 11
-
-WORD_BITS = 16
-
 
 def kinds_by_verdict(cause: int, labels: int) -> int:
     """Kinds by what the segment repeats and by what it shows to be missing."""
@@ -99,7 +89,7 @@ def kinds_by_verdict(cause: int, labels: int) -> int:
 
 def note_window(rows: I64, x: int, flags: int, window: int, time_ns: int) -> int:
     """Follow whether X's window is closed; the kind of a segment that closes or opens it."""
-    if window < 0 or flags & (SYN | RST):
+    if window < 0 or flags & (SYN | FIN | RST):
         return 0
     since = rows[x + CLOSED_NS]
     if since != 0:
@@ -173,18 +163,10 @@ def begin(rows: I64, first: I64, notes: I64, used: I64, pair: int, flow: int) ->
     rows[x + LAST_NS] = first[at + FIRST_NS]
     rows[x + WIDTH + CALLED] = 1
     is_wanted(rows, x, 1 << SYN_KIND)
-    note = used[2] * NOTE
-    notes[note + NOTE_FRAME] = first[at + FRAME]
-    notes[note + NOTE_NS] = first[at + FIRST_NS]
-    notes[note + NOTE_END] = flow << 1
-    notes[note + NOTE_BITS] = 1 << 2 * WORD_BITS + SYN_KIND | SYN
-    notes[note + NOTE_SEQ] = 0
-    notes[note + NOTE_ACK] = -1
-    notes[note + NOTE_LEN] = 0
-    notes[note + NOTE_WINDOW] = first[at + RAW_WINDOW]
-    notes[note + NOTE_IP] = 0
-    notes[note + NOTE_TSVAL] = -1
-    notes[note + NOTE_IDLE_NS] = -1
+    begin_note(notes, used[2], first[at + FRAME], first[at + FIRST_NS], flow << 1, 1 << SYN_KIND, SYN)
+    put(notes, used[2], SEQ, 0)
+    put(notes, used[2], NOTE_WINDOW, first[at + RAW_WINDOW])
+    put(notes, used[2], LEN, 0)
     used[2] += 1
 
 
@@ -263,21 +245,16 @@ def note(packets: Packets, count: int, segments: Segments, directions: Direction
         kinds = kinds_of(packets, segments, i, rows, x, y)
         if kinds == 0 or not is_wanted(rows, x, kinds):
             continue
-        at = used[2] * NOTE
-        notes[at + NOTE_FRAME] = packets.frame[i]
-        notes[at + NOTE_NS] = packets.time_ns[i]
-        notes[at + NOTE_END] = end
-        notes[at + NOTE_BITS] = (
-            segments.repeat[i] << 3 * WORD_BITS
-            | kinds << 2 * WORD_BITS
-            | segments.labels[i] << WORD_BITS
-            | packets.flags[i]
-        )
-        notes[at + NOTE_SEQ] = segments.seq_relative[i]
-        notes[at + NOTE_ACK] = segments.ack_relative[i]
-        notes[at + NOTE_LEN] = packets.len[i]
-        notes[at + NOTE_WINDOW] = segments.window_bytes[i]
-        notes[at + NOTE_IP] = (packets.ip_id[i] + 1) << WORD_BITS | (packets.ttl[i] + 1)
-        notes[at + NOTE_TSVAL] = packets.tsval[i]
-        notes[at + NOTE_IDLE_NS] = segments.idle_ns[i]
+        at = used[2]
+        begin_note(notes, at, packets.frame[i], packets.time_ns[i], end, kinds, packets.flags[i])
+        put(notes, at, REPEAT, segments.repeat[i])
+        put(notes, at, SEQ, segments.seq_relative[i])
+        put(notes, at, NOTE_TTL, packets.ttl[i])
+        put(notes, at, LABELS, segments.labels[i])
+        put(notes, at, ACK, segments.ack_relative[i])
+        put(notes, at, NOTE_IP_ID, packets.ip_id[i])
+        put(notes, at, LEN, packets.len[i])
+        put(notes, at, NOTE_WINDOW, segments.window_bytes[i])
+        put(notes, at, TSVAL, packets.tsval[i])
+        put(notes, at, IDLE_MS, max(0, segments.idle_ns[i]) // NS_PER_MS)
         used[2] += 1

@@ -15,6 +15,7 @@ from tcptrace.tcp import (
     holes,
     labels,
     notable,
+    notes,
     round_trips,
     sending,
     transition_log,
@@ -133,10 +134,10 @@ class Tracker:
         )
 
     def take_notes(self) -> I64:
-        """What tcptrace.tcp.notable has kept, a row a segment in order of capture, which is kept no longer."""
-        notes = self._notes[: self._note_count * notable.NOTE].reshape(-1, notable.NOTE)
+        """The notable segments as tcptrace.tcp.notes writes them, a row each in order; they are kept no longer."""
+        written = self._notes[: self._note_count * notes.NOTE].reshape(-1, notes.NOTE)
         self._notes, self._note_count = np.empty(0, np.int64), 0
-        return notes
+        return written
 
     def _reserve(self, count: int, kernels: Kernels) -> None:
         """Room for `count` further segments, each of which may begin a flow and leave two holes."""
@@ -165,7 +166,7 @@ class Tracker:
         if len(self.histograms) < (histograms + count) * round_trips.WORDS:
             self.histograms = sparse(self.histograms, histograms * round_trips.WORDS, count * round_trips.WORDS)
         grow(self.directions.notable, pairs * 2 * notable.WIDTH)
-        grow(self._fresh_notes, 2 * count * notable.NOTE)
+        grow(self._fresh_notes, 2 * count * notes.NOTE)
         if self._statistics:
             grow(self.directions.counters, pairs * 2 * counters.WIDTH)
         if self._zeek:
@@ -181,12 +182,11 @@ class Tracker:
         self.endpoints.used[1] = 0
 
     def _keep_notes(self) -> None:
-        written, kept = int(self.directions.used[2]) * notable.NOTE, self._note_count * notable.NOTE
+        written, kept = int(self.directions.used[2]) * notes.NOTE, self._note_count * notes.NOTE
         grow(self._notes, kept + written)
         self._notes[kept : kept + written] = self._fresh_notes[:written]
         self._note_count += int(self.directions.used[2])
         self.directions.used[2] = 0
-
 
     def _release(self) -> None:
         """Give back what only reading needs, and the room that was kept for more."""
