@@ -22,6 +22,7 @@ from tcptrace.rows import chosen, in_batches, joined
 from tcptrace.schema import NO_TIME, Flows, Packets, Segments, SideFacts, Transitions
 from tcptrace.selection import EVERYTHING, Selection
 from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
+from tcptrace.tcp.icmp_errors import about_flows
 from tcptrace.tcp.joined_flows import joined_flows
 from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.notable_table import notable_table
@@ -243,6 +244,7 @@ def _evidence(reader: CaptureReader, measured: Measured, flows: Flows, transitio
         notable=notable_table(measured.tracker, measured.client),
         transitions=transitions,
         joined=measured.joined,
+        icmp=about_flows(reader.summary.context.icmp, measured.tracker, measured.client),
     )
 
 

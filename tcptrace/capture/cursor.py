@@ -19,7 +19,10 @@ QUOTED = 6
 IF_INDEX = 7
 DIRECTION = 8
 LAYERS = 9
-CURSOR_SIZE = 10
+ICMP_AT = 10
+"""The ICMP error that quotes, and below it the IP header of who reported it; where QUOTED is 0, of an earlier frame."""
+REPORTER_AT = 11
+CURSOR_SIZE = 12
 
 LAYERS_MAX = 100
 """Headers in one frame; what nests deeper is hostile."""
@@ -86,6 +89,8 @@ CONTROL = -5
 UNKNOWN_PAYLOAD = -6
 ENCRYPTED = -7
 NO_DATA_WLAN = -8
+DNS = -9
+"""UDP from the port of DNS; the cursor stands at the UDP header."""
 # ... or one of these minus a number of up to 16 bits.
 ETHERTYPE = -0x10000
 IP_PROTOCOL = -0x20000

@@ -9,12 +9,13 @@ import numpy as np
 from tcptrace.capture import cursor as c
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.ahead import ITEMS_ALIVE
+from tcptrace.capture.context_frames import TELLING, read_context
 from tcptrace.capture.dissect import step
 from tcptrace.capture.frame_names import frame_name
-from tcptrace.capture.summary import CaptureSummary
+from tcptrace.capture.summary import CUT_EXAMPLES, CaptureSummary
 from tcptrace.kernels import Kernels
 from tcptrace.rows import part
-from tcptrace.schema import Packets, Records, allocate, columns
+from tcptrace.schema import I64, Packets, Records, allocate, columns
 
 ABSENT = {
     "quoted": 0,
@@ -54,7 +55,10 @@ class Decoder:
         places = packets.frame - first_frame
         np.take(records.time_ns, places, out=packets.time_ns)
         np.take(records.interface, places, out=packets.interface)
-        self._count(n)
+        met = self._count(n)
+        if not TELLING.isdisjoint(met):
+            read_context(buffer, records, first_frame, self._verdicts[:n], met, packets, self.summary.context)
+        self._note_cuts(packets, records, places)
         return packets
 
     def _make_room(self, n: int) -> None:
@@ -92,12 +96,23 @@ class Decoder:
             while cursor[c.KIND] >= c.LONG_TAIL:
                 cursor[c.KIND] = step(view, cursor, cursor[c.KIND])
 
-    def _count(self, n: int) -> None:
-        """Count frames by what they were."""
+    def _count(self, n: int) -> set[int]:
+        """Count frames by what they were; the verdicts met, but IS_TCP."""
         verdicts = self._verdicts[:n]
         others = verdicts[verdicts != c.IS_TCP]
         self.summary.tcp_frames += n - len(others)
         counts = Counter(self.summary.other_frames)
-        for verdict, count in zip(*np.unique(others, return_counts=True), strict=True):
-            counts[frame_name(int(verdict))] += int(count)
+        met, numbers = np.unique(others, return_counts=True)
+        for verdict, count in zip(met.tolist(), numbers.tolist(), strict=True):
+            counts[frame_name(verdict)] += count
         self.summary.other_frames = dict(counts)
+        return set(met.tolist())
+
+    def _note_cuts(self, packets: Packets, records: Records, places: I64) -> None:
+        """Keep which segments were cut, and to what length."""
+        cut = np.flatnonzero(packets.len_cut)
+        if len(cut):
+            summary = self.summary
+            summary.cut_frames += len(cut)
+            summary.cut_examples += packets.frame[cut[: CUT_EXAMPLES - len(summary.cut_examples)]].tolist()
+            summary.cut_to_bytes = max(summary.cut_to_bytes, int(records.captured_len[places[cut]].max()))

@@ -12,6 +12,7 @@ _FATES = {
     c.UNKNOWN_PAYLOAD: "unknown payload of a tunnel",
     c.ENCRYPTED: "802.11 encrypted",
     c.NO_DATA_WLAN: "802.11 without data",
+    c.DNS: "UDP",
 }
 
 _NUMBERS: dict[int, dict[int, str]] = {

@@ -11,6 +11,7 @@ from tcptrace.capture.cursor import (
     FRAGMENT_HEADER,
     GRE,
     ICMP,
+    ICMP_AT,
     ICMPV6,
     IP_AT,
     IP_PROTOCOL,
@@ -22,6 +23,7 @@ from tcptrace.capture.cursor import (
     MALFORMED,
     MPLS,
     QUOTED,
+    REPORTER_AT,
     TCP,
     UDP,
     shorten,
@@ -147,5 +149,7 @@ def icmp(buffer: U8, cursor: I64, kind: int) -> int:
         return verdict
     if cursor[QUOTED] == 0:
         cursor[QUOTED] = verdict
+        cursor[ICMP_AT] = at
+        cursor[REPORTER_AT] = cursor[IP_AT]
     cursor[AT] = at + 8
     return IPV4

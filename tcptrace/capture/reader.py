@@ -94,6 +94,7 @@ class CaptureReader:
             self.summary.frames += filled
             self._note_times(records.time_ns)
             yield Chunk(packets, kernels), then_reads
+        self.summary.note_unread()
 
     def _note_times(self, times: I64) -> None:
         """Widen the capture's time span to hold these times."""

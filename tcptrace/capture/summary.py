@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from tcptrace.capture.context import ICMP_ERRORS, READ_MAX, Context
+
+CUT_EXAMPLES = 5
+"""Frames named of those that were cut."""
+
 
 @dataclass
 class CaptureSummary:
@@ -29,7 +34,21 @@ class CaptureSummary:
     other_frames: dict[str, int] = field(default_factory=dict)
     """Frames without a TCP row by what they were: `UDP`, `ARP`, `later fragment`, `ethertype 0x88cc (unknown)`."""
 
+    cut_frames: int = 0
+    """Segments whose payload was not kept whole."""
+    cut_examples: list[int] = field(default_factory=list)
+    """The first of these frames."""
+    cut_to_bytes: int = 0
+    """Most bytes that were kept of one: the snap length, where it was the same for all."""
+    context: Context = field(default_factory=Context)
+    """ICMP errors, ARP and names."""
+
     def note_truncated(self, problem: str) -> None:
         """The reading ended before the capture did, for this reason."""
         self.truncated = True
         self.problems.append(problem)
+
+    def note_unread(self) -> None:
+        """All is read: say of which frames that findings may need only the first were looked into."""
+        if more := self.context.unread(ICMP_ERRORS):
+            self.problems.append(f"{more:,} ICMP errors beyond the first {READ_MAX:,} were only counted")

@@ -53,7 +53,10 @@ _SIGNS = (" > ", "(tos ", " ARP, ")
 
 _OPEN_END = re.compile(r"(?:(?:length:?|len) \d+[^()]*|options \([^)]*\)|cksum \w+ \(->\w+\)!|ttl \d+)\)$|\bvni \w+$")
 _OPEN_END_CHARS = 200
-_CARRIER = re.compile(r"\b(?:BCM-LI-SHIM|erspan|Geneve|GREv\d|MPLS|NSH|OTV|PPPoE|VXLAN)\b|\S > \S+: ?$")
+_CARRIER = re.compile(
+    r"\b(?:BCM-LI-SHIM|erspan|Geneve|GREv\d|MPLS|NSH|OTV|PPPoE|VXLAN)\b|\S > \S+: ?$"
+    r"|: ICMP .{0,300}?(?:unreachable|time exceeded)"
+)
 
 _IP_HEADER = re.compile(
     r"hlim (?P<hop_limit>\d{1,3}), next-header"

@@ -65,13 +65,14 @@ class Endpoints:
 
     def of(self, host: str, port: str) -> Endpoint | None:
         """The endpoint of an address and a port given apart."""
-        number = self._port(port)
+        number = self.port(port)
         if number is None:
             return None
-        address = self._address(host)
+        address = self.address(host)
         return None if address is None else Endpoint(address, number, address << 16 | number)
 
-    def _address(self, host: str) -> int | None:
+    def address(self, host: str) -> int | None:
+        """The number of an address or a host's name, None if it is neither."""
         if host not in self._hosts:
             if len(self._hosts) >= _CACHE_ROOM:
                 self._hosts.clear()
@@ -87,7 +88,8 @@ class Endpoints:
         self.host_names[host] = None
         return self._book.add_name(host, kernels.plain())
 
-    def _port(self, text: str) -> int | None:
+    def port(self, text: str) -> int | None:
+        """The port of a number or a service's name, None if it is neither."""
         if text.isdecimal():
             return int(text) if len(text) <= 5 and int(text) <= 0xFFFF else None
         if not _SERVICE.match(text):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
+from tcptrace.capture.tcpdump_context import TextContext
 from tcptrace.capture.tcpdump_line import DIRECTIONS, read_ip_header, shows_signs
 from tcptrace.capture.tcpdump_names import Endpoints
 from tcptrace.capture.tcpdump_other import FIXED_NAMES, UNREADABLE_TCP, UNRECOGNISED, other_name
@@ -63,6 +64,7 @@ class _TextReader:
     def __init__(self, addresses: AddressBook, summary: CaptureSummary) -> None:
         self._summary = summary
         self._endpoints = Endpoints(addresses)
+        self._context = TextContext(summary.context, self._endpoints)
         self._clock = Clock()
         self._rows = Rows()
         self._interfaces: dict[str, int] = {}
@@ -101,6 +103,7 @@ class _TextReader:
         kind = self._kind(UNREADABLE_TCP if segment else other_name(packet.text))
         summary.other_frames[kind] = summary.other_frames.get(kind, 0) + 1
         self._first_line.setdefault(kind, packet.line)
+        self._context.take(kind, packet.text, origin)
 
     def _kind(self, name: str) -> str:
         """The name under which a packet without a row is counted."""
@@ -114,6 +117,7 @@ class _TextReader:
     def _settle(self) -> Packets:
         """The rows since the last call."""
         times = self._clock.settle()
+        self._context.settle(times)
         self._summary.interfaces = list(self._interfaces)
         self._place = 0
         known = times[times != NO_TIME]
@@ -128,6 +132,7 @@ class _TextReader:
         """Complete the summary once the text is read."""
         summary, ends = self._summary, self._endpoints
         summary.dated = self._clock.dated
+        summary.note_unread()
         for message in messages:
             if link_type := _LINK_TYPE.search(message):
                 summary.link_types += [link_type[1]] if link_type[1] not in summary.link_types else []

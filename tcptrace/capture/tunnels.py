@@ -6,6 +6,7 @@ from tcptrace.capture.cursor import (
     CAPWAP,
     CONTROL,
     CUT_SHORT,
+    DNS,
     ERSPAN,
     ERSPAN_III,
     ETHERNET,
@@ -34,6 +35,7 @@ from tcptrace.capture.words import BIG, u16
 from tcptrace.schema import I64, U8
 
 UDP_PROTOCOL = 17
+DNS_PORT = 53
 
 _ASSOCIATED_CHANNEL = 13
 """The label of what concerns the path itself (RFC 5586)."""
@@ -75,7 +77,7 @@ def udp(buffer: U8, cursor: I64) -> int:
     if kind < 0:
         kind = _by_udp_port(max(sport, dport))
     if kind < 0:
-        return kind
+        return DNS if sport == DNS_PORT else kind
     length = u16(buffer, at + 4, BIG)
     if length >= 8:
         shorten(cursor, at + length)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.context import AddressClaim, IcmpError
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.story import SYN, Story, Told
 from tcptrace.rows import part, records
@@ -41,6 +42,8 @@ class Evidence:
     """By flow and in order."""
     joined: Joined
     """Flows that are halves of one conversation."""
+    icmp: tuple[IcmpError, ...] = ()
+    """ICMP errors that quote a segment, in order of capture, each with its flow where the capture has it."""
     explained: I64 = field(default_factory=lambda: np.empty(0, np.int64))
     """Numbers of flows that another rule has explained; they are left out of `stories` and `lone_syns`."""
 
@@ -48,13 +51,29 @@ class Evidence:
         """The same for a rule that need not look at these flows, given by number."""
         if not len(explained):
             return self
-        left = ~np.isin(self.all_flows.flow[self.lone_syns], explained)
+        is_explained = np.zeros(int(max(explained.max(), self.all_flows.flow[-1])) + 1, np.bool_)
+        is_explained[explained] = True
+        left = ~is_explained[self.all_flows.flow[self.lone_syns]]
         return replace(self, explained=explained, lone_syns=self.lone_syns[left])
 
     @property
     def end_ns(self) -> int:
         """When the capture ended; NO_TIME where it has no times."""
         return NO_TIME if self.summary.end_ns is None else self.summary.end_ns
+
+    @property
+    def arp(self) -> list[AddressClaim]:
+        """Who says by ARP which address is whose, in order of capture."""
+        return self.summary.context.arp
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Address → name, as DNS told somebody."""
+        return self.summary.context.names
+
+    def icmp_of(self, flow: int) -> tuple[IcmpError, ...]:
+        """The ICMP errors about a flow, given by number."""
+        return tuple(error for error in self.icmp if error.flow == flow)
 
     @cached_property
     def sees(self) -> tuple[bool, bool]:
@@ -80,6 +99,7 @@ class Evidence:
             [Told._make(told) for told in records(_of_flow(self.notable, flow.flow))],
             list(records(_of_flow(self.transitions, flow.flow))),
             self.end_ns,
+            self.icmp_of(flow.flow),
         )
 
     def lone_syn(self, row: int) -> Told:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from tcptrace.capture.context import IcmpError
 from tcptrace.schema import KINDS, LABELS, NO_TIME, REPEATS, SIDES
 
 CLIENT, SERVER = 0, 1
@@ -89,6 +90,8 @@ class Story:
     """Every change of a state, records of schema.Transitions, in order."""
     end_ns: int
     """When the capture ended; NO_TIME where it has no times."""
+    icmp: tuple[IcmpError, ...] = ()
+    """ICMP errors about its segments, in order of capture."""
 
     @property
     def number(self) -> int:
