@@ -28,7 +28,10 @@ NOT_AVAILABLE = "NA"
 
 
 class Field(NamedTuple):
-    """A field of the C program's and what it is here, of a row of DirectionStatistics with `rtt_samples`."""
+    """A field of the C program's and what it is here.
+
+    `value` takes a row of DirectionStatistics, with RoundTrips after `rtt_` and the half of the handshake.
+    """
 
     value: Callable[[Any], float | str]
     tolerance: float = 0
@@ -51,10 +54,16 @@ FIELDS = {
     "rexmt_data_bytes": column("retransmitted_bytes"),
     "outoforder_pkts": column("out_of_order_packets"),
     "RTT_samples": column("rtt_samples"),
+    "RTT_min": seconds("rtt_min_ns", 10**6, 1),
+    "RTT_max": seconds("rtt_max_ns", 10**6, 1),
+    "RTT_avg": Field(lambda row: row.rtt_samples * row.rtt_mean_ns / (row.rtt_samples + 0.0001) / 10**6, 0.101),
+    "RTT_stdev": Field(lambda row: row.rtt_stdev_ns / 10**6 if row.rtt_samples > 2 else 0, 0.101),
+    "RTT_from_3WHS": Field(lambda row: max(0, row.handshake_half_ns) / 10**6 if row.syns == 1 else 0, 0.101),
     "resets_sent": column("resets"),
     "ack_pkts_sent": column("acks"),
     "pure_acks_sent": column("pure_acks"),
     "sack_pkts_sent": column("sacks"),
+    "sacks_sent": column("sacks"),
     "dsack_pkts_sent": column("dsacks"),
     "max_sack_blks/ack": column("sack_blocks_max"),
     "actual_data_pkts": column("data_packets"),
@@ -85,11 +94,12 @@ FIELDS = {
     "data_xmit_time": seconds("data_time_ns", 10**9, 3),
     "idletime_max": seconds("idle_max_ns", 10**6, 1),
     "throughput": Field(lambda row: max(0, row.throughput), 1),
+    "duplicate_acks": column("duplicate_acks"),
     "triple_dupacks": column("triple_duplicate_acks"),
     "max_owin": Field(lambda row: row.outstanding_max_bytes + 1),
     "avg_owin": Field(lambda row: row.outstanding_mean_bytes + 1, 1),
 }
-"""What is compared; the C program counts one byte more outstanding than there is."""
+"""What is compared, made as the C program makes it: one byte more outstanding than there is, means of a little less."""
 
 Key = tuple[str, int, str, int, int]
 """First sender's address and port, the other's, and the time of the first segment in us."""
@@ -127,14 +137,20 @@ def ours(path: Path) -> dict[Key, tuple[Any, Any]]:
     sides = client_sides(tracker)
     flows = flow_table(tracker, *sides)
     rows = list(records(direction_table(tracker, sides[0], flows.flow)))
-    round_trips = [Measured(tracker, sides[0]).round_trips(flows.flow, side).samples.tolist() for side in (0, 1)]
+    measured = Measured(tracker, sides[0])
+    round_trips = [list(records(measured.round_trips(flows.flow, side))) for side in (0, 1)]
     found = {}
     for i, flow in enumerate(records(flows)):
         client = reader.addresses.text(flow.client), flow.client_port
         server = reader.addresses.text(flow.server), flow.server_port
         start_us = flow.start_ns // 1000
         of_client, of_server = (
-            SimpleNamespace(**rows[2 * i + side]._asdict(), rtt_samples=round_trips[side][i]) for side in (0, 1)
+            SimpleNamespace(
+                **rows[2 * i + side]._asdict(),
+                **{f"rtt_{name}": value for name, value in round_trips[side][i]._asdict().items()},
+                handshake_half_ns=(flow.syn_to_synack_ns, flow.synack_to_ack_ns)[side],
+            )
+            for side in (0, 1)
         )
         if sides[0][flow.flow] == 0:
             found[(*client, *server, start_us)] = of_client, of_server

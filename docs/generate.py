@@ -134,6 +134,20 @@ CAPTURES = {
 }
 
 
+FLOWS = """\
+One row a flow: `analyze --format csv`, `jsonl` and `markdown`, and `flows` in the library. A pair of names is the
+client's and the server's; the first columns are in this order, then each group has all of the client's first.
+In `jsonl`, one object a line, numbers are numbers and truth is `true` or `false`. `--format json` is a document with
+fewer of them, nested.
+
+`limited_by_*` share out the flow's time: every moment goes to the first of the causes, in this order, that can be seen
+to hold the transfer back. What shows each stands beside its share in `analyze --flow N` only. A sender held back by its
+own window (congestion window, send buffer) and one that fills the path look alike in a capture: both are `path`, but for
+the time in which a loss is repaired.
+
+Retransmissions are counted in two ways: `*_retransmissions` by our verdict, of which `*_spurious` and `*_timeouts` are
+part; `*_retransmitted_packets` as `tcptrace -l` does ([tcptrace_c.md](tcptrace_c.md)), whatever the reason."""
+
 EMPTY = {
     r"else -1$": "else empty",
     r"; (?:-1|NO_TIME):? (unless|when|without|in)\b": r"; empty \1",
@@ -162,9 +176,7 @@ def tables() -> str:
             *_section("captures", "One row a capture: `captures` in JSON and in the library.", CAPTURES.items()),
             *_section(
                 "flows",
-                "One row a flow: `analyze --format csv` and `markdown`, and `flows` in the library. A pair of names is"
-                " the\nclient's and the server's; the first columns are in this order, then each group has all of"
-                " the client's first.\nThe JSON of a flow has fewer, nested.",
+                FLOWS,
                 _pairs(_told(flow_rows.NAMES, flows)),
             ),
             *_section("packets", "One row a TCP frame: `packets`.", _told(packet_columns.NAMES, packets)),
@@ -209,6 +221,8 @@ def _column(name: str, dtype: Any, column: schema.Column) -> Told:
         meaning += "; `0x012`, in JSON a number, in Markdown names"
     if name in flow_columns.ROUND_TRIPS:
         meaning = f"round trips of what the side sent: {meaning}"
+    if name in flow_columns.BY_TIMESTAMP:
+        meaning = f"round trips of what the side sent, by the timestamps echoed: {meaning}"
     if meaning.startswith("1: "):
         return Told("true/false", "", meaning.removeprefix("1: "))
     if words := re.search(r",? index into ([A-Z_]+)$", meaning):

@@ -83,7 +83,7 @@ def tcptrace(show_version: Version = False) -> None:
 MEASURES: dict[Format, dict[str, bool]] = {
     Format.TABLE: {"statistics": False, "zeek": False},
     Format.JSON: {"statistics": False},
-    Format.JSONL: {"statistics": False},
+    Format.JSONL: {},
     Format.CSV: {},
     Format.MARKDOWN: {},
 }

@@ -15,10 +15,10 @@ from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.flow_json import FLOWS_PER_BATCH
-from tcptrace.rows import of_capture
+from tcptrace.rows import of_capture, part
 from tcptrace.schema import CLOSED_BY, CLOSES, SIDES, STATES, UNKNOWN, Flows, Transitions
 from tcptrace.tcp.endpoint import EVENTS
-from tcptrace.tcp.flow_columns import DESCRIBED, TRUTHS, flow_columns
+from tcptrace.tcp.flow_columns import DESCRIBED, TRUTHS, WORDS, flow_columns
 from tcptrace.tcp.measures import Measured
 
 
@@ -52,9 +52,9 @@ def _measures(table: Flows, measured: Sequence[Measured]) -> pd.DataFrame:
     """What was measured of each flow, under the names of flow_columns."""
     batches: list[dict[str, Any]] = []
     for capture, one in enumerate(measured):
-        numbers = of_capture(table, capture).flow
-        for start in range(0, max(len(numbers), 1), FLOWS_PER_BATCH):
-            batches.append(flow_columns(one, numbers[start : start + FLOWS_PER_BATCH]))
+        flows = of_capture(table, capture)
+        for start in range(0, max(len(flows.flow), 1), FLOWS_PER_BATCH):
+            batches.append(flow_columns(one, part(flows, start, start + FLOWS_PER_BATCH)))
     return pd.DataFrame({name: _measure(name, [batch.pop(name) for batch in batches]) for name in DESCRIBED})
 
 
@@ -66,6 +66,8 @@ def _measure(name: str, parts: Sequence[Any]) -> Any:
         return pd.arrays.FloatingArray(values, values == UNKNOWN)
     if name in TRUTHS:
         return values == 1
+    if name in WORDS:
+        return pd.Categorical.from_codes(values, categories=pd.Index(WORDS[name]))
     return pd.arrays.IntegerArray(values.astype(np.int64, copy=False), values == UNKNOWN)
 
 

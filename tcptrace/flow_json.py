@@ -13,7 +13,19 @@ import numpy.typing as npt
 
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.rows import part, records, told
-from tcptrace.schema import CLOSED_BY, CLOSES, LIMITS, NO_TIME, SIDES, STATES, FlowMeasures, Flows, Transitions
+from tcptrace.schema import (
+    CLOSED_BY,
+    CLOSES,
+    LIMITS,
+    NO_TIME,
+    SIDES,
+    STATES,
+    TAKEN_NEAR,
+    FlowMeasures,
+    Flows,
+    Transitions,
+)
+from tcptrace.tcp.capture_place import taken_near
 from tcptrace.tcp.endpoint import EVENTS
 from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.zeek import ZeekView, zeek_views
@@ -173,6 +185,7 @@ KEYS: dict[str, Callable[[Batch], Values]] = {
     "states": _sides("flows", "state", STATES),
     "timeline": _timelines,
     "handshake_ns": _handshakes,
+    "taken_near": lambda batch: _named(taken_near(batch.measured, batch.flows), TAKEN_NEAR),
     "closed_by": lambda batch: _named(batch.flows.closed_by, CLOSED_BY),
     "close": lambda batch: _named(batch.flows.close, CLOSES),
     "retransmissions": _sides("measures", "retransmissions"),

@@ -143,7 +143,7 @@ class Directions(NamedTuple):
     first: Annotated[I64, Column("", "of a pair, fields as tcptrace.tcp.directions names them", per_row=6)]
     labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
     sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=71)]
-    counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=47)]
+    counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=53)]
     notable: Annotated[I64, Column("", "fields as tcptrace.tcp.notable names them", per_row=23)]
     history: Annotated[I64, Column("", "fields as tcptrace.tcp.zeek_rows names them", per_row=14)]
     blocks: Annotated[I64, Column("", "nodes as tcptrace.tcp.holes names them: what came beyond a hole", per_row=3)]
@@ -174,7 +174,7 @@ class Segments(NamedTuple):
     sacked_bytes: Annotated[I64, Column("bytes", "what its SACK blocks report beyond its acknowledgement")]
     dsack: Annotated[I8, Column("", "1: its first SACK block reports a duplicate (RFC 2883)")]
     idle_ns: Annotated[I64, Column("ns", "time since the flow's previous segment; -1: it is the first")]
-    stalled: Annotated[I8, Column("", "1: something was unacknowledged in that time")]
+    stalled: Annotated[I8, Column("", "1: something was unacknowledged in that time, however short it was")]
     new_bytes: Annotated[
         I64, Column("bytes", "payload never sent before; -1 unknown, or a copy of a frame at another interface")
     ]
@@ -246,7 +246,14 @@ class FlowMeasures(NamedTuple):
     """What was measured of a flow, row for row beside Flows."""
 
     completeness: Annotated[I8, Column("", "tcp.completeness: 1 SYN, 2 SYN-ACK, 4 ACK, 8 data, 16 FIN, 32 RST")]
-    client_retransmissions: Annotated[I64, Column("", "segments with payload, SYN or FIN that the client sent again")]
+    client_retransmissions: Annotated[
+        I64,
+        Column(
+            "",
+            "segments with payload, SYN or FIN that the client sent again, by our verdict: without copies that the"
+            " capture made, keep-alives and zero window probes",
+        ),
+    ]
     client_reordered: Annotated[I64, Column("", "segments of the client that others overtook")]
     client_copies: Annotated[I64, Column("", "frames of the client that the capture holds twice")]
     client_spurious: Annotated[I64, Column("", "of its retransmissions, those that proved needless")]
@@ -257,7 +264,14 @@ class FlowMeasures(NamedTuple):
     client_slow_start_ns: Annotated[I64, Column("ns", "time from its first payload to then; -1: never")]
     client_recoveries: Annotated[I64, Column("", "times the client began to repair a loss")]
     client_recovery_ns: Annotated[I64, Column("ns", "time that took, of all that ended")]
-    server_retransmissions: Annotated[I64, Column("", "segments with payload, SYN or FIN that the server sent again")]
+    server_retransmissions: Annotated[
+        I64,
+        Column(
+            "",
+            "segments with payload, SYN or FIN that the server sent again, by our verdict: without copies that the"
+            " capture made, keep-alives and zero window probes",
+        ),
+    ]
     server_reordered: Annotated[I64, Column("", "segments of the server that others overtook")]
     server_copies: Annotated[I64, Column("", "frames of the server that the capture holds twice")]
     server_spurious: Annotated[I64, Column("", "of its retransmissions, those that proved needless")]
@@ -271,7 +285,14 @@ class FlowMeasures(NamedTuple):
     handshake_ns: Annotated[I64, Column("ns", "time before both sides had acknowledged anything")]
     loss_ns: Annotated[I64, Column("ns", "time in which a loss was repaired")]
     receiver_window_ns: Annotated[I64, Column("ns", "time in which the receiver's window had no room")]
-    path_ns: Annotated[I64, Column("ns", "other time in which data was on its way")]
+    path_ns: Annotated[
+        I64,
+        Column(
+            "ns",
+            "other time in which data was on its way: the bandwidth and round trip of the path, or the sender's own"
+            " window (congestion window, send buffer), which no capture shows",
+        ),
+    ]
     application_ns: Annotated[I64, Column("ns", "time in which nothing was on its way")]
 
 
@@ -317,6 +338,20 @@ class RoundTrips(NamedTuple):
     rto_ns: Annotated[I64, Column("ns", "the timer that gives, at least 1 s (RFC 6298)")]
 
 
+class Stalls(NamedTuple):
+    """Silences of a flow while something was unacknowledged, row for row beside Flows."""
+
+    stalled_ns: Annotated[
+        I64,
+        Column(
+            "ns",
+            "silences of at least 200 ms, and of two smoothed round trips (the longer of both sides'), while something"
+            " was unacknowledged, added up",
+        ),
+    ]
+    stall_max_ns: Annotated[I64, Column("ns", "longest of those; 0: there was none")]
+
+
 class DirectionStatistics(NamedTuple):
     """What the segments that one side of a flow sent add up to; two rows a flow, the client's first."""
 
@@ -335,7 +370,14 @@ class DirectionStatistics(NamedTuple):
     unique_bytes: Annotated[I64, Column("bytes", "payload bytes, each counted once")]
     data_packets: Annotated[I64, Column("", "segments with payload")]
     data_bytes: Annotated[I64, Column("bytes", "payload of all segments")]
-    retransmitted_packets: Annotated[I64, Column("", "segments with a payload byte, SYN or FIN that was sent before")]
+    retransmitted_packets: Annotated[
+        I64,
+        Column(
+            "",
+            "segments with a payload byte, SYN or FIN that was sent before, by the count of `tcptrace -l`: keep-alives"
+            " with a byte, and copies in the capture unless at another interface, are among them",
+        ),
+    ]
     retransmitted_bytes: Annotated[
         I64, Column("bytes", "payload bytes sent again, and 1 for each SYN and FIN sent again")
     ]
@@ -365,6 +407,12 @@ class DirectionStatistics(NamedTuple):
     data_time_ns: Annotated[I64, Column("ns", "from the first to the last segment with payload; -1 unknown")]
     idle_max_ns: Annotated[I64, Column("ns", "longest time between two segments; -1 unless two differ in time")]
     throughput: Annotated[I64, Column("bytes/s", "unique bytes by the flow's duration; -1 when that is 0 or unknown")]
+    rtt_stdev_ns: Annotated[
+        I64, Column("ns", "standard deviation of the round trips of what it sent, rounded down; -1: less than two")
+    ]
+    duplicate_acks: Annotated[
+        I64, Column("", "bare ACKs by which the peer repeated acknowledgement and window (RFC 5681 section 2)")
+    ]
     triple_duplicate_acks: Annotated[I64, Column("", "times the peer repeated an acknowledgement a third time")]
     outstanding_max_bytes: Annotated[I64, Column("bytes", "most sequence numbers outstanding after a segment; -1 none")]
     outstanding_min_bytes: Annotated[I64, Column("bytes", "fewest above 0; -1 none")]
@@ -387,6 +435,8 @@ REPEATS = "none copy reordered spurious fast go_back_n tail_loss_probe timeout".
 LIMITS = "handshake loss receiver_window path application".split()
 """What held a connection back."""
 SIDES = ["client", "server"]
+TAKEN_NEAR = ["unknown", "client", "server", "between"]
+"""Where along a flow's path the capture was taken."""
 CLOSED_BY = ["none", "client", "server", "both"]
 CLOSES = ["none", "fin", "rst"]
 

@@ -47,6 +47,12 @@ def recoveries(side: Side) -> str:
     return f"{side['recoveries']:,}" + (f" in {duration(side['recovery_ns'])}" if side["recovery_ns"] else "")
 
 
+def by_timestamps(side: Side) -> str:
+    """`3, mean 10.4 ms`: samples by timestamp."""
+    samples = side["timestamp_rtt_samples"]
+    return f"{samples:,}, mean {duration(side['timestamp_rtt_mean_ns'])}" if samples else "0"
+
+
 def slow_start(side: Side) -> str:
     """`14,600 after 30.1 ms`: bytes in flight when they stopped growing, and the time since the first payload."""
     ended = side["slow_start_ns"] >= 0
@@ -86,6 +92,8 @@ GROUPS = (
         Row("  p50", time("rtt_p50_ns")),
         Row("  p99", time("rtt_p99_ns")),
         Row("  max", time("rtt_max_ns")),
+        Row("  stdev", time("rtt_stdev_ns")),
+        Row("  by timestamps", by_timestamps),
         Row("  srtt / rto at the end", lambda side: f"{time('srtt_ns')(side)} / {time('rto_ns')(side)}"),
     ),
     (

@@ -49,7 +49,7 @@ def write_flow(
     screen: Screen, flows: Flows, book: AddressBook, summary: CaptureSummary, measured: Measured, *, utc: bool
 ) -> None:
     """Everything known of the one flow in `flows`."""
-    found: Values = {name: column[0] for name, column in flow_columns(measured, flows.flow).items()}
+    found: Values = {name: column[0] for name, column in flow_columns(measured, flows).items()}
     flow = {name: value if isinstance(value, str) else value.item() for name, value in found.items()}
     flow |= {name: int(column[0]) for name, column in flows._asdict().items()}
     write_flow_title(screen, flows, book, summary, utc=utc)
@@ -63,11 +63,14 @@ def write_flow(
 
 def _write_facts(screen: Screen, flow: Values) -> None:
     screen.fact("handshake", halves(flow))
-    if taken := place(flow):
+    if taken := place(flow["taken_near"]):
         screen.fact("capture", f"taken {taken}, inferred from the handshake's halves")
     seen = ", ".join(name for bit, name in enumerate(SEEN) if flow["completeness"] >> bit & 1)
     screen.fact("complete", f"{flow['completeness']}: {seen or 'nothing of these'}")
     upper = f", upper case the {flow['originator']}" if flow["history"] else ""
+    if flow["stalled_ns"]:
+        total, longest = duration(flow["stalled_ns"]), duration(flow["stall_max_ns"])
+        screen.fact("stalled", f"{total} silent with something unacknowledged, at most {longest} at a time", "odd")
     screen.fact("Zeek", f"{flow['conn_state']}  {flow['history']}{upper}")
 
 

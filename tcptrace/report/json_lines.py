@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, TextIO
 
 import orjson
 
+from tcptrace.analysis_json import valid_text
 from tcptrace.flow_json import Json
-from tcptrace.report.json_report import analysis_batches, packet_batches, timeline_batches
+from tcptrace.report import flow_rows
+from tcptrace.report.json_report import packet_batches, timeline_batches
 from tcptrace.report.packet_columns import Chunk
 from tcptrace.report.view import View
 
@@ -15,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> None:
-    """One flow a line, `capture` counting the captures from 0."""
-    _write_lines(out, analysis_batches(analyses))
+    """One flow a line: the columns of CSV, numbers and truth as what they are."""
+    rows = flow_rows.rows(analyses, None)
+    _write_lines(out, ([dict(zip(flow_rows.NAMES, (valid_text(path), *row), strict=True))] for path, *row in rows))
 
 
 def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:

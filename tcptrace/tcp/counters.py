@@ -58,7 +58,13 @@ NOTES = 43
 URGENT_BYTES = 44  # pointers added up
 CUT_PACKETS = 45  # payload of which the capture did not keep
 CUT_BYTES = 46
-WIDTH = 47
+DUPLICATE_ACKS = 47  # those that the peer sent
+RTT_SQUARES = 48  # of its round trips in ns, added up: below 2**SQUARE_BITS
+RTT_SQUARES_HIGH = 49  # and above
+SMOOTHED_NS = 50  # its round trip, as SRTT of RFC 6298
+STALLED_NS = 51  # of the flow, in the row of side 0: silences while something was unacknowledged
+STALL_MAX_NS = 52  # of the flow, likewise: the longest
+WIDTH = 53
 
 OFFERS_SCALE = 1  # its SYN did
 SCALED = 2  # windows are counted since scaling is in force
@@ -66,6 +72,11 @@ PAST_INITIAL = 4  # the peer has acknowledged more than the SYN
 
 PSH = 8
 URG = 32
+
+STALL_MIN_NS = 200_000_000  # TCP_RTO_MIN and TCP_DELACK_MAX of Linux: no endpoint that is not held up waits longer
+STALL_ROUND_TRIPS = 2
+SQUARE_BITS = 40
+SQUARED_MAX_NS = (1 << 41) - 1  # longer round trips, of half an hour, count as this: squares stay below 2**63
 
 
 def begin(rows: I64, first: I64, pair: int) -> None:
@@ -178,6 +189,7 @@ def note_ack(rows: I64, x: int, y: int, flags: int, ack: int, length: int, windo
         rows[x + PURE_ACKS] += 1
     if pure and rows[x + LAST_ACK] == ack + 1 and rows[x + WINDOW] == window and rows[y + FLIGHTS] > 0:
         rows[x + DUPLICATES] += 1
+        rows[y + DUPLICATE_ACKS] += 1
         if rows[x + DUPLICATES] == 3:
             rows[y + TRIPLES] += 1
     else:
@@ -217,6 +229,24 @@ def note_flight(rows: I64, x: int, y: int, end: int, length: int) -> None:
         rows[x + FLIGHT_MIN] = flight
     rows[x + FLIGHT_SUM] += flight
     rows[x + FLIGHTS] += 1
+
+
+def note_waits(rows: I64, x: int, y: int, silence_ns: int, round_trip_ns: int) -> None:
+    """A silence in which X or Y waited for the other (-1: none), and the round trip that X shows Y (-1: none)."""
+    expected_ns = max(STALL_MIN_NS, STALL_ROUND_TRIPS * max(rows[x + SMOOTHED_NS], rows[y + SMOOTHED_NS]))
+    if silence_ns >= expected_ns:
+        flow = min(x, y)
+        rows[flow + STALLED_NS] += silence_ns
+        rows[flow + STALL_MAX_NS] = max(rows[flow + STALL_MAX_NS], silence_ns)
+    if round_trip_ns < 0:
+        return
+    before_ns = rows[y + SMOOTHED_NS]
+    rows[y + SMOOTHED_NS] = round_trip_ns if before_ns == 0 else before_ns + (round_trip_ns - before_ns) // 8
+    squared_ns = min(round_trip_ns, SQUARED_MAX_NS)
+    high, low = squared_ns >> (SQUARE_BITS >> 1), squared_ns & ((1 << (SQUARE_BITS >> 1)) - 1)
+    total = rows[y + RTT_SQUARES] + (high * low << (SQUARE_BITS >> 1) + 1) + low * low
+    rows[y + RTT_SQUARES] = total & ((1 << SQUARE_BITS) - 1)
+    rows[y + RTT_SQUARES_HIGH] += high * high + (total >> SQUARE_BITS)
 
 
 def of_numbers(rows: I64, x: int, y: int, flags: int, seq: int, length: int, new_bytes: int) -> int:
@@ -275,11 +305,14 @@ def count(packets: Packets, count: int, segments: Segments, directions: Directio
     flags_of, seq_of, ack_of, len_of, time_of = packets.flags, packets.seq, packets.ack, packets.len, packets.time_ns
     window_bytes, raw_window, scale_of = segments.window_bytes, packets.window, packets.window_scale
     sack_count, cut, urgent = packets.sack_count, packets.len_cut, packets.urgent
+    idle, stalled, round_trip = segments.idle_ns, segments.stalled, segments.rtt_ns
     for i in range(count):
         row, new_bytes, seq = row_of[i], new_bytes_of[i], seq_of[i]
+        x, y = row * WIDTH, (row ^ 1) * WIDTH
+        if stalled[i] != 0 or round_trip[i] >= 0:
+            note_waits(rows, x, y, idle[i] if stalled[i] != 0 else -1, round_trip[i])
         if row < 0 or new_bytes < 0 or seq < 0:
             continue
-        x, y = row * WIDTH, (row ^ 1) * WIDTH
         flags, ack, length, time_ns = flags_of[i], ack_of[i], max(0, len_of[i]), time_of[i]
         if rows[x + PACKETS] == 0 and rows[y + PACKETS] == 0:
             begin(rows, first, row >> 1)

@@ -1,12 +1,16 @@
 """The table of directions, once a capture has been read: what each side of a flow sent, in sums."""
 
+from math import isqrt
+
 import numpy as np
 import numpy.typing as npt
 
 from tcptrace import flows as f
-from tcptrace.schema import I8, I64, UNKNOWN, DirectionStatistics
+from tcptrace.schema import I8, I64, UNKNOWN, DirectionStatistics, Stalls
 from tcptrace.tcp import counters as c
 from tcptrace.tcp import endpoint_rows as e
+from tcptrace.tcp import round_trips as trips
+from tcptrace.tcp import sending, sending_rows
 from tcptrace.tcp.sequence import CYCLE
 from tcptrace.tcp.tracker import Tracker
 
@@ -35,6 +39,7 @@ SUMS = {
     "zero_windows": c.ZERO_WINDOWS,
     "initial_window_packets": c.INITIAL_PACKETS,
     "initial_window_bytes": c.INITIAL_BYTES,
+    "duplicate_acks": c.DUPLICATE_ACKS,
     "triple_duplicate_acks": c.TRIPLES,
 }
 """Columns that are a counter as it stands."""
@@ -91,8 +96,15 @@ def direction_table(tracker: Tracker, client: I8, flows: I64) -> DirectionStatis
         timestamps=(notes & e.NOTE_TIMESTAMPS > 0).astype(np.int8),
         sack_permitted=(notes & e.NOTE_SACK_PERMITTED > 0).astype(np.int8),
         mss=narrow[:, e.MSS].copy(),
+        rtt_stdev_ns=_round_trip_stdev(tracker, flow, sender, counted),
         **columns,
     )
+
+
+def stalls(tracker: Tracker, flows: I64) -> Stalls:
+    """One row for each of these flow numbers."""
+    counted = _counted(tracker, flows, np.zeros(len(flows), np.int8))
+    return Stalls(counted[:, c.STALLED_NS].copy(), counted[:, c.STALL_MAX_NS].copy())
 
 
 def _flow_rows(tracker: Tracker) -> I64:
@@ -102,11 +114,9 @@ def _flow_rows(tracker: Tracker) -> I64:
 def _counted(tracker: Tracker, flow: I64, sender: I8) -> I64:
     """The counters of every direction; where a flow is no more than a lone SYN, those of that SYN."""
     directions, endpoints = tracker.directions, tracker.endpoints
-    pair = directions.of_flow[flow].astype(np.int64) - 1
-    has = pair >= 0
+    has, row = _rows(tracker, flow, sender)
     counted = np.zeros((len(flow), c.WIDTH), np.int64)
-    kept = directions.counters[: int(directions.used[0]) * 2 * c.WIDTH].reshape(-1, c.WIDTH)
-    counted[has] = kept[pair[has] * 2 + sender[has]]
+    counted[has] = directions.counters[: int(directions.used[0]) * 2 * c.WIDTH].reshape(-1, c.WIDTH)[row]
     syn = ~has & (sender == 0) & (_flow_rows(tracker)[flow, f.SEEN] & f.SEEN_SYN > 0)
     window = endpoints.narrow[flow[syn] * 2 * e.NARROW + e.WINDOW]
     for field in (c.PACKETS, c.SYNS, c.WINDOWS):
@@ -114,6 +124,27 @@ def _counted(tracker: Tracker, flow: I64, sender: I8) -> I64:
     for field in (c.WINDOW_MAX, c.WINDOW_MIN, c.WINDOW_SUM):
         counted[syn, field] = window
     return counted
+
+
+def _rows(tracker: Tracker, flow: I64, sender: I8) -> tuple[npt.NDArray[np.bool_], I64]:
+    """Which of the directions have a row of their own, and the number of each that has."""
+    pair = tracker.directions.of_flow[flow].astype(np.int64) - 1
+    has = pair >= 0
+    return has, pair[has] * 2 + sender[has]
+
+
+def _round_trip_stdev(tracker: Tracker, flow: I64, sender: I8, counted: I64) -> I64:
+    """Of the samples, by integers of any size: their squares would not fit."""
+    has, row = _rows(tracker, flow, sender)
+    at = row * sending.WIDTH + sending_rows.ROUND_TRIPS
+    count, total = tracker.directions.sending[at + trips.COUNT], tracker.directions.sending[at + trips.SUM_NS]
+    squares = counted[has][:, (c.RTT_SQUARES, c.RTT_SQUARES_HIGH)]
+    stdev = np.full(len(flow), UNKNOWN, np.int64)
+    stdev[has] = [
+        isqrt(max(0, n * (low + (high << c.SQUARE_BITS)) - sum_ns**2) // (n * (n - 1))) if n > 1 else UNKNOWN
+        for n, sum_ns, (low, high) in zip(count.tolist(), total.tolist(), squares.tolist(), strict=True)
+    ]
+    return stdev
 
 
 def _stream_bytes(counted: I64, wide: I64) -> I64:

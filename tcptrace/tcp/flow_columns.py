@@ -9,8 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.schema import I64, LIMITS, SIDES, Column, DirectionStatistics, FlowMeasures, RoundTrips, columns
-from tcptrace.tcp.direction_table import direction_table
+from tcptrace.schema import (
+    LIMITS,
+    SIDES,
+    TAKEN_NEAR,
+    Column,
+    DirectionStatistics,
+    FlowMeasures,
+    Flows,
+    RoundTrips,
+    Stalls,
+    columns,
+)
+from tcptrace.tcp.capture_place import taken_near
+from tcptrace.tcp.direction_table import direction_table, stalls
 from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.zeek import ZeekView, zeek_views
 
@@ -24,6 +36,8 @@ RENAMED = LIMITED_BY | {f"{side}_dsacks": f"{side}_dsacks_received" for side in 
 STATISTICS = DirectionStatistics._fields[DirectionStatistics._fields.index("side") + 1 :]
 TRUTHS = {f"{side}_{name}" for side in SIDES for name in ("timestamps", "sack_permitted")}
 """Columns that are 1 or 0 for true or false."""
+WORDS = {"taken_near": TAKEN_NEAR}
+"""Columns that are an index into words."""
 
 ZEEK: Described = {
     "conn_state": (None, Column("", "Zeek's conn_state ([zeek.md](zeek.md))")),
@@ -44,16 +58,35 @@ def round_trip_name(side: str, column: str) -> str:
 
 ROUND_TRIPS = [round_trip_name(side, column) for side in SIDES for column in RoundTrips._fields]
 
+BY_TIMESTAMP = {
+    f"{side}_timestamp_rtt_{column}": column for side in SIDES for column in ("samples", "min_ns", "mean_ns", "max_ns")
+}
+"""Name here of round trips by timestamp → column of RoundTrips."""
+
+PLACE: Described = {
+    "taken_near": (
+        np.int8,
+        Column(
+            "",
+            "where the capture was taken, inferred from the halves of the handshake: near a side whose half is under"
+            " a tenth of it, index into TAKEN_NEAR",
+        ),
+    )
+}
+
 
 def _described() -> Described:
     measures = {RENAMED.get(name, name): column for name, column in columns(FlowMeasures).items()}
     last = ["completeness", *LIMITED_BY.values()]
-    statistics = columns(DirectionStatistics)
+    trips, statistics = columns(RoundTrips), columns(DirectionStatistics)
     return {
         **{name: column for name, column in measures.items() if name not in last},
-        **dict(zip(ROUND_TRIPS, [*columns(RoundTrips).values()] * len(SIDES), strict=True)),
+        **dict(zip(ROUND_TRIPS, [*trips.values()] * len(SIDES), strict=True)),
+        **{name: trips[column] for name, column in BY_TIMESTAMP.items()},
+        **PLACE,
         **ZEEK,
         **{name: measures[name] for name in last},
+        **columns(Stalls),
         **JOINED,
         **{f"{side}_{name}": statistics[name] for side in SIDES for name in STATISTICS},
     }
@@ -63,17 +96,21 @@ DESCRIBED = _described()
 """Every column, in order."""
 
 
-def flow_columns(measured: Measured, flows: I64) -> dict[str, npt.NDArray[Any] | list[str]]:
-    """The columns of DESCRIBED for these flow numbers, a value each; to be called in batches of flows."""
+def flow_columns(measured: Measured, flows: Flows) -> dict[str, npt.NDArray[Any] | list[str]]:
+    """The columns of DESCRIBED for these flows of one capture, a value each; to be called in batches of flows."""
+    numbers = flows.flow
     found: dict[str, npt.NDArray[Any] | list[str]] = {
-        RENAMED.get(name, name): column for name, column in measured.of(flows)._asdict().items()
+        RENAMED.get(name, name): column for name, column in measured.of(numbers)._asdict().items()
     }
-    statistics = direction_table(measured.tracker, measured.client, flows)
+    statistics = direction_table(measured.tracker, measured.client, numbers)
     for number, side in enumerate(SIDES):
-        trips = measured.round_trips(flows, number)._asdict()
+        trips = measured.round_trips(numbers, number)._asdict()
         found |= {round_trip_name(side, name): column for name, column in trips.items()}
+        by_timestamp = measured.round_trips(numbers, number, by_timestamp=True)
+        found |= {name: getattr(by_timestamp, BY_TIMESTAMP[name]) for name in BY_TIMESTAMP if name.startswith(side)}
         found |= {f"{side}_{name}": getattr(statistics, name)[number :: len(SIDES)] for name in STATISTICS}
-    views = zeek_views(measured.tracker, flows, measured.client)
+    found |= stalls(measured.tracker, numbers)._asdict() | {"taken_near": taken_near(measured, flows)}
+    views = zeek_views(measured.tracker, numbers, measured.client)
     found |= {name: [view[place] for view in views] for place, name in enumerate(ZeekView._fields)}
-    found |= zip(JOINED, measured.joined.of(flows), strict=True)
+    found |= zip(JOINED, measured.joined.of(numbers), strict=True)
     return {name: found[name] for name in DESCRIBED}

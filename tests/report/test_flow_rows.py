@@ -44,7 +44,7 @@ def test_a_row_says_what_the_json_says(path: Path) -> None:
     flows, rows = analysis.to_dict()["flows"], rows_of(analysis)
     assert len(rows) == len(flows)
     for row, flow in zip(rows, flows, strict=True):
-        for name in ("conn_state", "history", "originator", "completeness", "closed_by", "close"):
+        for name in ("conn_state", "history", "originator", "completeness", "closed_by", "close", "taken_near"):
             assert row[name] == str(flow[name])
         for side in SIDES:
             trips = flow["rtt_ns"][side]
@@ -60,6 +60,21 @@ def test_a_row_says_what_the_json_says(path: Path) -> None:
         assert {limit: round(ns / total, 4) for limit, ns in spans.items() if ns} == flow["limited_by"]
 
 
+def test_round_trips_by_timestamp_are_those_of_the_timeline() -> None:
+    [row] = rows_of(tcptrace.analyze(PATHS[2]))
+    segments = tcptrace.timeline(PATHS[2], 0).segments
+    for number, side in enumerate(SIDES):
+        samples_ns = segments.timestamp_rtt_ns[(segments.side != number) & (segments.timestamp_rtt_ns >= 0)].tolist()
+        mean_ns = sum(samples_ns) // len(samples_ns)
+        expected = {
+            "samples": len(samples_ns),
+            "min_ns": min(samples_ns),
+            "mean_ns": mean_ns,
+            "max_ns": max(samples_ns),
+        }
+        assert {name: int(row[f"{side}_timestamp_rtt_{name}"]) for name in expected} == expected
+
+
 def test_what_is_not_known_is_empty() -> None:
     (row,) = rows_of(samples.analysis(samples.UNANSWERED))
     assert row["client_packets"] == "1"
@@ -67,6 +82,8 @@ def test_what_is_not_known_is_empty() -> None:
     for name in ("client_rtt_min_ns", "client_segment_max_bytes", "server_window_max_bytes", "server_throughput"):
         assert row[name] == ""
     assert row["server_timestamps"] == "false"
+    assert (row["client_timestamp_rtt_samples"], row["client_timestamp_rtt_min_ns"]) == ("0", "")
+    assert (row["taken_near"], row["stalled_ns"]) == ("unknown", "0")
 
 
 def test_flows_are_the_same_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:

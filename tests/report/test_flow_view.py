@@ -14,6 +14,7 @@ from tcptrace.report.flow_view import write_flow
 from tcptrace.report.handshake_words import halves, place
 from tcptrace.report.terminal import Screen
 from tcptrace.report.view import View
+from tcptrace.schema import TAKEN_NEAR
 from tcptrace.selection import Selection
 from tests.report import samples
 
@@ -110,23 +111,19 @@ def test_colour_is_by_meaning_and_changes_no_word() -> None:
     assert re.search(r"\x1b\[31m *loss ", colored)
 
 
-@pytest.mark.parametrize(
-    ("server_half_us", "client_half_us", "client_syns", "words"),
-    [
-        (10_400, 32, 1, "near the client"),
-        (32, 10_400, 1, "near the server"),
-        (301, 47, 1, "between client and server"),
-        (900, 100, 1, "between client and server"),
-        (1_010_400, 32, 2, ""),
-        (-1, 32, 1, ""),
-        (0, 0, 1, ""),
-    ],
-)
-def test_the_halves_of_the_handshake_tell_where_the_capture_was_taken(
-    server_half_us: int, client_half_us: int, client_syns: int, words: str
-) -> None:
-    flow = {"syn_to_synack_ns": server_half_us * 1000, "synack_to_ack_ns": client_half_us * 1000}
-    assert place({**flow, "client_syns": client_syns, "server_syns": 1}) == words
+def test_every_place_has_its_words() -> None:
+    words = ["", "near the client", "near the server", "between client and server"]
+    assert [place(i) for i in range(len(TAKEN_NEAR))] == words
+
+
+def test_what_was_spent_waiting_is_told_where_there_is_any() -> None:
+    assert "  stalled     215 ms silent with something unacknowledged, at most 215 ms at a time\n" in full(LOST_FIN)
+    assert "stalled" not in full(LVS)
+
+
+def test_round_trips_by_timestamp_stand_beside_the_others() -> None:
+    assert figures(full(LOST_FIN), "  by timestamps") == ["2, mean 10.4 ms", "3, mean 25.7 µs"]
+    assert figures(written(samples.analysis(samples.UNANSWERED)), "  by timestamps") == ["0", "0"]
 
 
 def test_half_a_handshake_is_told_as_far_as_it_goes() -> None:

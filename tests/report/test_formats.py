@@ -67,6 +67,7 @@ def test_json_is_the_documented_document() -> None:
         "payload_bytes": {"client": 77, "server": 636},
         "states": {"client": "TIME_WAIT", "server": "CLOSED"},
         "handshake_ns": {"total": 348_000, "syn_to_synack": 301_000, "synack_to_ack": 47_000},
+        "taken_near": "unknown",
         "closed_by": "client",
         "close": "fin",
         "retransmissions": {"client": 0, "server": 0},
@@ -132,14 +133,28 @@ def test_many_flows_are_the_same_in_batches(monkeypatch: pytest.MonkeyPatch) -> 
     assert json.loads(written(Format.JSON, "analyses", [made])) == whole
 
 
-def test_json_lines_are_the_flows_of_the_document() -> None:
-    lines = written(Format.JSONL, "analyses", [analysis()]).splitlines()
-    assert [json.loads(line) for line in lines] == json.loads(written(Format.JSON, "analyses", [analysis()]))["flows"]
+def test_json_lines_have_the_columns_of_csv_as_what_they_are() -> None:
+    lines = [json.loads(line) for line in written(Format.JSONL, "analyses", [analysis()]).splitlines()]
+    rows = list(csv.DictReader(io.StringIO(written(Format.CSV, "analyses", [analysis()]))))
+    assert [list(line) for line in lines] == [list(row) for row in rows]
+    assert [{name: in_text(value) for name, value in line.items()} for line in lines] == rows
+    assert lines[0]["capture"] == "client.pcap"
+    assert lines[0]["handshake_ns"] == 348_000
+    assert lines[0]["midstream"] is lines[0]["client_timestamps"] is False
+    assert lines[1]["handshake_ns"] is lines[1]["client_rtt_min_ns"] is None
+    assert lines[1]["taken_near"] == "unknown"
+
+
+def in_text(value: Any) -> str:
+    """A value of JSON as CSV has it."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def test_a_file_name_that_is_no_utf8_is_still_json() -> None:
     document = json.loads(written(Format.JSON, "analyses", [analysis(path="caf\udce9.pcap")]))
     assert document["captures"][0]["path"] == r"caf\udce9.pcap"
+    line, _ = written(Format.JSONL, "analyses", [analysis(path="caf\udce9.pcap")]).splitlines()
+    assert json.loads(line)["capture"] == r"caf\udce9.pcap"
 
 
 def test_csv_has_one_row_a_flow() -> None:

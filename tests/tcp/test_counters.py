@@ -2,8 +2,12 @@
 
 from collections import namedtuple
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import isqrt
+from statistics import variance
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +16,7 @@ from tcptrace import kernels
 from tcptrace.kernels import Kernels
 from tcptrace.rows import part, records
 from tcptrace.schema import SACK_BLOCKS_MAX, Packets
-from tcptrace.tcp.direction_table import direction_table
+from tcptrace.tcp.direction_table import direction_table, stalls
 from tcptrace.tcp.flow_table import client_sides, flow_table
 from tcptrace.tcp.tracker import Tracker
 from tests.conversation import packets
@@ -75,10 +79,16 @@ CASES: list[tuple[str, dict[str, int]]] = [
     ("C . 1:101 1\n S . 1 101\n C . 101:201 1", {"outstanding_max_bytes": 100, "outstanding_mean_bytes": 66}),
     ("C . 1:101 1\n C . 1:101 1\n S . 1 101\n C . 101 1", {"outstanding_mean_bytes": 33}),
     # the peer repeats what it acknowledges
-    ("C . 1:101 1\n" + "S . 1 1\n" * 3, {"triple_duplicate_acks": 0}),
+    ("C . 1:101 1\n" + "S . 1 1\n" * 3, {"triple_duplicate_acks": 0, "duplicate_acks": 2}),
     ("C . 1:101 1\n" + "S . 1 1\n" * 4, {"triple_duplicate_acks": 1}),
     ("C . 1:101 1\n" + "S . 1 1\n" * 9, {"triple_duplicate_acks": 1}),
     ("C . 1:101 1\n" + "S . 1 1\n" * 3 + "S . 1 1 window=9\n S . 1 1 window=9", {"triple_duplicate_acks": 0}),
+    ("C . 1:101 1\n S . 1 101\n S F. 1 101", {"duplicate_acks": 0}),
+    # round trips: 10 ms of the SYN, then others
+    ("", {"rtt_stdev_ns": -1}),
+    ("C . 1:101 1\n 50 S . 1 101", {"rtt_stdev_ns": 7_071_067}),
+    ("C . 1:101 1\n 50 S . 1 101\n C . 101:201 1\n 90 S . 1 201", {"rtt_stdev_ns": 10_000_000}),
+    ("C . 1:101 1\n 1000040 S . 1 101", {"rtt_stdev_ns": 707_106_781_186}),
 ]
 
 
@@ -133,6 +143,34 @@ def test_the_client_comes_first_though_the_server_spoke_first() -> None:
     assert (server.side, server.packets, server.syns) == (1, 1, 1)
 
 
+def waits_of(text: str) -> tuple[int, int]:
+    tracker = Tracker()
+    tracker.take(packets(OPEN + text), kernels.plain())
+    stalled = stalls(tracker, np.array([0]))
+    return int(stalled.stalled_ns[0]) // 1_000_000, int(stalled.stall_max_ns[0]) // 1_000_000
+
+
+SLOW = "20 C . 1:101 1\n 400 S . 1 101\n"
+"""A round trip of 380 ms after one of 10: 56 ms smoothed."""
+
+
+@pytest.mark.parametrize(
+    ("text", "total_ms", "longest_ms"),
+    [
+        ("C . 1:101 1\n 229 C . 101:201 1", 0, 0),
+        ("C . 1:101 1\n 230 C . 101:201 1", 200, 200),
+        ("C . 1:101 1\n 330 C . 1:101 1\n 830 C . 1:101 1\n 840 S . 1 101", 800, 500),
+        ("C . 1:101 1\n S . 1 101\n 5000 C . 101:201 1", 0, 0),
+        ("C . 1:101 1\n S . 1 101\n S . 1:9 101\n 900 S . 1:9 101", 850, 850),
+        (SLOW + "C . 101:201 1\n 620 S . 1 201", 590, 380),
+        (SLOW + "".join(f"C . {i}01:{i + 1}01 1\n {400 + 800 * i} S . 1 {i + 1}01\n" for i in range(1, 20)), 4330, 790),
+    ],
+    ids=["short", "long enough", "twice", "nothing out", "the server's", "above 200 ms", "as long as its round trips"],
+)
+def test_silences_while_something_is_unacknowledged(text: str, total_ms: int, longest_ms: int) -> None:
+    assert waits_of(text) == (total_ms, longest_ms)
+
+
 # A naive twin: an object a direction, a set of the numbers it sent.
 
 
@@ -153,11 +191,21 @@ class Side:
     scaled: bool = False
     scale: bool = False
     flights: list[int] = field(default_factory=list)
+    round_trips: list[int] = field(default_factory=list)
+
+    def smoothed(self) -> int:
+        value = 0
+        for sample in self.round_trips:
+            value = value + (sample - value) // 8 if value else sample
+        return value
+
+    def stdev(self) -> int:
+        return isqrt(int(variance(map(Fraction, self.round_trips)))) if len(self.round_trips) > 1 else -1
 
 
 SUMS = (
     "retransmitted_packets retransmitted_bytes out_of_order_packets zero_window_probes zero_window_probe_bytes "
-    "initial_window_packets initial_window_bytes zero_windows triple_duplicate_acks acks pure_acks"
+    "initial_window_packets initial_window_bytes zero_windows triple_duplicate_acks duplicate_acks acks pure_acks"
 ).split()
 
 
@@ -166,6 +214,13 @@ class Twin:
 
     def __init__(self) -> None:
         self.sides = {1000: Side(), 80: Side()}
+        self.waits = [0]
+
+    def wait(self, row: Any, rtt_ns: int, idle_ns: int, stalled: int) -> None:
+        if stalled and idle_ns >= max(200_000_000, *(2 * side.smoothed() for side in self.sides.values())):
+            self.waits.append(idle_ns)
+        if rtt_ns >= 0:
+            self.sides[row.dport].round_trips.append(rtt_ns)
 
     def tell(self, row: Any, new: int, window_bytes: int) -> None:
         x, y = self.sides[row.sport], self.sides[row.dport]
@@ -218,6 +273,7 @@ class Twin:
         pure = not row.len and not special
         x.sums["pure_acks"] += pure
         x.repeats = x.repeats + 1 if pure and x.ack == row.ack and x.window == window and y.flights else 0
+        y.sums["duplicate_acks"] += x.repeats > 0
         y.sums["triple_duplicate_acks"] += x.repeats == 3
         if not rst:
             x.ack = row.ack
@@ -235,6 +291,9 @@ class Twin:
             port: {
                 **side.sums,
                 "packets": side.packets,
+                "rtt_stdev_ns": side.stdev(),
+                "stalled_ns": sum(self.waits),
+                "stall_max_ns": max(self.waits),
                 "window_max_bytes": max(side.windows, default=-1),
                 "window_min_bytes": min(filter(None, side.windows), default=-1),
                 "window_mean_bytes": sum(side.windows) // len(side.windows) if side.windows else -1,
@@ -250,7 +309,7 @@ LINE = st.builds(
     lambda ms, side, flags, seq, length, ack, window, scale: (
         f"{ms} {side} {flags} {seq}:{seq + length} {ack} window={window} window_scale={scale if 'S' in flags else -1}"
     ),
-    st.integers(0, 60),
+    st.one_of(st.integers(0, 60), st.sampled_from([300, 700, 1500, 4000])),
     st.sampled_from("CS"),
     st.sampled_from([".", ".", ".", ".", "S.", "F.", "R.", "P.", "S"]),
     st.sampled_from([0, 1, 1, 2, 51, 101, 151]),
@@ -262,12 +321,12 @@ LINE = st.builds(
 ISN = {"C": 1_000_000, "S": 2_000_000}
 
 
-TOLD = ("flow", "new_bytes", "window_bytes")
+TOLD = ("flow", "new_bytes", "window_bytes", "rtt_ns", "idle_ns", "stalled")
 Row = namedtuple("Row", "sport dport flags seq ack len window window_scale")
 
 
 def of_first_flow(*chunks: Packets, with_kernels: Kernels) -> dict[int, dict[str, int]]:
-    """Both directions of flow 0, by the sender's port."""
+    """Both directions of flow 0, by the sender's port, each with what is known of the flow."""
     tracker = Tracker()
     for chunk in chunks:
         tracker.take(chunk, with_kernels)
@@ -275,7 +334,8 @@ def of_first_flow(*chunks: Packets, with_kernels: Kernels) -> dict[int, dict[str
     flows = flow_table(tracker, client, guessed)
     both = records(direction_table(tracker, client, flows.flow[:1]))
     ports = int(flows.client_port[0]), int(flows.server_port[0])
-    return {port: row._asdict() for port, row in zip(ports, both, strict=True)}
+    (of_flow,) = records(stalls(tracker, flows.flow[:1]))
+    return {port: row._asdict() | of_flow._asdict() for port, row in zip(ports, both, strict=True)}
 
 
 @settings(max_examples=300)
@@ -285,10 +345,11 @@ def test_sums_are_those_of_the_twin(lines: list[str], cut: int, opened: bool) ->
     segments = Tracker().take(chunk, kernels.plain())
     rows = map(Row, *(getattr(chunk, name).tolist() for name in Row._fields))
     twin = Twin()
-    for row, flow, new_bytes, window_bytes in zip(
+    for row, flow, new_bytes, window_bytes, *waits in zip(
         rows, *(getattr(segments, name).tolist() for name in TOLD), strict=True
     ):
         if flow == 0:
+            twin.wait(row, *waits)
             twin.tell(row, new_bytes, window_bytes)
     cuts = part(chunk, 0, cut), part(chunk, cut, len(chunk.frame))
     found = of_first_flow(*cuts, with_kernels=kernels.plain())
