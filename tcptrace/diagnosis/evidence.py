@@ -71,9 +71,14 @@ class Evidence:
         """Address → name, as DNS told somebody."""
         return self.summary.context.names
 
-    def icmp_of(self, flow: int) -> tuple[IcmpError, ...]:
-        """The ICMP errors about a flow, given by number."""
-        return tuple(error for error in self.icmp if error.flow == flow)
+    @cached_property
+    def icmp_by_flow(self) -> dict[int, list[IcmpError]]:
+        """The ICMP errors about each flow that has any, by its number."""
+        about: dict[int, list[IcmpError]] = {}
+        for error in self.icmp:
+            if error.flow >= 0:
+                about.setdefault(error.flow, []).append(error)
+        return about
 
     @cached_property
     def sees(self) -> tuple[bool, bool]:
@@ -99,7 +104,7 @@ class Evidence:
             [Told._make(told) for told in records(_of_flow(self.notable, flow.flow))],
             list(records(_of_flow(self.transitions, flow.flow))),
             self.end_ns,
-            self.icmp_of(flow.flow),
+            self.icmp_by_flow.get(flow.flow, ()),
         )
 
     def lone_syn(self, row: int) -> Told:

@@ -1,6 +1,6 @@
 """One flow as a rule reads it: who, how it went, and the segments that tell it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -90,7 +90,7 @@ class Story:
     """Every change of a state, records of schema.Transitions, in order."""
     end_ns: int
     """When the capture ended; NO_TIME where it has no times."""
-    icmp: tuple[IcmpError, ...] = ()
+    icmp: Sequence[IcmpError] = ()
     """ICMP errors about its segments, in order of capture."""
 
     @property
