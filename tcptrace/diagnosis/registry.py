@@ -18,6 +18,7 @@ from tcptrace.diagnosis.rules import (
     half_open,
     handshake_slow,
     high_retransmission,
+    icmp_rejected,
     idle_timeout,
     keepalive_timeout,
     nagle_delayed_ack,
@@ -50,6 +51,7 @@ class RuleModule(Protocol):
 RULES: tuple[RuleModule, ...] = (
     # handshake
     syn_flood,
+    icmp_rejected,
     paws_nat_drop,
     syn_dropped_by_server,
     accept_queue_overflow,
