@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format corpus fuzz bench record
+.PHONY: help demo test check lint types layers format cases corpus fuzz bench record
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ layers: $(READY) ## imports go down only
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+cases: $(READY) ## what the diagnosis says of every rule and every recorded case, beside the truth
+	$(BIN)/python docs/cases_page.py
 
 corpus: $(READY) ## the tests over a folder of captures, named by TCPTRACE_CORPUS
 	@test -n "$(TCPTRACE_CORPUS)" || { echo "set TCPTRACE_CORPUS to a folder of captures"; exit 2; }

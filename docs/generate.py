@@ -1,6 +1,7 @@
 """Writes the pages that are made from the code: `python docs/generate.py`; a test checks they are fresh.
 
-docs/states.md comes from the endpoint's state table, docs/tables.md from schema.py and the names that reports use.
+docs/states.md comes from the endpoint's state table, docs/tables.md from schema.py and the names that reports use,
+docs/rules.md from the rules, docs/cases.md from what is true of the captures.
 """
 
 import re
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from cases_page import cases
+from rules_page import rules
 
 from tcptrace import schema
 from tcptrace.capture.summary import CaptureSummary
@@ -251,7 +254,7 @@ def _of_a_side(told: Told, side: str) -> Told:
     return told._replace(meaning=re.sub(rf"\b(the )?{side}\b", "the side", told.meaning, count=1))
 
 
-PAGES = {"states.md": states, "tables.md": tables}
+PAGES = {"states.md": states, "tables.md": tables, "rules.md": rules, "cases.md": cases}
 
 
 if __name__ == "__main__":

@@ -1,18 +1,14 @@
 """Generated pages are fresh."""
 
-import importlib.util
 import re
 from pathlib import Path
 
+import generate
 import pytest
 
 from tcptrace.report import flow_rows, packet_columns, timeline_rows
 
 DOCS = Path(__file__).parent.parent / "docs"
-
-spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
-generate = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(generate)
 
 
 @pytest.mark.parametrize("page", generate.PAGES)
