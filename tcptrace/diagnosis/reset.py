@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from tcptrace.diagnosis.evidence import Evidence, Rows
-from tcptrace.diagnosis.story import SERVER, Story, Told
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told
 
 RST_SEEN = 32
 """In FlowMeasures.completeness."""
@@ -22,6 +22,9 @@ COUNTS_ON = 64
 
 NEAR = 4096
 """An IP ID no further than this from the last one may come from the same counter."""
+
+UNASKED_NS = 1_000_000_000
+"""Longer than any answer takes."""
 
 
 @dataclass(frozen=True)
@@ -70,29 +73,52 @@ class Reset:
 
     @cached_property
     def fits_ip_id(self) -> bool:
-        """Whether its IP ID is 0, goes on from its sender's, or its sender's do not count."""
+        """Whether a RST+ACK's IP ID is 0, goes on from its sender's, or its sender's do not count.
+
+        That of a bare RST proves nothing: Linux before 2018 drew it from another counter than the socket's (commit
+        431280eebed9), others do still.
+        """
         known = [told.ip_id for told in self.others if told.frame < self.rst.frame and told.ip_id > 0]
         steps = [(later - sooner) % 65536 for sooner, later in pairwise(known)]
         counts = len(steps) > 0 and all(1 <= step <= COUNTS_ON for step in steps)
-        if not counts or self.rst.ip_id <= 0:
+        if not counts or self.rst.ip_id <= 0 or self.is_bare:
             return True
         return (self.rst.ip_id - known[-1]) % 65536 <= NEAR or (known[-1] - self.rst.ip_id) % 65536 <= NEAR
 
     @property
     def goes_on(self) -> bool:
-        """Whether its claimed sender sent payload or a FIN after it, as if it knew nothing of it."""
-        later = any(told.is_fin for told in self.story.of(self.side) if told.frame > self.rst.frame)
-        return later or self.story.sides[self.side].last_data_frame > self.rst.frame
+        """Whether its claimed sender sent payload or a FIN after it and from there on, as if it knew nothing of it."""
+        facts = self.story.sides[self.side]
+        closed = any(told.is_fin for told in self.others if told.frame > self.rst.frame)
+        return closed or (facts.last_data_frame > self.rst.frame and facts.sent > self.rst.seq)
 
     def sent_before(self, kind: str, side: int) -> Told | None:
         """The first segment of a kind, one of KINDS, that a side sent before it."""
         return next((told for told in self.story.kind(kind, side) if told.frame < self.rst.frame), None)
 
     @property
+    def is_unasked(self) -> bool:
+        """Whether it can be no answer: nothing came from the other side just before it."""
+        own, peer = self.story.sides[self.side], self.story.sides[self.peer]
+        spoke_last = peer.last_frame < own.last_data_frame < self.rst.frame
+        return peer.last_frame < self.rst.frame and (spoke_last or self.rst.idle_ns >= UNASKED_NS)
+
+    @property
     def was_open(self) -> bool:
         """Whether its sender had a connection to reset: the handshake was complete, or never seen."""
-        seen = self.sent_before("first", self.side) or (self.side == SERVER and self.sent_before("first", self.peer))
-        return bool(seen) or self.story.flow.midstream == 1
+        seen = self.sent_before("first", self.side) or self.sent_before("first", self.peer)
+        own = self.side == SERVER or self.story.flow.midstream == 1 or self.sent_before("first", self.side)
+        return seen is not None and bool(own)
+
+    @property
+    def was_over(self) -> bool:
+        """Whether both sides had closed in order before it."""
+        return all(self.sent_before("fin", side) for side in (CLIENT, SERVER))
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it stands below what its receiver had acknowledged, and so is ignored."""
+        return self.rst.seq < max((told.ack for told in self.story.before(self.rst, self.peer)), default=-1)
 
 
 def flows_with_reset(evidence: Evidence) -> Rows:

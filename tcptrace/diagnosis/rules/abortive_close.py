@@ -2,8 +2,9 @@
 
 What it detects
 ---------------
-An established connection that one side ends by a RST+ACK of its own accord: it had not sent a FIN, and the other side
-had not asked for it.
+An established connection that one side ends by a RST of its own accord: it had not sent a FIN, and the other side had
+not asked for it. Linux and most others send RST+ACK then; a bare RST counts (older Windows, macOS) where it can be no
+answer.
 
 Why it happens
 --------------
@@ -27,10 +28,11 @@ server that answers an error before it has read a large request should read the 
 
 When it stays silent
 --------------------
-The side had closed by FIN; the RST is bare, so that a kernel without a socket answered (first-data-reset,
-write-after-close, idle-timeout); its repeats or keep-alives had gone unanswered (keepalive-timeout); it does not fit
-its sender (reset-injected); no byte of answer to an acknowledged request (sidecar-reset). Where nothing could be lost
-it is info: the other side had closed and all was acknowledged, or the client connected and said nothing.
+The side had closed by FIN, or went on after the RST; a bare RST answers a segment, so that a kernel without a socket
+sent it (first-data-reset, write-after-close, idle-timeout); its repeats or keep-alives had gone unanswered
+(keepalive-timeout); it does not fit its sender (reset-injected); no byte of answer to an acknowledged request
+(sidecar-reset). Where nothing could be lost it is info: the other side had closed and all was acknowledged but for a
+farewell (TLS close_notify), or the client connected and said nothing.
 
 References
 ----------
@@ -41,13 +43,16 @@ from collections.abc import Iterator
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
-from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
+from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, Story, frames_filter, numbers
 
 RULE = Rule(
     name="abortive-close",
     family="reset",
     severity="warning",
+    thresholds={
+        "farewell_bytes": Threshold(100, "bytes", "most that may be lost without harm where the other side had closed")
+    },
 )
 
 LINGER = "SO_LINGER with time 0: the program asked for a RST instead of a FIN"
@@ -62,12 +67,12 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     for story in evidence.stories(flows_with_reset(evidence)):
         reset = next(resets(story), None)
         if reset and _aborts(reset):
-            yield _finding(reset)
+            yield _finding(reset, thresholds["farewell_bytes"])
 
 
 def _aborts(reset: Reset) -> bool:
-    own = reset.rst.has_ack and reset.was_open and reset.sent_before("fin", reset.side) is None
-    return own and not _gave_up(reset)
+    own = (reset.rst.has_ack or reset.is_unasked) and reset.was_open and not reset.goes_on and not reset.is_stale
+    return own and reset.sent_before("fin", reset.side) is None and not _gave_up(reset)
 
 
 def _gave_up(reset: Reset) -> bool:
@@ -94,25 +99,26 @@ def _payload(story: Story) -> tuple[int, int]:
     return story.flow.client_payload_bytes, story.flow.server_payload_bytes
 
 
-def _loses_nothing(reset: Reset) -> bool:
-    """Whether the other side had closed and all was acknowledged, or the client had come only to look."""
-    story = reset.story
-    if sum(_payload(story)) == 0 and story.flow.midstream == 0:
-        return reset.side == CLIENT
-    fin = reset.sent_before("fin", reset.peer)
-    return fin is not None and reset.rst.ack > fin.seq + fin.len and story.sides[reset.side].acked >= reset.rst.seq
+def _loses_nothing(reset: Reset, farewell_bytes: float) -> bool:
+    """Whether the other side had closed and all but a farewell was taken, or the client had come only to look."""
+    story, fin = reset.story, reset.sent_before("fin", reset.peer)
+    if fin:
+        lost = reset.rst.seq - story.sides[reset.side].acked
+        return reset.rst.ack >= fin.seq + fin.len and lost <= farewell_bytes
+    return reset.side == CLIENT and sum(_payload(story)) == 0 and story.flow.midstream == 0
 
 
-def _finding(reset: Reset) -> Finding:
+def _finding(reset: Reset, farewell_bytes: float) -> Finding:
     story, rst = reset.story, reset.rst
     closer, other = story.end(reset.side), story.end(reset.peer)
     cause, confidence = _cause(reset)
-    harmless = _loses_nothing(reset)
+    harmless = _loses_nothing(reset, farewell_bytes)
     frames = numbers([*story.before(rst)[-1:], rst])
+    whose = "which nobody asked for" if reset.is_bare else "a socket's own"
     sent, got = _payload(story)[reset.side], _payload(story)[reset.peer]
     return RULE.finding(
         severity="info" if harmless else "warning",
-        confidence=confidence - (0.1 if story.flow.midstream else 0),
+        confidence=confidence - (0.1 if story.flow.midstream or reset.is_bare else 0),
         flows=(story.number,),
         frames=frames,
         alike=f"{story.server} {reset.side} {harmless} {cause}",
@@ -122,7 +128,7 @@ def _finding(reset: Reset) -> Finding:
         ),
         cause=cause,
         evidence=(
-            f"{reset.form}: a socket's own, at byte {rst.seq} of {closer}",
+            f"{reset.form}, {whose}, at byte {rst.seq} of {closer}",
             f"no FIN of {closer} before it" + (f"; {other} had closed" if reset.sent_before("fin", reset.peer) else ""),
         ),
         disproof=f"TcpExtTCPAbortOnData and TcpExtTCPAbortOnClose of {closer} did not count it",

@@ -63,7 +63,12 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         for story in evidence.stories(waits[closer] & ~flows_with_reset(evidence)):
             fin = story.first("fin", closer)
             silence_ns = _silence_ns(story, stuck)
-            if fin and story.sides[closer].acked > fin.seq + fin.len and silence_ns >= thresholds["silence_s"] * 1e9:
+            if (
+                fin
+                and not story.first("fin", stuck)
+                and story.sides[closer].acked > fin.seq + fin.len
+                and silence_ns >= thresholds["silence_s"] * 1e9
+            ):
                 yield _finding(story, fin, silence_ns, thresholds["sure_s"])
 
 

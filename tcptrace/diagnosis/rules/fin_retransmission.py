@@ -26,7 +26,8 @@ conntrack (nf_conntrack_tcp_timeout_fin_wait, 120 s; nf_conntrack_tcp_timeout_la
 
 When it stays silent
 --------------------
-The FIN was seen once; its copies are the capture's; it only came out of order.
+The FIN was seen once; its copies are the capture's; it only came out of order; it was repeated sooner than a timer
+does, or on an ACK of something new (BSD and macOS put the FIN on every ACK until it is acknowledged).
 
 References
 ----------
@@ -34,16 +35,21 @@ RFC 9293 section 3.6; RFC 6298; RFC 8985 (tail loss probe); Linux Documentation/
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from tcptrace.diagnosis.evidence import Evidence
-from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
+from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers
 
 RULE = Rule(
     name="fin-retransmission",
     family="close",
     severity="warning",
+    thresholds={"timer_ms": Threshold(100, "ms", "least time after which a timer repeats a FIN")},
 )
+
+CARRIED_NS = 10_000_000
+"""A FIN that acknowledges something new as soon after it is no repeat by a timer (BSD: every ACK carries the FIN)."""
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
@@ -52,10 +58,16 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     for story in evidence.stories(sides[CLIENT] | sides[SERVER]):
         for side in (CLIENT, SERVER):
             fins = [told for told in story.kind("fin", side) if told.is_fin]
-            again = [told for told in fins[1:] if told.is_kind("repeat")]
-            if again:
+            again = [told for before, told in pairwise(fins) if _by_timer(before, told)]
+            if again and apart_ns(fins[0], again[-1]) >= thresholds["timer_ms"] * 1e6:
                 yield _finding(story, fins[0], again)
                 break
+
+
+def _by_timer(before: Told, fin: Told) -> bool:
+    """Whether a FIN was sent again of its own accord, not as part of an acknowledgement."""
+    carried = fin.ack > before.ack and fin.idle_ns < CARRIED_NS
+    return fin.is_kind("repeat") and not carried
 
 
 def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:

@@ -27,8 +27,8 @@ Find who sent the SYN-ACK: capture at the server and compare. Let the balancer k
 When it stays silent
 --------------------
 The data was acknowledged (sidecar-reset, abortive-close), the RST carries an ACK and so comes from a socket
-(abortive-close), the server had sent payload or a FIN, the RST came too soon to be an answer to the data, the handshake
-is not in the capture.
+(abortive-close), the server had sent payload or a FIN or repeated its SYN-ACK (accept-queue-overflow), the RST came too
+soon to be an answer to the data, the handshake is not in the capture.
 
 References
 ----------
@@ -55,7 +55,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     refused = flows_with_reset(evidence) & (flows.client_payload_bytes > 0) & (flows.server_payload_bytes == 0)
     for story in evidence.stories(refused & (flows.midstream == 0)):
         data, reset = story.first("data", CLIENT), next(resets(story, SERVER), None)
-        if data and reset and story.first("syn", SERVER) and _answers(reset, data):
+        if data and reset and len(story.kind("syn", SERVER)) == 1 and _answers(reset, data):
             yield _finding(reset, data)
 
 

@@ -29,8 +29,8 @@ shorter still.
 When it stays silent
 --------------------
 The side that reset had closed (write-after-close); the segment was acknowledged; only keep-alives went unanswered
-(keepalive-timeout); fewer repeats than the threshold; nothing was ever heard of the other side. Where the segment was
-a FIN, nothing was lost and it is info.
+(keepalive-timeout); fewer repeats than the threshold; nothing was ever heard of the other side. Where the side was
+closing by that segment (FIN, at most a TLS close_notify before it), nothing was lost and it is info.
 
 References
 ----------
@@ -65,6 +65,9 @@ RULE = Rule(
     ),
 )
 
+FAREWELL_BYTES = 100
+"""What a side may say before its FIN (TLS close_notify); when it was closing, nothing is lost."""
+
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A flow with a pause, and a RST or repeats after it."""
@@ -91,7 +94,7 @@ def _is_news(story: Story, first: Told) -> bool:
 def _reset(story: Story, first: Told) -> Finding | None:
     """The finding where the segment was answered by a RST that acknowledges nothing of it."""
     answer = next(iter(story.after(first, 1 - first.side)), None)
-    if answer is None or not answer.is_rst or (answer.has_ack and answer.ack > first.seq):
+    if answer is None or not answer.is_rst or answer.ack > first.seq or not (answer.has_ack or answer.seq == first.ack):
         return None
     if not any(told.is_kind("first") for told in story.of(first.side) if told.frame <= first.frame):
         return None
@@ -134,14 +137,15 @@ def _finding(
     story: Story, first: Told, shown: list[Told], said: str, cause: str, evidence: list[str], certainty: float
 ) -> Finding:
     sender, frames = story.end(first.side), numbers(shown)
+    is_closing = any(told.is_fin and told.seq - first.seq <= FAREWELL_BYTES for told in story.of(first.side))
     address = sender.rpartition(":")[0].strip("[]")
     what = "a FIN" if first.is_fin else f"{first.len} bytes" if not first.is_kind("probe") else "a keep-alive"
     return RULE.finding(
-        severity="info" if first.is_fin and first.len == 0 else "error",
+        severity="info" if is_closing else "error",
         confidence=certainty,
         flows=(story.number,),
         frames=frames,
-        alike=f"{story.server} {first.side} {first.is_fin}",
+        alike=f"{story.server} {first.side} {is_closing}",
         summary=(
             f"after {elapsed(first.idle_ns)} without a segment between {story.client} and {story.server},"
             f" the next one, {what} from {sender} (frame {first.frame}), {said}."

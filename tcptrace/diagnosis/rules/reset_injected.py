@@ -2,8 +2,8 @@
 
 What it detects
 ---------------
-A RST whose TTL (hop limit) no other segment of its claimed sender had, or whose IP ID is neither 0 nor near those that
-its sender counts up.
+A connection's first RST, whose TTL (hop limit) no other segment of its claimed sender had; or a RST+ACK whose IP ID is
+neither 0 nor near those that its sender counts up.
 
 Why it happens
 --------------
@@ -11,7 +11,8 @@ A firewall, intrusion prevention system, balancer, NAT or censor ends a connecti
 of the ends: iptables -j REJECT --reject-with tcp-reset, nft reject with tcp reset, snort's reject, an idle entry that
 has run out. It sits nearer to the receiver than the sender does, or starts from another TTL (64, 128, 255). An attacker
 who guesses sequence numbers looks the same. Linux gives a genuine bare RST IP ID 0 and the same TTL as all else; a
-genuine RST+ACK continues the socket's IP ID.
+genuine RST+ACK continues the socket's IP ID. A bare RST's IP ID alone proves nothing: Linux before 2018 (commit
+431280eebed9) and other kernels draw it from another counter than the socket's.
 
 How to confirm
 --------------
@@ -28,7 +29,8 @@ When it stays silent
 --------------------
 The RST fits its sender; nothing else of its sender is in the flow (connection-refused); the handshake was not complete
 (the SYN may have gone through a NAT that the RST does not pass: synack-source-mismatch); or the TTLs of the sender vary
-so that the RST's lies between them. Where a connection had been idle before, idle-timeout tells it.
+so that the RST's lies between them; a fitting RST came first, or both sides had closed. Where a connection had been
+idle before, idle-timeout tells it.
 
 References
 ----------
@@ -56,11 +58,11 @@ FAR_HOPS = 5
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
-    """A flow with a RST that does not fit its sender."""
+    """A flow whose first RST does not fit its sender."""
     for story in evidence.stories(flows_with_reset(evidence)):
-        strange = [reset for reset in resets(story) if _is_strange(reset, thresholds["ttl_hops"])]
-        if strange:
-            yield _finding(strange)
+        found = list(resets(story))
+        if found and not found[0].was_over and _is_strange(found[0], thresholds["ttl_hops"]):
+            yield _finding([reset for reset in found if _is_strange(reset, thresholds["ttl_hops"])])
 
 
 def _is_strange(reset: Reset, ttl_hops: float) -> bool:

@@ -71,7 +71,7 @@ def _is_answer(reset: Reset, written: Told) -> bool:
 def _finding(reset: Reset, fin: Told, refused: list[Told], farewell_bytes: float) -> Finding:
     story, rst, written = reset.story, reset.rst, refused[0]
     closer, writer = story.end(reset.side), story.end(reset.peer)
-    farewell = reset.sent_before("fin", reset.peer) and sum(told.len for told in refused) <= farewell_bytes
+    farewell = story.first("fin", reset.peer) is not None and sum(told.len for told in refused) <= farewell_bytes
     knew = written.ack > fin.seq + fin.len
     frames = numbers([fin, written, rst])
     return RULE.finding(
@@ -79,12 +79,12 @@ def _finding(reset: Reset, fin: Told, refused: list[Told], farewell_bytes: float
         confidence=0.9 if knew or reset.is_bare else 0.8,
         flows=(story.number,),
         frames=frames,
-        alike=f"{story.server} {reset.side} {bool(farewell)}",
+        alike=f"{story.server} {reset.side} {farewell}",
         summary=(
             f"{closer} closed (frame {fin.frame}), {writer} sent {written.len} bytes {elapsed(apart_ns(fin, written))}"
             f" later (frame {written.frame}), and {closer} answered by a RST (frame {rst.frame})."
         ),
-        cause=_cause(closer, writer, knew, bool(farewell)),
+        cause=_cause(closer, writer, knew, farewell),
         evidence=(
             f"its kernel {'had' if knew else 'had not yet'} acknowledged the FIN when {writer} wrote",
             f"{reset.form}",
