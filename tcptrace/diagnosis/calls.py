@@ -44,11 +44,18 @@ class Speaking(NamedTuple):
     """Those that answered a SYN, in order."""
     calls: I64
     """How many each of them answered."""
+    pairs: I64
+    """A client's address and that of a server that answered it, as `pairs` makes them, in order."""
 
     def answers(self, listener: int) -> int:
         """How many calls a listener answered."""
         place = int(np.searchsorted(self.listeners, listener))
         return int(self.calls[place]) if place < len(self.listeners) and self.listeners[place] == listener else 0
+
+    def answers_to(self, pair: int) -> bool:
+        """Whether a client got an answer of a server."""
+        place = int(np.searchsorted(self.pairs, pair))
+        return place < len(self.pairs) and bool(self.pairs[place] == pair)
 
 
 def speaking(evidence: Evidence) -> Speaking:
@@ -61,14 +68,21 @@ def speaking(evidence: Evidence) -> Speaking:
     ):
         sends[sender[frames > 0]] = True
         gets[receiver[frames > 0]] = True
-    return Speaking(sends, gets, *np.unique(answered(evidence).listener, return_counts=True))
+    taken = answered(evidence)
+    return Speaking(sends, gets, *np.unique(taken.listener, return_counts=True), np.unique(pairs(taken)))
+
+
+def pairs(calls: Calls) -> I64:
+    """Both addresses of each call as one number."""
+    return calls.client << 32 | calls.listener >> PORT_BITS
 
 
 def unanswered(evidence: Evidence, wait_ns: int) -> Calls:
     """SYNs, repeated or old enough at the capture's end, that got no segment in return.
 
-    A SYN that was not repeated counts only where answers would be seen: the capture holds something that its
-    server sent or that its client got. Flows that another rule explains are left out.
+    A SYN that was not repeated counts only where answers would be seen, as the capture holds something that its
+    server sent or that its client got, and where no new SYN took its place. Flows that another rule explains are
+    left out.
     """
     flows, rows = evidence.flows, evidence.lone_syns
     silent = (flows.server_frames == 0) & (flows.midstream == 0) & (evidence.count("syn", CLIENT) > 0)
@@ -77,7 +91,10 @@ def unanswered(evidence: Evidence, wait_ns: int) -> Calls:
     again = evidence.measures.client_retransmissions[index]
     again[flows.end_ns[index] - flows.start_ns[index] < AGAIN_NS] = 0
     asked = joined([of_rows(evidence, rows, np.ones_like(rows)), of_flows(evidence, index, again + 1)])
-    proven = (asked.syns > 1) | (_is_old(evidence, asked.start_ns, wait_ns) & _is_in_sight(evidence, asked))
+    proven = asked.syns > 1
+    single = ~proven & _is_old(evidence, asked.start_ns, wait_ns)
+    if single.any():
+        proven |= single & _is_in_sight(evidence, asked) & ~_is_replaced(evidence, asked.row, wait_ns)
     calls = chosen(asked, np.flatnonzero(proven))
     return chosen(calls, np.argsort(calls.row, kind="stable"))
 
@@ -100,19 +117,6 @@ def answered(evidence: Evidence) -> Calls:
     taken = (evidence.measures.completeness & SYN_ACK_SEEN > 0) | (evidence.count("first", CLIENT) > 0)
     index = np.flatnonzero(called & taken)
     return of_flows(evidence, index, evidence.count("syn", CLIENT)[index])
-
-
-def at_server(evidence: Evidence) -> Rows:
-    """For each address, whether the capture was taken at that host or beside it.
-
-    There a SYN-ACK follows its SYN at once, and the client's ACK comes a round trip later.
-    """
-    flows, size = evidence.flows, len(evidence.book)
-    known = (flows.syn_to_synack_ns >= 0) & (flows.synack_to_ack_ns >= 0)
-    near = known & (flows.syn_to_synack_ns * 4 <= flows.synack_to_ack_ns)
-    of_all, of_near = (np.bincount(flows.server[rows], minlength=size) for rows in (known, near))
-    there: Rows = (of_near > 0) & (of_near * 4 >= of_all * 3)
-    return there
 
 
 def groups(keys: npt.NDArray[np.integer]) -> list[I64]:
@@ -151,6 +155,20 @@ def _is_old(evidence: Evidence, start_ns: I64, wait_ns: int) -> Rows:
     return old
 
 
+def _is_replaced(evidence: Evidence, rows: I64, wait_ns: int) -> Rows:
+    """Whether the same two ends began another flow soon after."""
+    flows = evidence.all_flows
+    order = np.lexsort((flows.client, flows.client_port, flows.server, flows.server_port))
+    same = np.ones(max(len(order) - 1, 0), np.bool_)
+    for end in (flows.client, flows.client_port, flows.server, flows.server_port):
+        same &= np.diff(end[order]) == 0
+    soon = np.diff(flows.start_ns[order]) < wait_ns
+    replaced = np.zeros(len(order), np.bool_)
+    replaced[order[:-1]] = same & soon
+    found: Rows = replaced[rows]
+    return found
+
+
 def _is_in_sight(evidence: Evidence, asked: Calls) -> Rows:
     """Whether anything was seen that the call's server sent to anyone, or that anyone sent to its client."""
     known = speaking(evidence)
@@ -168,16 +186,3 @@ def ends(evidence: Evidence, row: int) -> tuple[str, str]:
     flows, book = evidence.all_flows, evidence.book
     client = book.endpoint(int(flows.client[row]), int(flows.client_port[row]))
     return client, book.endpoint(int(flows.server[row]), int(flows.server_port[row]))
-
-
-def ttls(evidence: Evidence, address: int) -> list[int]:
-    """TTLs with which an address sent anything but RSTs."""
-    flows = evidence.flows
-    ends = ((flows.client, evidence.sides[CLIENT].ttl), (flows.server, evidence.sides[SERVER].ttl))
-    known: list[int] = np.unique(np.concatenate([ttl[end == address] for end, ttl in ends])).tolist()
-    return [ttl for ttl in known if ttl >= 0]
-
-
-def hops(ttl: int) -> int:
-    """How far a segment came, if its sender began with 64, 128 or 255."""
-    return next(first for first in (64, 128, 255) if ttl <= first) - ttl

@@ -146,8 +146,9 @@ class Story:
 def elapsed(ns: int) -> str:
     """A span of time in the unit that reads best: `1.04 s`, `250 ms`, `40 µs`."""
     for unit, length in (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000)):
-        if abs(ns) >= length:
-            return f"{ns / length:.3g} {unit}"
+        number = ns / length
+        if abs(number) >= 0.9995:
+            return f"{number:.3g} {unit}" if abs(number) < 999.5 else f"{number:,.0f} {unit}"
     return f"{ns} ns"
 
 

@@ -31,7 +31,8 @@ When it stays silent
 --------------------
 One repeat of the SYN-ACK to a client that has sent no payload: so does TCP_DEFER_ACCEPT, which opens the connection at
 the end of its period, and so does the loss of a single ACK. With SYN cookies nothing is kept and nothing repeated. The
-RST answers payload (first-data-reset), has an ACK flag (the program's own: abortive-close) or another TTL.
+RST answers payload (first-data-reset), has an ACK flag (the program's own: abortive-close) or another TTL. SYN-ACKs
+with two sequence numbers: two servers answer.
 
 References
 ----------
@@ -41,11 +42,11 @@ TCP_DEFER_ACCEPT; Documentation/networking/ip-sysctl.rst (tcp_abort_on_overflow)
 
 from collections.abc import Iterator
 
-from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.reset import Reset
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.vantage import at_server
 
 RULE = Rule(
     name="accept-queue-overflow",
@@ -70,12 +71,12 @@ PROMPT_NS = 100_000_000
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Flows whose SYN-ACK was repeated after the client's ACK, and flows whose ACK was reset."""
-    near = c.at_server(evidence)
+    near = at_server(evidence)
     acked = evidence.count("first", CLIENT) > 0
     repeated = (evidence.count("syn", SERVER) > 1) & (evidence.measured(SERVER, "retransmissions") > 0)
     for story in evidence.stories(acked & repeated):
-        ack, answer = story.first("first", CLIENT), next((told for told in story.of(SERVER) if told.is_syn_ack), None)
-        if ack and answer and answer.frame < ack.frame:
+        ack, answers = story.first("first", CLIENT), [told for told in story.of(SERVER) if told.is_syn_ack]
+        if ack and answers and answers[0].frame < ack.frame and not any(map(_is_anothers, answers)):
             yield from _dropped(story, ack, bool(near[story.flow.server]), thresholds["repeats"])
     reset = acked & (evidence.count("rst", SERVER) > 0) & (evidence.count("first", SERVER) == 0)
     for story in evidence.stories(reset & (evidence.count("syn", SERVER) > 0)):
@@ -84,11 +85,15 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
             yield _aborted(story, ack, rst)
 
 
+def _is_anothers(answer: Told) -> bool:
+    return answer.has_label("reused_ports")
+
+
 def _dropped(story: Story, ack: Told, is_near: bool, enough: float) -> Iterator[Finding]:
     crossing_ns = ack.time_ns - story.flow.start_ns
     late = [told for told in story.of(SERVER) if told.is_syn_ack and told.time_ns - ack.time_ns > crossing_ns]
     repeats = [told for told in late if told.repeats != "copy"]
-    data = story.first("data", CLIENT)
+    data = next((told for told in story.kind("data", CLIENT) if not told.is_syn), None)
     lost = data if data and any(told.time_ns - data.time_ns > crossing_ns for told in repeats) else None
     if repeats and (lost or len(repeats) >= enough):
         yield _ignored(story, ack, repeats, lost, is_near)

@@ -5,7 +5,7 @@ What it detects
 A client's SYN is answered by a RST that acknowledges it, and by nothing else, so that the client's connect() fails with
 ECONNREFUSED. More than three such calls of one listener are told as one, and so are those of one client to
 `scan_targets` listeners or more. Whether a firewall answered in the server's name is told by the RST's TTL, where
-other segments of that server are in the capture.
+other segments of that server are in the capture: it came from nearer.
 
 Why it happens
 --------------
@@ -43,6 +43,7 @@ from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import ACK, CLIENT, RST, SERVER, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.vantage import hops, ttls_of
 from tcptrace.schema import I64
 
 RULE = Rule(
@@ -69,7 +70,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         if len(group) > TOLD_SINGLY:
             many.append(others[group])
             continue
-        ttls = c.ttls(evidence, int(calls.listener[others[group[0]]]) >> c.PORT_BITS)
+        ttls = ttls_of(evidence, int(calls.listener[others[group[0]]]) >> c.PORT_BITS)
         for row in index[others[group]].tolist():
             yield from _one(evidence.story(row), ttls, known)
     yield from (_many(evidence, calls, rows) for rows in many)
@@ -96,7 +97,8 @@ def _finding(story: Story, syns: list[Told], rst: Told, ttls: list[int], known: 
     frames = numbers([*syns, rst])
     asked = next(told for told in reversed(syns) if told.frame < rst.frame)
     answered = known.answers(int(story.flow.server) << c.PORT_BITS | int(story.flow.server_port))
-    is_foreign = bool(ttls) and rst.ttl >= 0 and c.hops(rst.ttl) not in map(c.hops, ttls)
+    far, own = hops([rst.ttl]), hops(ttls)
+    is_foreign = bool(far and own) and far[0] < min(own)
     again = f" (and {len(syns) - 1} times more, as it asked again)" if len(syns) > 1 else ""
     return RULE.finding(
         confidence=0.95,
@@ -127,7 +129,7 @@ def _finding(story: Story, syns: list[Told], rst: Told, ttls: list[int], known: 
 
 def _cause(is_foreign: bool, answered: int) -> str:
     if is_foreign:
-        return "a firewall on the way answers in the server's name: the RST travelled another distance"
+        return "a firewall on the way answers in the server's name: the RST came from nearer than the server is"
     if answered:
         return "the service was down for a while, or is on one of several servers behind that address"
     return "nothing listens on that address and port, or a firewall on the server answers in its name"

@@ -27,8 +27,8 @@ that sets connections up. Keep connections open (keep-alive, pools) so that the 
 
 When it stays silent
 --------------------
-The handshake took less, did not complete (syn-unanswered, half-open, accept-queue-overflow), or its first SYN is not in
-the capture.
+The handshake took less, did not complete (syn-unanswered, half-open, accept-queue-overflow), or its first SYN or its
+ACK is not in the capture.
 
 References
 ----------
@@ -43,6 +43,7 @@ from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import ACK, CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.vantage import at_server
 from tcptrace.schema import KINDS, NO_TIME
 
 RULE = Rule(
@@ -53,16 +54,21 @@ RULE = Rule(
 )
 
 
+UNREPEATED_NS = 3_500_000_000
+"""A server that keeps the connection repeats its SYN-ACK sooner, after 1 s, or 3 s in older stacks."""
+
+
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Flows whose client acknowledged the SYN-ACK late."""
-    near, slow_ns = c.at_server(evidence), int(thresholds["slow_s"] * 1e9)
+    near, slow_ns = at_server(evidence), int(thresholds["slow_s"] * 1e9)
     for story in evidence.stories(_opened_late(evidence, slow_ns)):
         syns = [told for told in story.of(CLIENT) if told.is_syn and told.repeats != "copy"]
         answers = [told for told in story.of(SERVER) if told.is_syn_ack and told.repeats != "copy"]
         ack = story.first("first", CLIENT)
         if not (syns and answers and ack and syns[0].frame < answers[0].frame < ack.frame):
             continue
-        if ack.time_ns - syns[0].time_ns > slow_ns:
+        completes = (ack.seq, ack.ack) == (1, 1) and not any(told.is_rst for told in story.before(ack))
+        if completes and ack.time_ns - syns[0].time_ns > slow_ns:
             yield _finding(story, syns, answers, ack, bool(near[story.flow.server]))
 
 
@@ -84,6 +90,7 @@ def _finding(story: Story, syns: list[Told], answers: list[Told], ack: Told, is_
     before_ns, after_ns = answer.time_ns - syn.time_ns, ack.time_ns - answer.time_ns
     repeats = [told for told in syns + answers if told not in (syn, answer) and told.frame < ack.frame]
     frames = numbers([syn, answer, ack, *repeats])
+    is_gap = after_ns > UNREPEATED_NS and not any(told.is_syn_ack for told in repeats)
     port = story.flow.server_port
     waited = (
         f"the SYN-ACK took {elapsed(before_ns)}"
@@ -91,7 +98,7 @@ def _finding(story: Story, syns: list[Told], answers: list[Told], ack: Told, is_
         else f"the client's ACK took {elapsed(after_ns)}"
     )
     return RULE.finding(
-        confidence=0.9,
+        confidence=0.5 if is_gap else 0.9,
         flows=(story.number,),
         frames=frames,
         alike=f"{story.server} {before_ns >= after_ns}",
@@ -103,6 +110,7 @@ def _finding(story: Story, syns: list[Told], answers: list[Told], ack: Told, is_
         if before_ns >= after_ns
         else _cause_after(answers, ack, is_near),
         evidence=(
+            *(("a server repeats its SYN-ACK sooner: the ACK may be missing from the capture",) if is_gap else ()),
             f"SYN to SYN-ACK {elapsed(before_ns)}, SYN-ACK to ACK {elapsed(after_ns)}",
             f"{sum(told.is_syn for told in repeats)} repeats of the SYN,"
             f" {sum(told.is_syn_ack for told in repeats)} of the SYN-ACK before the ACK",

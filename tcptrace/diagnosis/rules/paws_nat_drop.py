@@ -48,7 +48,7 @@ from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, frames_filter
 from tcptrace.rows import chosen
-from tcptrace.schema import I64, NO_TIME
+from tcptrace.schema import NO_TIME
 
 RULE = Rule(
     name="paws-nat-drop",
@@ -79,7 +79,7 @@ class Stamped(NamedTuple):
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """For each client and server, whether age alone tells calls answered from calls dropped."""
     calls, answered = c.unanswered(evidence, int(thresholds["wait_s"] * 1e9)), c.answered(evidence)
-    between, also = _pairs(calls), _pairs(answered)
+    between, also = c.pairs(calls), c.pairs(answered)
     both = np.flatnonzero(np.isin(between, also))
     for group in c.groups(between[both]):
         rows = both[group]
@@ -88,10 +88,6 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         taken = list(_stamped(evidence, chosen(answered, others)))
         if dropped and len(dropped) == len(rows) and _by_age(dropped, taken, int(thresholds["window_s"] * 1e9)):
             yield _finding(evidence, dropped, taken)
-
-
-def _pairs(calls: c.Calls) -> I64:
-    return calls.client << 32 | calls.listener >> c.PORT_BITS
 
 
 def _stamped(evidence: Evidence, calls: c.Calls) -> Iterator[Stamped]:

@@ -46,6 +46,7 @@ from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import frames_filter
+from tcptrace.diagnosis.vantage import at_server
 from tcptrace.rows import chosen
 
 RULE = Rule(
@@ -61,7 +62,7 @@ EXAMPLES = 5
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """For each listener at hand that answers, the calls it did not answer."""
-    near = c.at_server(evidence)
+    near = at_server(evidence)
     if not near.any():
         return
     calls, answered = c.unanswered(evidence, int(thresholds["wait_s"] * 1e9)), c.answered(evidence)

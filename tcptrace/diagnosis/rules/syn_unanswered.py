@@ -100,7 +100,7 @@ def _one(evidence: Evidence, known: c.Speaking, calls: c.Calls, row: int) -> Fin
         frames=tuple(frames),
         alike=server,
         summary=f"{client} called {server} by {asked}{_span(times)} and heard nothing.",
-        cause=_cause(known, listener),
+        cause=_cause(known, chosen(calls, np.array([row]))),
         evidence=(_backoff(times, syns), _neighbours(known, listener, server)),
         disproof="answers that pass another way than this capture sees",
         confirm=f"Wireshark: {frames_filter(frames)}   {_at_hosts(listener)}",
@@ -123,7 +123,7 @@ def _many(evidence: Evidence, known: c.Speaking, calls: c.Calls, rows: I64) -> F
         flows=array("q", flows.tobytes()),
         frames=evidence.first_frames(flows[:EXAMPLES]),
         summary=f"{len(rows):,} calls of {callers} to {called} got no answer.",
-        cause="a scan, or the caller's way out is broken" if is_scan else _cause(known, int(listeners[0])),
+        cause="a scan, or the caller's way out is broken" if is_scan else _cause(known, some),
         evidence=(f"{repeated:,} of the SYNs were repeated, {len(rows) - repeated:,} were not",),
         disproof="answers that pass another way than this capture sees",
         confirm=f"Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 0   {_at_hosts(int(listeners[0]))}",
@@ -138,11 +138,17 @@ def _confidence(evidence: Evidence, syns: int) -> float:
     return sure if evidence.sees[SERVER] else round(sure - 0.15, 2)
 
 
-def _cause(known: c.Speaking, listener: int) -> str:
+def _cause(known: c.Speaking, calls: c.Calls) -> str:
+    """Of the first of these calls."""
+    listener = int(calls.listener[0])
+    if known.answers(listener) and known.answers_to(int(c.pairs(calls)[0])):
+        return (
+            "lost on the way, or dropped by the server, whose queue was full: this client was answered before or after"
+        )
     if known.answers(listener):
-        return "the server drops it (its queue is full), or a filter drops this client: others are answered"
+        return "a filter drops this client, or the server drops SYNs, as its queue is full: others are answered"
     if known.hosts[listener >> c.PORT_BITS]:
-        return "a filter drops what goes to this port: the host is there"
+        return "a filter drops what goes to this port, or it is lost on the way: the host is there"
     return "the host is down or unreachable, or a filter drops the SYN or its answer"
 
 
