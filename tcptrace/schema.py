@@ -314,6 +314,8 @@ class SideFacts(NamedTuple):
     largest_bytes: Annotated[I64, Column("bytes", "payload of its largest segment")]
     largest_seq: Annotated[I64, Column("", "sequence number of the first of that size, from its ISN; -1 unknown")]
     rtt_min_ns: Annotated[I64, Column("ns", "shortest round trip of what it sent; -1 unknown")]
+    rtt_samples: Annotated[I64, Column("", "round trips of what it sent")]
+    rtt_sum_ns: Annotated[I64, Column("ns", "of those together")]
     is_closed: Annotated[I8, Column("", "1: its window was closed when it was last seen")]
     closures: Annotated[I64, Column("", "times it closed its window")]
     closed_max_ns: Annotated[I64, Column("ns", "longest time that lasted")]

@@ -42,7 +42,9 @@ COUNT_BITS = 4  # 16 counts of at most 7 fill a word and leave its sign alone
 RESUMED_NS = 1_000_000_000
 DELAYED_MIN_NS = 30_000_000  # Linux: TCP_DELACK_MIN is 40 ms
 DELAYED_MAX_NS = 250_000_000  # RFC 1122 section 4.2.3.2 allows 500 ms; others wait 200 ms
+NOT_DELAYED = -1
 PROMPT_NS = 20_000_000  # after the acknowledgement that a write waited for
+FULL_MAX = 1448  # and a larger one may be several (offload)
 FULL_MIN = 500  # no segment below this is full: hosts take at least 536 bytes, less options (RFC 9293 section 3.7.1)
 
 NOTED = 0  # how many of each kind are kept, COUNT_BITS each
@@ -51,12 +53,12 @@ LAST_FRAME = 2
 LAST_NS = 3
 LAST_DATA_FRAME = 4  # 0: no payload yet
 LAST_DATA_NS = 5
-LAST_DATA_LEN = 6
+UNHEARD = 6  # segments with payload it has sent since the other side last sent anything
 CLOSED_NS = 7  # when it closed its window, plus 1; 0: open
 CLOSED_MAX_NS = 8  # longest time its window was closed
 CLOSURES = 9
 PROBES = 10  # zero window probes and keep-alives sent
-DELAYED_NS = 11  # how long a bare acknowledgement of all it sent took, while nothing followed; 0: none
+DELAYED_NS = 11  # how long the first bare acknowledgement of all it sent took, while nothing followed; 0: none yet
 DELAYED_AT_NS = 12
 STALLS = 13
 STALLED_NS = 14  # of those together
@@ -113,15 +115,15 @@ def note_delay(rows: I64, x: int, y: int, length: int, acks_all: bool, time_ns: 
     if length == 0:
         waited_ns = time_ns - rows[y + LAST_DATA_NS]
         one_way = rows[y + LAST_DATA_FRAME] != 0 and rows[x + LAST_DATA_NS] <= rows[y + LAST_DATA_NS]
-        if acks_all and one_way and DELAYED_MIN_NS <= waited_ns <= DELAYED_MAX_NS and rows[y + DELAYED_NS] == 0:
-            rows[y + DELAYED_NS] = waited_ns
+        if acks_all and one_way and rows[y + UNHEARD] == 1 and rows[y + DELAYED_NS] == 0:
+            rows[y + DELAYED_NS] = waited_ns if DELAYED_MIN_NS <= waited_ns <= DELAYED_MAX_NS else NOT_DELAYED
             rows[y + DELAYED_AT_NS] = time_ns
         return 0
     delayed_ns = rows[x + DELAYED_NS]
     rows[x + DELAYED_NS] = 0
     rows[y + DELAYED_NS] = 0
-    small = length < max(rows[x + LARGEST], FULL_MIN)
-    if delayed_ns == 0 or not small or time_ns - rows[x + DELAYED_AT_NS] > PROMPT_NS:
+    small = length < max(min(rows[x + LARGEST], FULL_MAX), FULL_MIN)
+    if delayed_ns <= 0 or not small or time_ns - rows[x + DELAYED_AT_NS] > PROMPT_NS:
         return 0
     rows[x + STALLS] += 1
     rows[x + STALLED_NS] += delayed_ns
@@ -133,9 +135,9 @@ def note_payload(rows: I64, x: int, y: int, position: int, length: int, frame: i
     kinds = 1 << DATA_KIND if rows[x + LAST_DATA_FRAME] == 0 else 0
     if rows[y + FIN_SENT] != 0:
         kinds |= 1 << AFTER_FIN_KIND
+    rows[x + UNHEARD] += 1
     rows[x + LAST_DATA_FRAME] = frame
     rows[x + LAST_DATA_NS] = time_ns
-    rows[x + LAST_DATA_LEN] = length
     if length > rows[x + LARGEST]:
         rows[x + LARGEST] = length
         rows[x + LARGEST_AT] = position
@@ -192,6 +194,7 @@ def note_seen(rows: I64, x: int, y: int, kinds: int, flags: int, ttl: int, ip_id
         rows[x + UNANSWERED] += 1
         rows[x + PROBES] += 1
     rows[y + UNANSWERED] = 0
+    rows[y + UNHEARD] = 0
     rows[x + LAST_FRAME] = frame
     rows[x + LAST_NS] = time_ns
     if flags & FIN:

@@ -46,6 +46,8 @@ def side_facts(measured: Measured, flows: I64, side: int) -> SideFacts:
         rtt_min_ns=np.where(
             sending[:, s.ROUND_TRIPS + trips.COUNT] > 0, sending[:, s.ROUND_TRIPS + trips.MIN_NS], UNKNOWN
         ),
+        rtt_samples=sending[:, s.ROUND_TRIPS + trips.COUNT].copy(),
+        rtt_sum_ns=sending[:, s.ROUND_TRIPS + trips.SUM_NS].copy(),
         is_closed=(kept[:, n.CLOSED_NS] > 0).astype(np.int8),
         mss=narrow[:, e.MSS].astype(np.int64),
         window_scale=np.maximum(narrow[:, e.SCALE], UNKNOWN).astype(np.int8),

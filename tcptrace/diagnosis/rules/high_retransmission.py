@@ -98,7 +98,7 @@ def _finding(story: Story, side: int, repeats: list[Told], copies: int, segments
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(
-            f"{sender} sent {copies:,} of {segments:,} segments again to {receiver}, {copies / segments:.2g} of all"
+            f"{sender} sent {copies:,} of {segments:,} segments again to {receiver}, {100 * copies / segments:.2g} %"
             f" (first at frame {frames[0]}, {story.at(repeats[0].time_ns)} after the flow's start)."
         ),
         cause=f"segments are lost {_where(story, side, repeats)}: a full queue, a policer, a damaged link",

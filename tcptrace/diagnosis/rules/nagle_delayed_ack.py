@@ -2,9 +2,9 @@
 
 What it detects
 ---------------
-At least `stalls` times one side sent a small segment, then nothing until its peer's bare acknowledgement, which came at
-least `delay_ms` later than the round trip takes, and then at once (within `prompt_ms` of the round trip to the sender)
-its next small segment.
+At least `stalls` times one side sent one segment, then nothing until its peer's bare acknowledgement, and then at once
+(within `prompt_ms`, and the round trip to the sender where the capture is far from it) its next small segment. On the
+average these acknowledgements came at least `delay_ms` later than all others.
 
 Why it happens
 --------------
@@ -29,7 +29,8 @@ receiver's TCP_QUICKACK helps only until the kernel leaves that mode again.
 When it stays silent
 --------------------
 The acknowledgement rides on an answer (the server thought for 40 ms); the next segment leaves before it, or noticeably
-later than it; full segments; fewer than `stalls`; no round trip is known that was not delayed.
+later than it; full segments, or more than one on the way; fewer than `stalls`; acknowledgements that always take so
+long (a long path); a capture more than 20 ms away from the writer.
 
 References
 ----------
@@ -52,8 +53,8 @@ RULE = Rule(
     family="transfer",
     severity="warning",
     thresholds={
-        "stalls": Threshold(3, "", "times a small write waited"),
-        "delay_ms": Threshold(25, "ms", "least mean delay of the acknowledgements beyond the round trip"),
+        "stalls": Threshold(5, "", "times a small write waited"),
+        "delay_ms": Threshold(25, "ms", "least mean delay of these acknowledgements beyond that of all others"),
         "prompt_ms": Threshold(3, "ms", "most time from such an acknowledgement to the write, beyond the round trip"),
     },
 )
@@ -71,9 +72,15 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 
 
 def _delay_ns(facts: SideFacts) -> I64:
-    """How much later than the round trip the acknowledgements came that small writes waited for."""
+    """How much later than all others the acknowledgements came that small writes waited for."""
     mean = facts.stalled_ns // np.maximum(facts.stalls, 1)
-    return np.where(facts.rtt_min_ns >= 0, mean - facts.rtt_min_ns, -1)
+    return np.where(facts.rtt_samples > facts.stalls, mean - _usual_ns(facts), -1)
+
+
+def _usual_ns(facts: SideFacts) -> I64:
+    """How long those others took on the average."""
+    usual: I64 = (facts.rtt_sum_ns - facts.stalled_ns) // np.maximum(facts.rtt_samples - facts.stalls, 1)
+    return usual
 
 
 def _finding(story: Story, side: int) -> Finding:
@@ -92,8 +99,8 @@ def _finding(story: Story, side: int) -> Finding:
         ),
         cause="Nagle's algorithm at the writer waits for an acknowledgement that the reader's kernel delays",
         evidence=(
-            f"the shortest round trip of what {writer} sent is {elapsed(facts.rtt_min_ns)}",
-            f"each write left right after a bare acknowledgement that took {mean} on the average",
+            f"each write left right after a bare acknowledgement, which took {mean} on the average",
+            f"other acknowledgements of what {writer} sent took {elapsed(int(_usual_ns(facts)))}",
         ),
         disproof="the program writes that second part only then by itself (strace shows when it calls write)",
         confirm=f"Wireshark: tcp.stream == {story.number} && tcp.time_delta > 0.035 && tcp.len == 0   reader:"

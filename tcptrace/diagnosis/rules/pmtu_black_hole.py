@@ -103,8 +103,10 @@ def _was_heard(story: Story, side: int, heard_s: float, stuck: list[Told]) -> bo
 
 
 def _is_alive(story: Story, side: int, stuck: list[Told]) -> bool:
-    """Whether the receiver sent anything after the first repeat, or took smaller segments."""
-    return bool(story.sides[1 - side].last_frame > stuck[0].frame or _smaller(story, side, stuck[-1]))
+    """Whether the receiver sent anything later than a round trip after the last new payload, or took less at once."""
+    facts, peer = story.sides[side], story.sides[1 - side]
+    late_ns = peer.last_ns - facts.last_data_ns
+    return bool(late_ns > 2 * max(facts.rtt_min_ns, peer.rtt_min_ns, 0) or _smaller(story, side, stuck[-1]))
 
 
 def _finding(story: Story, side: int, stuck: list[Told]) -> Finding:
@@ -128,7 +130,7 @@ def _finding(story: Story, side: int, stuck: list[Told]) -> Finding:
         ),
         evidence=(
             f"{max(0, first.seq - 1):,} bytes before were acknowledged, none of them in so large a segment",
-            f"{receiver} was heard after the first repeat" if alive else f"{receiver} was not heard after that",
+            f"{receiver} was heard later" if alive else f"{receiver} was not heard later",
         ),
         disproof=f"{receiver} got a segment of {first.len:,} bytes: its own capture shows it",
         confirm=f"Wireshark: {frames_filter(frames)}   sender: tracepath -n {receiver.rpartition(':')[0]};"

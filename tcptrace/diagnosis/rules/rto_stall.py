@@ -50,22 +50,29 @@ RULE = Rule(
     thresholds={"silence_ms": Threshold(200, "ms", "shortest silence before a repeat that is told")},
 )
 
+TIMER_MAX_NS = 130_000_000_000
+"""No timer runs longer (Linux: TCP_RTO_MAX, 120 s): what is silent for longer was no sender that waits."""
+
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A direction with a timeout that came after a silence."""
     for side in (CLIENT, SERVER):
         for story in evidence.stories(evidence.measured(side, "timeouts") > 0):
-            silence_ns = max(thresholds["silence_ms"] * 1e6, story.sides[side].rtt_min_ns)
-            stalls = [told for told in story.kind("timeout", side) if told.len > 0 and told.idle_ns >= silence_ns]
+            least_ns = max(thresholds["silence_ms"] * 1e6, story.sides[side].rtt_min_ns)
+            stalls = [told for told in story.kind("timeout", side) if _is_stall(told, story.sides[side].sent, least_ns)]
             if stalls:
                 yield _finding(story, side, stalls)
+
+
+def _is_stall(told: Told, sent: int, least_ns: float) -> bool:
+    return told.len > 0 and told.seq + told.len <= sent and least_ns <= told.idle_ns <= TIMER_MAX_NS
 
 
 def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
     sender, receiver, frames = story.end(side), story.end(1 - side), numbers(stalls)
     waits = [told.idle_ns for told in stalls]
     heard = (story.flow.client_frames, story.flow.server_frames)[1 - side] > 0
-    times = "once" if len(stalls) == 1 else f"{len(stalls)} times"
+    times = {1: "once", 2: "twice"}.get(len(stalls), f"{len(stalls)} times")
     return RULE.finding(
         confidence=0.6 if not heard else 0.85 if story.flow.midstream else 0.9,
         flows=(story.number,),

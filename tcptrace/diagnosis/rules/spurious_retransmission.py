@@ -68,7 +68,7 @@ def _finding(story: Story, side: int, needless: int) -> Finding | None:
     if not frames:
         return None
     sender, receiver, dsacks = story.end(side), story.end(1 - side), story.measured(side, "dsacks")
-    late = story.measured(side, "timeouts") > 0
+    overtaken = story.measured(side, "reordered") > 0 or any(told.repeats == "fast" for told in repeats)
     return RULE.finding(
         confidence=0.9 if proven or dsacks >= story.measured(side, "retransmissions") else 0.7,
         flows=(story.number,),
@@ -79,9 +79,9 @@ def _finding(story: Story, side: int, needless: int) -> Finding | None:
             f" ({'frame' if len(frames) == 1 else 'frames from'} {frames[0]})."
         ),
         cause=(
-            "the path or the acknowledgement took longer than the sender's timer or probe waits"
-            if late or story.measured(1 - side, "reordered") == 0
-            else "segments overtook each other by more than the sender allows"
+            "segments overtook each other by more than the sender allows: duplicate ACKs looked like a loss"
+            if overtaken
+            else "the path or the acknowledgement took longer than the sender's timer or probe waits"
         ),
         evidence=(
             f"{dsacks:,} duplicates reported by the receiver (DSACK)",
