@@ -1,0 +1,326 @@
+"""Who reset a connection, in whose name, and why: what the form of a RST and what came before it tell."""
+
+import pytest
+
+from tests.diagnosis.diagnosed import OPEN, diagnosed, of_rule
+
+ASKED = OPEN + "20 C P. 1:81 1 ip_id=103\n"
+TAKEN = ASKED + "30 S . 1 81 ip_id=501\n"
+ANSWERED = TAKEN + "30.1 S P. 1:201 81 ip_id=502\n 30.2 C . 81 201 ip_id=104\n"
+CLOSED = ANSWERED + "130 S F. 201 81 ip_id=503\n 170 C . 81 202 ip_id=105\n"
+
+
+class TestSidecarReset:
+    @pytest.mark.parametrize(("rst_ms", "confidence"), [(70, 0.85), (70.1, 0.65), (30_020, 0.65)])
+    def test_the_later_the_reset_the_less_it_is_a_refusal(self, rst_ms: float, confidence: float) -> None:
+        (finding,) = of_rule("sidecar-reset", TAKEN + f"{rst_ms} S R. 1 81 ip_id=502")
+        assert finding.confidence == confidence
+        assert finding.frames == (4, 5, 6)
+
+    def test_it_goes_before_the_close_by_which_it_is_done(self) -> None:
+        found = diagnosed(TAKEN + "30.1 S R. 1 81 ip_id=502")
+        assert list(found) == ["sidecar-reset"]
+        assert found["sidecar-reset"].symptoms == ("abortive-close",)
+        assert (
+            "took the connection of 10.0.0.1:1000 and 80 bytes of request (frames 4, 5)"
+            in found["sidecar-reset"].summary
+        )
+
+    @pytest.mark.parametrize(
+        "conversation",
+        [
+            TAKEN + "30_021 S R. 1 81",
+            TAKEN + "31 S R 1",
+            ANSWERED + "40 S R. 201 81",
+            TAKEN + "40 C F. 81 1\n 50 S R. 1 82",
+            TAKEN + "40 C R. 81 1\n 50 S R. 1 81",
+            "20 C P. 1:81 1\n 30 S . 1 81\n 31 S R. 1 81",
+        ],
+        ids=["too late", "bare", "an answer", "the client closed", "the client reset", "no handshake"],
+    )
+    def test_silence(self, conversation: str) -> None:
+        assert of_rule("sidecar-reset", conversation) == []
+
+
+class TestFirstDataReset:
+    def test_a_bare_rst_in_answer_to_the_first_data(self) -> None:
+        (finding,) = diagnosed(ASKED + "30 S R 1 ip_id=0").values()
+        assert (finding.rule, finding.severity, finding.confidence) == ("first-data-reset", "error", 0.9)
+        assert finding.frames == (1, 2, 4, 5)
+        assert "first data (80 bytes, frame 4) after 10 ms by a RST (frame 5)" in finding.summary
+
+    def test_another_ip_id_than_linux_gives_lets_confidence_fall(self) -> None:
+        (finding,) = of_rule("first-data-reset", ASKED + "30 S R 1 ip_id=7")
+        assert finding.confidence == 0.75
+
+    @pytest.mark.parametrize(
+        "conversation",
+        [
+            TAKEN + "31 S R 1",
+            ASKED + "30 S R. 1 1",
+            ASKED + "24.9 S R 1",
+            ASKED + "30 S R 2",
+            OPEN + "15 S S. 0 1\n 20 C P. 1:81 1\n 30 S R 1",
+            OPEN + "15 S P. 1:21 1\n 20 C P. 1:81 21\n 30 S R 21",
+            "20 C P. 1:81 1\n 30 S R 1",
+        ],
+        ids=["acknowledged", "a socket's", "too soon", "not exact", "SYN-ACK again", "greeted", "midstream"],
+    )
+    def test_silence(self, conversation: str) -> None:
+        assert of_rule("first-data-reset", conversation) == []
+
+
+class TestAbortiveClose:
+    def test_without_payload_of_the_other_side_nothing_was_unread(self) -> None:
+        (finding,) = of_rule("abortive-close", OPEN + "20 S P. 1:201 1\n 20.1 C . 1 201\n 30 S R. 201 1")
+        assert finding.confidence == 0.85
+        assert finding.cause.startswith("SO_LINGER")
+        assert " or " not in finding.cause
+
+    def test_a_closed_window_was_full_of_unread_data(self) -> None:
+        full = OPEN + "20 C P. 1:1001 1\n 30 S . 1 1001 window=0\n 400 S R. 1 1001"
+        (finding,) = of_rule("abortive-close", full)
+        assert finding.confidence == 0.85
+        assert "unread" in finding.cause
+        assert "SO_LINGER" not in finding.cause
+
+    def test_else_both_are_named_the_likelier_first(self) -> None:
+        (after_answer,) = of_rule("abortive-close", ANSWERED + "130 S R. 201 81 ip_id=503")
+        (after_question,) = of_rule(
+            "abortive-close", ANSWERED + "130 C P. 81:161 201\n 180 S . 201 161\n 330 S R. 201 161"
+        )
+        assert after_answer.confidence == after_question.confidence == 0.6
+        assert after_answer.cause.startswith("SO_LINGER")
+        assert after_question.cause.startswith("close() while data")
+        assert after_answer.severity == after_question.severity == "warning"
+        assert after_answer.frames == (7, 8)
+        assert "after 200 bytes sent and 80 received" in after_answer.summary
+
+    @pytest.mark.parametrize(
+        ("conversation", "severity"),
+        [
+            (CLOSED + "200 C R. 81 202", "info"),
+            (CLOSED + "199 C P. 81:181 202\n 200 C R. 181 202", "info"),
+            (CLOSED + "199 C P. 81:182 202\n 200 C R. 182 202", "warning"),
+            (ANSWERED + "130 S P. 201:301 81\n 131 S F. 301 81\n 140 C R. 81 201", "warning"),
+            (OPEN + "20 C R. 1 1", "info"),
+            (OPEN + "20 S R. 1 1", "warning"),
+        ],
+        ids=["closed", "farewell lost", "more than that", "data lost", "only looked", "turned away"],
+    )
+    def test_where_nothing_is_lost_it_is_info(self, conversation: str, severity: str) -> None:
+        (finding,) = of_rule("abortive-close", conversation)
+        assert finding.severity == severity
+
+    def test_a_bare_rst_counts_where_nothing_asked_for_it(self) -> None:
+        (finding,) = of_rule("abortive-close", ANSWERED + "13000 C R 81")
+        assert finding.confidence == 0.5
+        assert of_rule("abortive-close", ANSWERED + "900 C R 81") == []
+
+    def test_midstream_confidence_falls(self) -> None:
+        (finding,) = of_rule("abortive-close", "20 C P. 1:81 1\n 30 S . 1 81\n 31 C R. 81 1")
+        assert finding.confidence == 0.5
+
+    @pytest.mark.parametrize(
+        "conversation",
+        [
+            "0 C S 0\n 10 S R. 0 1",
+            "0 C S 0\n 10 S S. 0 1\n 11 C R. 1 1",
+            "0 S R. 5 1",
+            CLOSED + "200 S R. 202 81",
+            ANSWERED + "40 C R. 1 201",
+            ANSWERED + "40 C R. 81 201\n 50 C P. 81:161 201",
+            ANSWERED + "1030 C . 80 201\n 2030 C . 80 201\n 3030 C . 80 201\n 4030 C R. 81 201",
+        ],
+        ids=["refused", "no handshake", "alone", "after its FIN", "stale", "goes on", "keep-alives in vain"],
+    )
+    def test_silence(self, conversation: str) -> None:
+        assert of_rule("abortive-close", conversation) == []
+
+
+class TestWriteAfterClose:
+    def test_the_writer_knew(self) -> None:
+        (finding,) = diagnosed(CLOSED + "430 C P. 81:161 202 ip_id=106\n 440 S R 202 ip_id=0").values()
+        assert (finding.rule, finding.severity, finding.confidence) == ("write-after-close", "warning", 0.9)
+        assert finding.frames == (8, 10, 11)
+        assert "10.0.0.1:1000 sent 80 bytes 300 ms later (frame 10)" in finding.summary
+        assert "had acknowledged" in finding.evidence[0]
+
+    def test_what_was_under_way_when_the_other_closed(self) -> None:
+        download = TAKEN + "31 C F. 81 1\n 32 S . 1:1001 81\n 32.1 C R 81"
+        (finding,) = of_rule("write-after-close", download)
+        assert "while data was still coming" in finding.cause
+        assert "had not yet" in finding.evidence[0]
+
+    @pytest.mark.parametrize(("length", "severity"), [(31, "info"), (100, "info"), (101, "warning")])
+    def test_a_farewell_is_no_harm(self, length: int, severity: str) -> None:
+        end = 201 + length
+        text = ANSWERED + f"40 C F. 81 201\n 50 S P. 201:{end} 81\n 50.1 S F. {end} 81\n 50.2 C R 81\n 50.3 C R 81"
+        (finding,) = of_rule("write-after-close", text)
+        assert finding.severity == severity
+
+    def test_a_half_close_that_ends_so_is_its_symptom(self) -> None:
+        found = diagnosed(CLOSED + "430 C P. 81:161 202\n 440 S . 202 161\n 500 C P. 161:241 202\n 510 S R 202")
+        assert list(found) == ["write-after-close"]
+
+    @pytest.mark.parametrize(
+        "conversation",
+        [
+            CLOSED + "430 C P. 81:161 202\n 440 S . 202 161",
+            CLOSED + "430 C F. 81 202\n 440 S R 202",
+            CLOSED + "430 C P. 81:161 202\n 440 S R 150",
+            ANSWERED + "430 C P. 81:161 201\n 440 S R 201",
+        ],
+        ids=["acknowledged", "nothing written", "another place", "never closed"],
+    )
+    def test_silence(self, conversation: str) -> None:
+        assert of_rule("write-after-close", conversation) == []
+
+
+class TestResetInjected:
+    def test_another_ttl(self) -> None:
+        (finding,) = diagnosed(ANSWERED + "130 S R 201 ttl=255 ip_id=4660").values()
+        assert (finding.rule, finding.severity, finding.confidence) == ("reset-injected", "error", 0.85)
+        assert finding.frames == (8,)
+        assert "10.0.0.1:1000 got a RST in the name of 10.0.0.2:80" in finding.summary
+        assert "bare RST, TTL 255, IP ID 4660" in finding.evidence
+        assert "10.0.0.2:80 sent all else with TTL 64 (frame 6)" in finding.evidence
+
+    @pytest.mark.parametrize(
+        ("rst", "confidence"),
+        [
+            ("130 S R 201 ttl=63 ip_id=0", 0.7),
+            ("130 S R 201 ttl=60 ip_id=0", 0.7),
+            ("130 S R 201 ttl=59 ip_id=0", 0.85),
+            ("130 S R. 201 81 ttl=63 ip_id=40000", 0.95),
+            ("130 S R 201 ttl=63 ip_id=0\n 140 S P. 201:301 81", 0.95),
+            ("130 S R. 201 81 ip_id=40000", 0.65),
+        ],
+        ids=["one hop", "four hops", "five hops", "IP ID too", "sender goes on", "IP ID only"],
+    )
+    def test_how_sure(self, rst: str, confidence: float) -> None:
+        (finding,) = of_rule("reset-injected", ANSWERED + rst)
+        assert finding.confidence == confidence
+
+    def test_both_ends_got_one(self) -> None:
+        (finding,) = of_rule("reset-injected", ANSWERED + "130 S R 201 ttl=200\n 130.1 C R 81 ttl=200")
+        assert finding.frames == (8, 9)
+
+    def test_it_explains_what_it_looks_like(self) -> None:
+        found = diagnosed(ASKED + "30 S R 1 ttl=200 ip_id=0")
+        assert list(found) == ["reset-injected"]
+        assert found["reset-injected"].symptoms == ("first-data-reset",)
+
+    @pytest.mark.parametrize(
+        "rst",
+        [
+            "130 S R 201 ip_id=0",
+            "130 S R 201 ip_id=40000",
+            "130 S R. 201 81 ip_id=503",
+            "130 S R. 201 81 ip_id=0",
+            "130 S . 201 81 ttl=200\n 140 S P. 201:301 81 ttl=200\n 141 C . 81 301\n 150 S R. 301 81 ttl=128",
+            "130 S R. 201 81 ip_id=503\n 140 S R 201 ttl=255",
+            "130 S F. 201 81\n 140 C F. 81 202\n 150 S R 202 ttl=255",
+        ],
+        ids=["no socket", "older kernel", "socket", "socket, no ID", "between two routes", "second", "all over"],
+    )
+    def test_genuine_resets(self, rst: str) -> None:
+        assert of_rule("reset-injected", ANSWERED + rst) == []
+
+    def test_the_way_of_a_syn_to_a_translated_address_is_no_measure(self) -> None:
+        assert of_rule("reset-injected", "0 C S 0 ttl=63\n 0.1 S S. 0 1\n 1 C R 1 ttl=64") == []
+
+    def test_the_least_difference_can_be_set(self) -> None:
+        assert of_rule("reset-injected", ANSWERED + "130 S R 201 ttl=63 ip_id=0", ttl_hops=2) == []
+
+
+class TestIdleTimeout:
+    @pytest.mark.parametrize(("request_ms", "found"), [(2030.2, 1), (2030.1, 0)])
+    def test_two_seconds_of_silence(self, request_ms: float, found: int) -> None:
+        later = f"{request_ms} C P. 81:161 201\n {request_ms + 10} S R 201 ip_id=0"
+        assert len(of_rule("idle-timeout", ANSWERED + later)) == found
+
+    def test_what_it_tells(self) -> None:
+        (finding,) = diagnosed(ANSWERED + "5030.2 C P. 81:161 201\n 5040.2 S R 201 ip_id=0").values()
+        assert (finding.rule, finding.severity, finding.confidence) == ("idle-timeout", "error", 0.8)
+        assert finding.frames == (8, 9)
+        assert "after 5 s without a segment" in finding.summary
+        assert "80 bytes from 10.0.0.1:1000 (frame 8), got a RST 10 ms later (frame 9)" in finding.summary
+        assert "or 10.0.0.2:80 restarted" in finding.cause
+
+    @pytest.mark.parametrize(
+        ("rst", "symptoms"),
+        [
+            ("5040 S R 201 ip_id=0 ttl=60", ("reset-injected",)),
+            ("5040 S R 201 ip_id=0\n 5100 S P. 201:301 81", ()),
+        ],
+        ids=["another TTL", "the server goes on"],
+    )
+    def test_a_machine_in_between(self, rst: str, symptoms: tuple[str, ...]) -> None:
+        finding = diagnosed(ANSWERED + "5030 C P. 81:161 201\n" + rst)["idle-timeout"]
+        assert finding.confidence == 0.9
+        assert finding.cause.startswith("a machine in between forgot")
+        assert finding.symptoms == symptoms
+
+    def test_two_repeats_without_an_answer(self) -> None:
+        lost = ANSWERED + "5030 C P. 81:161 201\n 5240 C P. 81:161 201\n"
+        assert of_rule("idle-timeout", lost) == []
+        (finding,) = of_rule("idle-timeout", lost + "5660 C P. 81:161 201")
+        assert finding.confidence == 0.7
+        assert finding.frames == (8, 9, 10)
+        assert "was repeated 2 times in 630 ms without an answer" in finding.summary
+        assert of_rule("idle-timeout", lost, repeats=1) != []
+
+    @pytest.mark.parametrize(
+        ("last_words", "severity"),
+        [("5030 C F. 81 201", "info"), ("5030 C P. 81:112 201\n 5030.1 C F. 112 201", "info")],
+        ids=["FIN", "close_notify and FIN"],
+    )
+    def test_who_was_closing_loses_nothing(self, last_words: str, severity: str) -> None:
+        (finding,) = of_rule("idle-timeout", ANSWERED + last_words + "\n 5040 S R 201")
+        assert finding.severity == severity
+
+    @pytest.mark.parametrize(
+        "later",
+        [
+            "5030 C P. 81:161 201\n 5040 S P. 201:301 161",
+            "5030 C P. 81:161 201\n 5040 S R. 201 161",
+            "5030 C P. 81:161 201\n 5040 S R 230",
+            "100 S F. 201 81\n 140 C . 81 202\n 5030 C P. 81:161 202\n 5040 S R 202",
+            "5030 C P. 81:161 201\n 5240 C P. 81:161 201\n 5660 C P. 81:161 201\n 5670 S . 201 161",
+            "5030 C . 80 201\n 6030 C . 80 201\n 7030 C . 80 201",
+            "5030 S R. 201 81",
+        ],
+        ids=["answered", "taken", "no answer", "closed before", "late answer", "keep-alives", "reset itself"],
+    )
+    def test_silence(self, later: str) -> None:
+        assert of_rule("idle-timeout", ANSWERED + later) == []
+
+    def test_nothing_is_known_of_a_side_that_was_never_heard(self) -> None:
+        alone = "0 C P. 1:81 1\n 5000 C P. 81:161 1\n 5210 C P. 81:161 1\n 5630 C P. 81:161 1"
+        assert of_rule("idle-timeout", alone) == []
+
+
+class TestChallengeAck:
+    def test_a_rst_beyond_what_was_expected(self) -> None:
+        (finding,) = of_rule("challenge-ack", ANSWERED + "130 S R 701\n 130.03 C . 81 201")
+        assert (finding.severity, finding.confidence) == ("info", 0.8)
+        assert finding.frames == (8, 9)
+        assert "500 bytes beyond what it expected, and answered after 30 µs" in finding.summary
+
+    def test_the_conversation_goes_on(self) -> None:
+        (finding,) = of_rule("challenge-ack", ANSWERED + "130 S R 701\n 130.03 C . 81 201\n 140 S P. 201:1401 81")
+        assert finding.confidence == 0.9
+
+    @pytest.mark.parametrize(
+        "later",
+        [
+            "130 S R 201\n 131 C . 81 201",
+            "130 S R 200000\n 130.03 C . 81 201",
+            "130 S R 701\n 230 C P. 81:161 201",
+            "130 S R 150\n 130.03 C . 81 201",
+        ],
+        ids=["exact", "outside the window", "no answer", "below it"],
+    )
+    def test_silence(self, later: str) -> None:
+        assert of_rule("challenge-ack", ANSWERED + later) == []
