@@ -85,8 +85,10 @@ def unanswered(evidence: Evidence, wait_ns: int) -> Calls:
     left out.
     """
     flows, rows = evidence.flows, evidence.lone_syns
-    silent = (flows.server_frames == 0) & (flows.midstream == 0) & (evidence.count("syn", CLIENT) > 0)
-    silent &= (evidence.count("first", CLIENT) == 0) & ~np.isin(flows.flow, evidence.explained)
+    silent = (flows.server_frames == 0) & (flows.midstream == 0)
+    if silent.any():
+        silent &= (evidence.count("syn", CLIENT) > 0) & (evidence.count("first", CLIENT) == 0)
+        silent &= ~np.isin(flows.flow, evidence.explained)
     index = np.flatnonzero(silent)
     again = evidence.measures.client_retransmissions[index]
     again[flows.end_ns[index] - flows.start_ns[index] < AGAIN_NS] = 0

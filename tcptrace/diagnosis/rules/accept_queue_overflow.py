@@ -42,7 +42,7 @@ TCP_DEFER_ACCEPT; Documentation/networking/ip-sysctl.rst (tcp_abort_on_overflow)
 
 from collections.abc import Iterator
 
-from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.reset import Reset
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
@@ -65,21 +65,35 @@ RULE = Rule(
     ),
 )
 
+HANDSHAKE_RESET = 1 | 2 | 32
+"""In FlowMeasures.completeness: SYN, SYN-ACK and RST were seen."""
+
 PROMPT_NS = 100_000_000
 """A kernel's RST needs no longer than this, and a round trip."""
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Flows whose SYN-ACK was repeated after the client's ACK, and flows whose ACK was reset."""
+    repeated = evidence.measured(SERVER, "retransmissions") > 0
+    if repeated.any():
+        yield from _all_dropped(evidence, repeated, thresholds["repeats"])
+    reset = evidence.measures.completeness & HANDSHAKE_RESET == HANDSHAKE_RESET
+    if reset.any():
+        yield from _all_aborted(evidence, reset)
+
+
+def _all_dropped(evidence: Evidence, repeated: Rows, enough: float) -> Iterator[Finding]:
     near = at_server(evidence)
-    acked = evidence.count("first", CLIENT) > 0
-    repeated = (evidence.count("syn", SERVER) > 1) & (evidence.measured(SERVER, "retransmissions") > 0)
-    for story in evidence.stories(acked & repeated):
+    repeated = repeated & (evidence.count("syn", SERVER) > 1) & (evidence.count("first", CLIENT) > 0)
+    for story in evidence.stories(repeated):
         ack, answers = story.first("first", CLIENT), [told for told in story.of(SERVER) if told.is_syn_ack]
         if ack and answers and answers[0].frame < ack.frame and not any(map(_is_anothers, answers)):
-            yield from _dropped(story, ack, bool(near[story.flow.server]), thresholds["repeats"])
-    reset = acked & (evidence.count("rst", SERVER) > 0) & (evidence.count("first", SERVER) == 0)
-    for story in evidence.stories(reset & (evidence.count("syn", SERVER) > 0)):
+            yield from _dropped(story, ack, bool(near[story.flow.server]), enough)
+
+
+def _all_aborted(evidence: Evidence, reset: Rows) -> Iterator[Finding]:
+    reset = reset & (evidence.count("rst", SERVER) > 0) & (evidence.count("first", SERVER) == 0)
+    for story in evidence.stories(reset & (evidence.count("first", CLIENT) > 0)):
         ack, rst = story.first("first", CLIENT), story.first("rst", SERVER)
         if ack and rst and _answers(story, ack, rst):
             yield _aborted(story, ack, rst)

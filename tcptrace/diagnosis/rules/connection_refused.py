@@ -53,6 +53,9 @@ RULE = Rule(
     thresholds={"scan_targets": Threshold(10, "", "listeners that refuse one client to be told as one")},
 )
 
+SEEN, ONLY_RESET = 1 | 2 | 32, 1 | 32
+"""In FlowMeasures.completeness: SYN and RST were seen, and no SYN-ACK."""
+
 TOLD_SINGLY = 20
 """Calls that one listener refused and that are each a finding; more are one."""
 
@@ -77,11 +80,14 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 
 
 def _refused(evidence: Evidence) -> Rows:
+    refused: Rows = evidence.measures.completeness & SEEN == ONLY_RESET
+    if not refused.any():
+        return refused
     notable = evidence.notable
     answers = (notable.flags & (RST | ACK) == RST | ACK) & (notable.side == SERVER) & (notable.ack >= 1)
     silent = (evidence.count("syn", SERVER) == 0) & (evidence.count("first", SERVER) == 0)
     called = (evidence.count("syn", CLIENT) > 0) & (evidence.flows.midstream == 0)
-    refused: Rows = silent & called & np.isin(evidence.flows.flow, notable.flow[answers])
+    refused &= silent & called & np.isin(evidence.flows.flow, notable.flow[answers])
     return refused
 
 

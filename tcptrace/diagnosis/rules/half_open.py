@@ -52,7 +52,10 @@ RULE = Rule(
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Flows of nothing but SYNs and repeated SYN-ACKs."""
-    only = (evidence.count("syn", SERVER) > 1) & (evidence.measured(SERVER, "retransmissions") > 0)
+    only = evidence.measured(SERVER, "retransmissions") > 0
+    if not only.any():
+        return
+    only &= evidence.count("syn", SERVER) > 1
     for side in (CLIENT, SERVER):
         only &= evidence.count("first", side) == 0
     only &= (evidence.count("rst", CLIENT) == 0) & (evidence.joined.of(evidence.flows.flow)[0] < 0)

@@ -78,7 +78,10 @@ class Stamped(NamedTuple):
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """For each client and server, whether age alone tells calls answered from calls dropped."""
-    calls, answered = c.unanswered(evidence, int(thresholds["wait_s"] * 1e9)), c.answered(evidence)
+    calls = c.unanswered(evidence, int(thresholds["wait_s"] * 1e9))
+    if not len(calls.row):
+        return
+    answered = c.answered(evidence)
     between, also = c.pairs(calls), c.pairs(answered)
     both = np.flatnonzero(np.isin(between, also))
     for group in c.groups(between[both]):

@@ -62,10 +62,10 @@ EXAMPLES = 5
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """For each listener at hand that answers, the calls it did not answer."""
-    near = at_server(evidence)
-    if not near.any():
+    calls = c.unanswered(evidence, int(thresholds["wait_s"] * 1e9))
+    if not len(calls.row):
         return
-    calls, answered = c.unanswered(evidence, int(thresholds["wait_s"] * 1e9)), c.answered(evidence)
+    near, answered = at_server(evidence), c.answered(evidence)
     dropped = np.flatnonzero(near[calls.listener >> c.PORT_BITS] & np.isin(calls.listener, answered.listener))
     for group in c.groups(calls.listener[dropped]):
         rows = dropped[group]

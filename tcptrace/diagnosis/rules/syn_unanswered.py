@@ -75,6 +75,8 @@ EXAMPLES = 5
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Calls without an answer: those of a scan as one, of other clients by listener."""
     calls = c.unanswered(evidence, int(thresholds["wait_s"] * 1e9))
+    if not len(calls.row):
+        return
     known = c.speaking(evidence)
     scanned, others = c.scans(calls, thresholds["scan_targets"])
     by_listener = [others[group] for group in c.groups(calls.listener[others])]
