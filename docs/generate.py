@@ -134,6 +134,10 @@ CAPTURES = {
     "truncated": Told("true/false", "", "the file ends, or is damaged, before its end"),
     "problems": Told("list of text", "", "what was wrong with it, and where"),
     "other_frames": Told("text → int", "", "frames without a row by what they were"),
+    "cut_frames": Told("int", "", "segments whose payload was not kept whole; in the library only, like all below"),
+    "cut_examples": Told("list of int", "", "the first of these frames"),
+    "cut_to_bytes": Told("int", "bytes", "most that was kept of one"),
+    "context": Told("object", "", "ICMP errors, ARP answers and names"),
 }
 
 
