@@ -4,7 +4,8 @@ What it detects
 ---------------
 A full segment (the largest of its direction, about the MSS) that was sent again at least `repeats` times after timeouts
 and never acknowledged in that size, as no other of that size ever was, while the handshake and smaller segments were;
-and the receiver was heard shortly before or later.
+and the receiver was heard shortly before or later. Where the capture holds an ICMP error that says "too big" about the
+flow, one repeat in full size after it is enough: the sender did not heed it.
 
 Why it happens
 --------------
@@ -32,7 +33,7 @@ When it stays silent
 --------------------
 A full segment was acknowledged before; the sender made its segments smaller at once (it heeded the ICMP message); the
 receiver's window was closed; nothing of the receiver was seen, or it had been silent for a while when the first full
-segment was sent (then it may be gone: idle-timeout).
+segment was sent (then it may be gone: idle-timeout); small segments sent after it drew no answer either.
 
 References
 ----------
@@ -41,7 +42,11 @@ Documentation/networking/ip-sysctl.rst; Documentation/networking/ipvs-sysctl.rst
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
+import numpy as np
+
+from tcptrace.capture.context import IcmpError
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
@@ -60,80 +65,126 @@ RULE = Rule(
 FULL_UNKNOWN = 1000
 """What counts as full where no MSS was seen."""
 OPTIONS_MAX = 40
+SMALL = 536
+"""Bytes that pass nearly everywhere (RFC 9293 section 3.7.1)."""
+ERRORS_NAMED = 3
+
+
+class Stuck(NamedTuple):
+    """A full segment that never arrived, and what shows why."""
+
+    repeats: list[Told]
+    smaller: Told | None
+    """The same bytes in a smaller segment, later."""
+    errors: list[IcmpError]
+    """What routers said of segments that are too big."""
+    is_alive: bool
+    """Whether the receiver showed later that it is there."""
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A direction whose full segments were never acknowledged."""
     for side in (CLIENT, SERVER):
         repeated = evidence.measured(side, "timeouts")
-        for story in evidence.stories((repeated > 0) & (repeated >= thresholds["repeats"])):
+        enough = (repeated >= thresholds["repeats"]) | np.isin(evidence.flows.flow, _told(evidence, side))
+        for story in evidence.stories((repeated > 0) & enough):
             stuck = _stuck(story, side)
-            if len(stuck) >= thresholds["repeats"] and _was_heard(story, side, thresholds["heard_s"], stuck):
+            if stuck and _is_one(story, side, stuck, thresholds):
                 yield _finding(story, side, stuck)
 
 
-def _stuck(story: Story, side: int) -> list[Told]:
-    """The repeats of the first full segment, if none of its size was ever acknowledged."""
+def _told(evidence: Evidence, side: int) -> list[int]:
+    """Flows of which a router said that a segment of this side is too big."""
+    return [error.flow for error in evidence.icmp if error.is_too_big and error.side == side]
+
+
+def _stuck(story: Story, side: int) -> Stuck | None:
+    """The first full segment that was sent again, if nothing of its size was ever acknowledged."""
     facts, peer = story.sides[side], story.sides[1 - side]
     known = [mss for mss in (facts.mss, peer.mss) if mss > 0]
     full = min(known) - OPTIONS_MAX if known else FULL_UNKNOWN
     repeats = [told for told in story.kind("timeout", side) if told.len >= full]
     if not repeats or peer.is_closed:
-        return []
+        return None
     first = repeats[0]
     same = [told for told in repeats if (told.seq, told.len) == (first.seq, first.len)]
-    if facts.acked > first.seq and not _smaller(story, side, same[-1]):
-        return []
-    was_first = first.len == facts.largest_bytes and facts.largest_seq >= first.seq
-    return same if was_first or first.seq - 1 < first.len else []
-
-
-def _smaller(story: Story, side: int, last: Told) -> Told | None:
-    """The repeat of the same bytes in smaller segments, which found its way."""
-    later = (told for told in story.after(last, side) if told.is_kind("repeat"))
-    return next((told for told in later if told.seq == last.seq and 0 < told.len < last.len), None)
-
-
-def _was_heard(story: Story, side: int, heard_s: float, stuck: list[Told]) -> bool:
-    """Whether the receiver was there: it spoke later, or just before the sender's last new payload."""
-    peer = story.sides[1 - side]
-    if peer.last_frame == 0:
-        return False
-    return _is_alive(story, side, stuck) or story.sides[side].last_data_ns - peer.last_ns <= heard_s * 1e9
-
-
-def _is_alive(story: Story, side: int, stuck: list[Told]) -> bool:
-    """Whether the receiver sent anything later than a round trip after the last new payload, or took less at once."""
-    facts, peer = story.sides[side], story.sides[1 - side]
+    again = (told for told in story.after(same[-1], side) if told.is_kind("repeat"))
+    smaller = next((told for told in again if told.seq == first.seq and 0 < told.len < first.len), None)
+    none_before = first.seq - 1 < first.len or (first.len == facts.largest_bytes and facts.largest_seq >= first.seq)
+    if not none_before or (facts.acked > first.seq and not smaller):
+        return None
+    errors = [error for error in story.icmp if error.is_too_big and error.side == side]
     late_ns = peer.last_ns - facts.last_data_ns
-    return bool(late_ns > 2 * max(facts.rtt_min_ns, peer.rtt_min_ns, 0) or _smaller(story, side, stuck[-1]))
+    is_alive = facts.acked > first.seq or late_ns > 2 * max(facts.rtt_min_ns, peer.rtt_min_ns, 0)
+    return Stuck(same, smaller, errors, is_alive)
 
 
-def _finding(story: Story, side: int, stuck: list[Told]) -> Finding:
-    sender, receiver, first = story.end(side), story.end(1 - side), stuck[0]
-    smaller, alive = _smaller(story, side, stuck[-1]), _is_alive(story, side, stuck)
-    frames = numbers([*stuck, *([smaller] if smaller else [])])
-    confidence = 0.9 if alive or smaller else 0.6
+def _is_one(story: Story, side: int, stuck: Stuck, thresholds: Thresholds) -> bool:
+    """Whether ICMP proves it, or it was tried often enough while the receiver was there."""
+    if any(error.frame < stuck.repeats[-1].frame for error in stuck.errors):
+        return True
+    peer = story.sides[1 - side]
+    if len(stuck.repeats) < thresholds["repeats"] or peer.last_frame == 0:
+        return False
+    was_there = story.sides[side].last_data_ns - peer.last_ns <= thresholds["heard_s"] * 1e9
+    return stuck.is_alive or (was_there and not _loses_small_ones(story, side, stuck.repeats))
+
+
+def _loses_small_ones(story: Story, side: int, repeats: list[Told]) -> bool:
+    """Whether small segments beyond the full one drew no duplicate ACK either, though there was time for it."""
+    return any(
+        told.seq > repeats[0].seq and told.len <= SMALL and told.frame < repeats[-1].frame for told in story.of(side)
+    )
+
+
+def _finding(story: Story, side: int, stuck: Stuck) -> Finding:
+    sender, receiver, first = story.end(side), story.end(1 - side), stuck.repeats[0]
+    told = [first, *stuck.repeats[1:], *([stuck.smaller] if stuck.smaller else [])]
+    frames = tuple(sorted({*numbers(told), *(error.frame for error in stuck.errors[:ERRORS_NAMED])}))
+    passed = f"; in smaller segments it passed (frame {stuck.smaller.frame})." if stuck.smaller else "."
+    times = f"{len(stuck.repeats)} times again" if len(stuck.repeats) > 1 else "again"
     return RULE.finding(
-        confidence=confidence - (0.2 if story.flow.midstream else 0),
+        confidence=_confidence(story, stuck),
         flows=(story.number,),
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(
-            f"{sender} sent a full segment of {first.len:,} bytes {len(stuck)} times again to {receiver}, over"
-            f" {elapsed(stuck[-1].time_ns - first.time_ns)}, and got no acknowledgement of it (first repeat at frame"
-            f" {first.frame})" + (f"; in smaller segments it passed (frame {smaller.frame})." if smaller else ".")
+            f"{sender} sent a full segment of {first.len:,} bytes {times} to {receiver} (from frame {first.frame} on,"
+            f" over {elapsed(stuck.repeats[-1].time_ns - first.time_ns)}) and never got it acknowledged{passed}"
         ),
-        cause=(
-            "a link on the way is too small for full segments, and the ICMP message that says so is dropped or not sent"
-            + ("" if alive or smaller else "; or the receiver or the path was gone from that moment")
-        ),
-        evidence=(
-            f"{max(0, first.seq - 1):,} bytes before were acknowledged, none of them in so large a segment",
-            f"{receiver} was heard later" if alive else f"{receiver} was not heard later",
-        ),
+        cause=_cause(stuck),
+        evidence=tuple(_evidence(story, side, stuck)),
         disproof=f"{receiver} got a segment of {first.len:,} bytes: its own capture shows it",
-        confirm=f"Wireshark: {frames_filter(frames)}   sender: tracepath -n {receiver.rpartition(':')[0]};"
+        confirm=f"Wireshark: {frames_filter(frames)}   sender: tracepath -n {receiver.rpartition(':')[0].strip('[]')};"
         " ss -ti (pmtu, mss, backoff)",
-        fix="let ICMP too-big messages through, clamp the MSS where the small link begins, or set tcp_mtu_probing = 1",
+        fix=(
+            "let the ICMP messages reach the sender's kernel (its own packet filter, the balancer before it)"
+            if stuck.errors
+            else "let ICMP too-big messages through, clamp the MSS where the small link begins, or set"
+            " tcp_mtu_probing = 1"
+        ),
     )
+
+
+def _confidence(story: Story, stuck: Stuck) -> float:
+    if stuck.errors:
+        return 0.95
+    return (0.9 if stuck.is_alive else 0.6) - (0.2 if story.flow.midstream else 0)
+
+
+def _cause(stuck: Stuck) -> str:
+    if stuck.errors:
+        return (
+            "a link on the way is too small for full segments, and the sender does not heed the ICMP message about it"
+        )
+    gone = "" if stuck.is_alive else "; or the receiver or the path was gone from that moment"
+    return f"a link on the way is too small for full segments, and the ICMP message that says so does not come{gone}"
+
+
+def _evidence(story: Story, side: int, stuck: Stuck) -> Iterator[str]:
+    for error in stuck.errors[:ERRORS_NAMED]:
+        room = f", its next link takes {error.mtu:,} bytes" if error.mtu > 0 else ""
+        yield f"{error.reporter} says by ICMP that a segment is too big{room} (frame {error.frame})"
+    before = max(0, stuck.repeats[0].seq - 1)
+    yield f"{before:,} bytes before were acknowledged, none of them in so large a segment"
+    yield f"{story.end(1 - side)} was {'heard' if stuck.is_alive else 'not heard'} later"
