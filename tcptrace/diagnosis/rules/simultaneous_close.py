@@ -20,7 +20,7 @@ Nothing. If it happens often, two idle time-outs of the same length race: let on
 
 When it stays silent
 --------------------
-One FIN acknowledges the other (the four- or three-segment close), or one is not in the capture.
+One FIN acknowledges the other (the four- or three-segment close), one is not in the capture, or a RST ended it.
 
 References
 ----------
@@ -32,6 +32,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.reset import flows_with_reset
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers
 from tcptrace.schema import STATES
@@ -48,7 +49,8 @@ CLOSING = STATES.index("CLOSING")
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A flow with two FINs that did not know of each other."""
     steps = evidence.transitions
-    for story in evidence.stories(np.isin(evidence.flows.flow, steps.flow[steps.to_state == CLOSING])):
+    closing = np.isin(evidence.flows.flow, steps.flow[steps.to_state == CLOSING])
+    for story in evidence.stories(closing & ~flows_with_reset(evidence)):
         first, second = story.first("fin", CLIENT), story.first("fin", SERVER)
         if first and second and _cross(first, second) and _cross(second, first):
             yield _finding(story, first, second)
