@@ -41,6 +41,10 @@ class AddressBook:
         self.table = Addresses(words, np.zeros(room * 2, np.int32), self.table.used)
         kernels["capture.addresses"].rehash(kernels.view(self.table))
 
+    def settle(self) -> None:
+        """Give back what only adding needs: no address is added any more."""
+        self.table = self.table._replace(slots=np.zeros(0, np.int32))
+
     def add(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address, kernels: Kernels) -> int:
         """The number of one address, for readers that meet addresses one at a time."""
         self.reserve(1, kernels)

@@ -54,9 +54,10 @@ class CaptureReader:
         self.close()
 
     def close(self) -> None:
-        """Stop reading and close the file."""
+        """Stop reading and close the file; the addresses are settled."""
         if self._ahead is None or self._ahead.close():
             self._source.close()
+            self.addresses.settle()
 
     def chunks(self) -> Iterator[Chunk]:
         """All packets, once. Ends early, and says so in the summary, where the capture is damaged."""

@@ -10,6 +10,7 @@ from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.registry import BY_NAME, RULES
 from tcptrace.diagnosis.rule import SEVERITIES, Finding
 from tcptrace.diagnosis.settings import Settings, thresholds
+from tcptrace.schema import I64
 
 ALIKE_MAX = 3
 """Findings that say the same of different flows and are still told one by one."""
@@ -25,10 +26,15 @@ def diagnose(evidence: Evidence, settings: Settings) -> tuple[Finding, ...]:
         name = module.RULE.name
         many = (finding for finding in found if len(finding.flows) > 1 and name in BY_NAME[finding.rule].RULE.explains)
         explained = [np.asarray(finding.flows, np.int64) for finding in many]
-        left = evidence.without(np.concatenate(explained)) if explained else evidence
+        left = evidence.without(_concatenated(explained)) if explained else evidence
         found += module.check(left, thresholds(name, settings))
     told = list(_as_one(_folded(found)))
     return tuple(sorted(told, key=lambda finding: (SEVERITIES.index(finding.severity), _first_frame(finding))))
+
+
+def _concatenated(arrays: list[I64]) -> I64:
+    """One array; what may be millions is not copied."""
+    return np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
 
 
 def _folded(found: list[Finding]) -> Iterator[Finding]:
@@ -49,8 +55,7 @@ def _as_one(found: Iterable[Finding]) -> Iterator[Finding]:
     """Findings, those that are many and alike as one with a count and examples."""
     groups: dict[object, list[Finding]] = {}
     for finding in found:
-        single = not finding.alike or finding.flow is None
-        key = id(finding) if single else (finding.rule, finding.severity, finding.alike)
+        key = (finding.rule, finding.severity, finding.alike) if finding.alike else id(finding)
         groups.setdefault(key, []).append(finding)
     for group in groups.values():
         if len(group) <= ALIKE_MAX:

@@ -53,7 +53,7 @@ class Evidence:
             return self
         is_explained = np.zeros(int(max(explained.max(), self.all_flows.flow[-1])) + 1, np.bool_)
         is_explained[explained] = True
-        left = ~is_explained[self.all_flows.flow[self.lone_syns]]
+        left = ~is_explained[self.all_flows.flow][self.lone_syns]
         return replace(self, explained=explained, lone_syns=self.lone_syns[left])
 
     @property
@@ -121,6 +121,12 @@ class Evidence:
         steps = self.transitions
         first = np.searchsorted(steps.flow, flows)
         return tuple(steps.frame[first[(first < len(steps.flow))]].tolist())
+
+    def frames_of(self, kind: str, flows: I64, most: int) -> tuple[int, ...]:
+        """The first frames that were kept as one of KINDS in these flows, given by number."""
+        told = self.notable
+        kept = told.frame[(told.kinds >> KINDS.index(kind) & 1 == 1) & np.isin(told.flow, flows)]
+        return tuple(np.sort(kept)[:most].tolist())
 
     def row_of(self, flow: int) -> int:
         """The row in `flows` of a flow's number; -1 when it is not there."""

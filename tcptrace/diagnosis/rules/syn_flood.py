@@ -3,7 +3,8 @@
 What it detects
 ---------------
 Within one second at least `syns` SYNs for one address and port, answered or not, whose senders neither acknowledge
-the SYN-ACK nor repeat the SYN within 100 ms. It is one finding, however many there are.
+the SYN-ACK nor repeat the SYN, though the capture goes on for `silence_ms` at least. A RST of theirs changes nothing:
+so answers a host whose address was forged. It is one finding, however many there are.
 
 Why it happens
 --------------
@@ -15,7 +16,7 @@ drops SYNs.
 How to confirm
 --------------
 On the server: ss -tn state syn-recv | wc -l; nstat -az TcpExtSyncookiesSent TcpExtTCPReqQFullDoCookies
-TcpExtListenDrops; dmesg | grep "SYN flooding".
+TcpExtListenDrops; dmesg | grep -i "SYN flooding".
 In Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 0
 
 How to fix
@@ -25,23 +26,25 @@ Keep net.ipv4.tcp_syncookies = 1, raise tcp_max_syn_backlog and somaxconn, limit
 
 When it stays silent
 --------------------
-Clients acknowledge (many-connections) or repeat their SYN (a server that is down): those are syn-unanswered or
-accept-queue-overflow. Fewer SYNs than the threshold in every second.
+Clients acknowledge, however late, or repeat their SYN (a server that is down): those are syn-unanswered or
+accept-queue-overflow. The server refuses (connection-refused): no queue fills. Fewer SYNs than the threshold in every
+second.
 
 References
 ----------
-RFC 4987; Linux Documentation/networking/ip-sysctl.rst.
+RFC 4987 sections 2 and 3; Linux Documentation/networking/ip-sysctl.rst.
 """
 
 from array import array
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT
-from tcptrace.schema import I64, NO_TIME
+from tcptrace.diagnosis.story import CLIENT, SERVER
+from tcptrace.schema import I32, I64, NO_TIME, Flows
 
 RULE = Rule(
     name="syn-flood",
@@ -51,61 +54,116 @@ RULE = Rule(
         "syns": Threshold(20, "", "SYNs for one listener within a second"),
         "silence_ms": Threshold(100, "ms", "time in which an honest client acknowledges or repeats"),
     },
-    explains=("syn-unanswered", "half-open", "syn-dropped-by-server", "accept-queue-overflow", "connection-refused"),
+    explains=(
+        "paws-nat-drop",
+        "syn-dropped-by-server",
+        "accept-queue-overflow",
+        "half-open",
+        "syn-unanswered",
+        "port-exhaustion",
+    ),
 )
 
 SECOND_NS = 1_000_000_000
+BATCH_ROWS = 1 << 16
+"""There may be millions of SYNs: what each batch needs meanwhile is small."""
+
 EXAMPLES = 5
+FEW_SENDERS = 2
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Count, for each listener, the SYNs that came to nothing."""
-    silence_ns = int(thresholds["silence_ms"] * 1e6)
-    number, start_ns, key = (np.concatenate(columns) for columns in zip(*_suspects(evidence, silence_ns), strict=True))
-    for listener in np.unique(key):
-        rows = np.flatnonzero(key == listener)
-        rows = rows[np.argsort(start_ns[rows], kind="stable")]
-        most, first = _densest(start_ns[rows])
-        if most >= thresholds["syns"]:
-            yield _finding(evidence, number[rows], start_ns[rows], most, first, int(listener))
+    flows, least = evidence.all_flows, int(thresholds["syns"])
+    for rows in _by_listener(flows, _suspects(evidence, int(thresholds["silence_ms"] * 1e6)), least):
+        most, first = _densest(flows.start_ns[rows])
+        if most >= least:
+            yield _finding(evidence, rows, most, first)
 
 
-def _suspects(evidence: Evidence, silence_ns: int) -> Iterator[tuple[I64, I64, I64]]:
-    """Flow number, time of the SYN and listener of flows whose client sent a SYN and then was silent long enough."""
+def _suspects(evidence: Evidence, silence_ns: int) -> I32:
+    """Rows in `all_flows` of those whose client sent one SYN and then, for long enough, at most a RST."""
+    if evidence.end_ns == NO_TIME:
+        return np.empty(0, np.int32)
     flows = evidence.flows
-    answered = (flows.client_frames == 1) & (evidence.count("syn", CLIENT) == 1)
-    for table, rows in ((evidence.all_flows, evidence.lone_syns), (flows, np.flatnonzero(answered))):
-        times = table.start_ns[rows]
-        rows = rows[(times != NO_TIME) & (evidence.end_ns - times >= silence_ns)]
-        yield (
-            table.flow[rows],
-            table.start_ns[rows],
-            table.server[rows].astype(np.int64) << 16 | table.server_port[rows],
-        )
+    sent = flows.client_frames - evidence.measures.client_copies
+    silent = (evidence.count("syn", CLIENT) == 1) & (sent == 1 + evidence.count("rst", CLIENT))
+    silent &= (evidence.count("rst", SERVER) == 0) & (flows.midstream == 0)
+    others = np.searchsorted(evidence.all_flows.flow, flows.flow[silent])
+    rows = np.concatenate((evidence.lone_syns.astype(np.int32), others.astype(np.int32)))
+    times = evidence.all_flows.start_ns[rows]
+    return rows[(times != NO_TIME) & (times <= evidence.end_ns - silence_ns)]
+
+
+def _by_listener(flows: Flows, rows: I32, least: int) -> list[I32]:
+    """The rows of each address and port that was called at least so often, in order of time."""
+    rows = rows[np.argsort(flows.start_ns[rows], kind="stable")]
+    order, bounds = _runs(flows.server[rows].astype(np.int64) << 16 | flows.server_port[rows])
+    rows = rows[order]
+    often = np.flatnonzero(np.diff(bounds) >= least)
+    return [rows[start:stop] for start, stop in zip(bounds[often], bounds[often + 1], strict=True)]
+
+
+def _runs(keys: I64) -> tuple[I64, I64]:
+    """The order that brings equal keys together, and where each such run begins, the end included."""
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    return order, np.concatenate(([0], np.flatnonzero(keys[1:] != keys[:-1]) + 1, [len(keys)]))
 
 
 def _densest(times: I64) -> tuple[int, int]:
     """Most of these times, in order, that lie within a second, and the place of the first of them."""
-    within = np.searchsorted(times, times + SECOND_NS) - np.arange(len(times))
-    first = int(np.argmax(within))
-    return int(within[first]), first
+    most, first = 0, 0
+    for start in range(0, len(times), BATCH_ROWS):
+        some = times[start : start + BATCH_ROWS]
+        within = np.searchsorted(times, some + SECOND_NS) - np.arange(start, start + len(some))
+        if within.max() > most:
+            most, first = int(within.max()), start + int(np.argmax(within))
+    return most, first
 
 
-def _finding(evidence: Evidence, flows: I64, times: I64, most: int, first: int, listener: int) -> Finding:
-    server = evidence.book.endpoint(listener >> 16, listener & 0xFFFF)
-    answered = int(np.isin(flows, evidence.flows.flow).sum())
-    frames = evidence.first_frames(flows[first : first + EXAMPLES])
+def _finding(evidence: Evidence, rows: I32, most: int, first: int) -> Finding:
+    all_flows = evidence.all_flows
+    server = evidence.book.endpoint(int(all_flows.server[rows[0]]), int(all_flows.server_port[rows[0]]))
+    answered = int((all_flows.server_frames[rows] > 0).sum())
+    is_sender = np.zeros(len(evidence.book), np.bool_)
+    is_sender[all_flows.client[rows]] = True
+    senders = int(is_sender.sum())
+    frames = evidence.first_frames(all_flows.flow[rows[first : first + EXAMPLES]])
+    flows = array("q")
+    flows.frombytes(all_flows.flow[rows].view(np.uint8).data)
     return RULE.finding(
-        confidence=0.9,
-        flows=array("q", flows.tobytes()),
+        confidence=_confidence(evidence, answered, senders),
+        flows=flows,
         frames=frames,
         summary=(
-            f"{len(flows):,} SYNs for {server} came to nothing, {most:,} of them within one second:"
-            f" their senders neither acknowledged nor asked again (first at frame {frames[0]})."
+            f"{len(rows):,} SYNs of {senders:,} {'address' if senders == 1 else 'addresses'} for {server} came to"
+            f" nothing, {most:,} of them within one second: their senders neither acknowledged nor asked again (first"
+            f" at frame {frames[0]})."
         ),
-        cause="forged or scanning senders: the listener's queue of half-open connections fills with them",
-        evidence=(f"{answered:,} of them were answered, {len(flows) - answered:,} were not",),
-        disproof="the clients' segments pass another way than this capture sees",
-        confirm="Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 0   server: ss -tn state syn-recv",
+        cause=_cause(senders),
+        evidence=(f"{answered:,} of them were answered, {len(rows) - answered:,} were not",),
+        disproof="the clients' segments pass another way than this capture sees, or a filter kept only their SYNs",
+        confirm=f"Wireshark: {_display_filter(evidence, rows)}   server: ss -tn state syn-recv | wc -l; nstat -az"
+        " TcpExtSyncookiesSent TcpExtTCPReqQFullDrop",
         fix="keep tcp_syncookies on, raise tcp_max_syn_backlog and somaxconn, limit new connections before the server",
     )
+
+
+def _confidence(evidence: Evidence, answered: int, senders: int) -> float:
+    if not answered and senders <= FEW_SENDERS:
+        return 0.5
+    shows_more = evidence.count("first", CLIENT).any() or evidence.count("repeat", SERVER).any()
+    return 0.9 if shows_more else 0.7  # else a filter may have kept nothing but SYNs
+
+
+def _cause(senders: int) -> str:
+    if senders <= FEW_SENDERS:
+        return "a scanner, an attack from one place, or a client that gives up before it would ask again"
+    return "forged or scanning senders: the listener's queue of half-open connections fills with them"
+
+
+def _display_filter(evidence: Evidence, rows: npt.NDArray[np.integer]) -> str:
+    server, port = int(evidence.all_flows.server[rows[0]]), int(evidence.all_flows.server_port[rows[0]])
+    text = evidence.book.text(server)
+    return f"tcp.flags == 0x002 && {'ipv6' if ':' in text else 'ip'}.dst == {text} && tcp.dstport == {port}"
