@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,14 @@ from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.context import AddressClaim, IcmpError
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.story import SYN, Story, Told
-from tcptrace.rows import part, records
+from tcptrace.rows import chosen, part, records
 from tcptrace.schema import I64, KINDS, NO_TIME, SIDES, FlowMeasures, Flows, Notable, SideFacts, Transitions
 from tcptrace.tcp.joined_flows import Joined
 
 Rows = npt.NDArray[np.bool_]
+
+STORIES = 256
+"""Flows that are read out of the tables at a time."""
 
 
 @dataclass(frozen=True)
@@ -89,23 +93,36 @@ class Evidence:
     def stories(self, rows: Rows) -> Iterator[Story]:
         """The flows that a mask beside `flows` selects, but for those explained, one after the other."""
         index = np.flatnonzero(rows)
-        for row in index[~np.isin(self.flows.flow[index], self.explained)].tolist():
-            yield self.story(row)
+        index = index[~np.isin(self.flows.flow[index], self.explained)]
+        for start in range(0, len(index), STORIES):
+            yield from self._stories(index[start : start + STORIES])
 
     def story(self, row: int) -> Story:
         """The flow in a row of `flows`."""
-        flow = _record(self.flows, row)
-        return Story(
-            flow,
-            _record(self.measures, row),
-            (_record(self.sides[0], row), _record(self.sides[1], row)),
-            self.book.endpoint(flow.client, flow.client_port),
-            self.book.endpoint(flow.server, flow.server_port),
-            [Told._make(told) for told in records(_of_flow(self.notable, flow.flow))],
-            list(records(_of_flow(self.transitions, flow.flow))),
-            self.end_ns,
-            self.icmp_by_flow.get(flow.flow, ()),
+        return next(self._stories(np.array([row])))
+
+    def _stories(self, index: I64) -> Iterator[Story]:
+        """The flows in these rows of `flows`; together they take a fraction of the time."""
+        told = zip(
+            records(chosen(self.flows, index)),
+            records(chosen(self.measures, index)),
+            *(records(chosen(side, index)) for side in self.sides),
+            _of_flows(self.notable, self.flows.flow[index]),
+            _of_flows(self.transitions, self.flows.flow[index]),
+            strict=True,
         )
+        for flow, measures, client, server, segments, steps in told:
+            yield Story(
+                flow,
+                measures,
+                (client, server),
+                self.book.endpoint(flow.client, flow.client_port),
+                self.book.endpoint(flow.server, flow.server_port),
+                list(map(Told._make, segments)),
+                steps,
+                self.end_ns,
+                self.icmp_by_flow.get(flow.flow, ()),
+            )
 
     def lone_syn(self, row: int) -> Told:
         """The one segment of a flow that is a lone SYN, by its row in `all_flows`."""
@@ -146,8 +163,14 @@ class Evidence:
         return stop - first
 
 
-def _record(table: Any, row: int) -> Any:
-    return next(records(part(table, row, row + 1)))
+def _of_flows(table: Any, numbers: I64) -> Iterator[list[Any]]:
+    """The rows of a table ordered by flow that belong to each of these flows, as records."""
+    first, stop = (np.searchsorted(table.flow, numbers, where) for where in ("left", "right"))
+    counts = stop - first
+    place = np.cumsum(counts) - counts
+    rows = records(chosen(table, np.repeat(first - place, counts) + np.arange(counts.sum())))
+    for count in counts.tolist():
+        yield list(islice(rows, count))
 
 
 def _of_flow(table: Any, flow: int) -> Any:
