@@ -28,7 +28,7 @@ that sets connections up. Keep connections open (keep-alive, pools) so that the 
 When it stays silent
 --------------------
 The handshake took less, did not complete (syn-unanswered, half-open, accept-queue-overflow), or its first SYN or its
-ACK is not in the capture.
+ACK is not in the capture, as where a late first segment has payload though the server did not repeat its SYN-ACK.
 
 References
 ----------
@@ -55,7 +55,7 @@ RULE = Rule(
 
 
 UNREPEATED_NS = 3_500_000_000
-"""A server that keeps the connection repeats its SYN-ACK sooner, after 1 s, or 3 s in older stacks."""
+"""A server that has no ACK repeats its SYN-ACK sooner, after 1 s, or 3 s in older stacks."""
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
@@ -67,8 +67,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         ack = story.first("first", CLIENT)
         if not (syns and answers and ack and syns[0].frame < answers[0].frame < ack.frame):
             continue
-        completes = (ack.seq, ack.ack) == (1, 1) and not any(told.is_rst for told in story.before(ack))
-        if completes and ack.time_ns - syns[0].time_ns > slow_ns:
+        if ack.time_ns - syns[0].time_ns > slow_ns and _completes(story, answers, ack):
             yield _finding(story, syns, answers, ack, bool(near[story.flow.server]))
 
 
@@ -85,12 +84,21 @@ def _opened_late(evidence: Evidence, slow_ns: int) -> Rows:
     return opened
 
 
+def _completes(story: Story, answers: list[Told], ack: Told) -> bool:
+    """Whether this is the ACK of the handshake, and not what came later, while the capture lacks that ACK."""
+    if (ack.seq, ack.ack) != (1, 1) or any(told.is_rst for told in story.before(ack)):
+        return False
+    waited_ns = ack.time_ns - answers[0].time_ns
+    is_prompt = waited_ns < answers[0].time_ns - story.flow.start_ns
+    is_bare = ack.len == 0 and not ack.is_fin and waited_ns <= UNREPEATED_NS
+    return is_prompt or is_bare or any(told.frame < ack.frame for told in answers[1:])
+
+
 def _finding(story: Story, syns: list[Told], answers: list[Told], ack: Told, is_near: bool) -> Finding:
     syn, answer = syns[0], answers[0]
     before_ns, after_ns = answer.time_ns - syn.time_ns, ack.time_ns - answer.time_ns
     repeats = [told for told in syns + answers if told not in (syn, answer) and told.frame < ack.frame]
     frames = numbers([syn, answer, ack, *repeats])
-    is_gap = after_ns > UNREPEATED_NS and not any(told.is_syn_ack for told in repeats)
     port = story.flow.server_port
     waited = (
         f"the SYN-ACK took {elapsed(before_ns)}"
@@ -98,7 +106,7 @@ def _finding(story: Story, syns: list[Told], answers: list[Told], ack: Told, is_
         else f"the client's ACK took {elapsed(after_ns)}"
     )
     return RULE.finding(
-        confidence=0.5 if is_gap else 0.9,
+        confidence=0.9,
         flows=(story.number,),
         frames=frames,
         alike=f"{story.server} {before_ns >= after_ns}",
@@ -110,7 +118,6 @@ def _finding(story: Story, syns: list[Told], answers: list[Told], ack: Told, is_
         if before_ns >= after_ns
         else _cause_after(answers, ack, is_near),
         evidence=(
-            *(("a server repeats its SYN-ACK sooner: the ACK may be missing from the capture",) if is_gap else ()),
             f"SYN to SYN-ACK {elapsed(before_ns)}, SYN-ACK to ACK {elapsed(after_ns)}",
             f"{sum(told.is_syn for told in repeats)} repeats of the SYN,"
             f" {sum(told.is_syn_ack for told in repeats)} of the SYN-ACK before the ACK",
