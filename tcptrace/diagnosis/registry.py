@@ -8,9 +8,12 @@ from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.rules import (
     abortive_close,
     accept_queue_overflow,
+    capture_loss,
     challenge_ack,
+    clock_step,
     close_wait_stuck,
     connection_refused,
+    duplicate_frames,
     empty_reply,
     fin_retransmission,
     first_data_reset,
@@ -22,6 +25,8 @@ from tcptrace.diagnosis.rules import (
     idle_timeout,
     keepalive_timeout,
     nagle_delayed_ack,
+    offloaded_segments,
+    one_sided_capture,
     paws_nat_drop,
     pmtu_black_hole,
     reordering,
@@ -34,6 +39,9 @@ from tcptrace.diagnosis.rules import (
     syn_dropped_by_server,
     syn_flood,
     syn_unanswered,
+    synack_source_mismatch,
+    truncated_file,
+    truncated_frames,
     write_after_close,
     zero_window,
 )
@@ -49,7 +57,16 @@ class RuleModule(Protocol):
 
 
 RULES: tuple[RuleModule, ...] = (
+    # capture: what it lacks or distorts, others take for something that happened
+    truncated_file,
+    capture_loss,
+    clock_step,
+    duplicate_frames,
+    one_sided_capture,
+    truncated_frames,
+    offloaded_segments,
     # handshake
+    synack_source_mismatch,
     syn_flood,
     icmp_rejected,
     paws_nat_drop,

@@ -29,7 +29,7 @@ class Pair(NamedTuple):
 def pairs(joined: Joined, flows: I64) -> list[Pair]:
     """Each pair once of which one of these flow numbers is part, by number."""
     rows = np.isin(joined.flow, flows) & ((joined.flow < joined.joined_with) | ~np.isin(joined.joined_with, flows))
-    return [Pair(*values) for values in zip(*(column[rows].tolist() for column in joined), strict=True)]
+    return [Pair(*values) for values in zip(*(column[rows].tolist() for column in joined[:3]), strict=True)]
 
 
 def joined_lines(joined: Joined, flows: I64) -> list[str]:

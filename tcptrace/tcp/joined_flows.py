@@ -30,6 +30,8 @@ class Joined(NamedTuple):
     flow: I64
     joined_with: I64
     confidence: F64
+    isn: I64
+    """The client's initial sequence number, raw, which the two share."""
 
     def of(self, flows: I64) -> tuple[I64, F64]:
         """For each of these flow numbers its other half and the confidence; -1 for a flow that has none."""
@@ -40,7 +42,7 @@ class Joined(NamedTuple):
         return np.where(known, self.joined_with[place], UNKNOWN), np.where(known, self.confidence[place], UNKNOWN)
 
 
-NONE = Joined(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
+NONE = Joined(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64))
 
 
 class _Halves(NamedTuple):
@@ -78,7 +80,11 @@ def joined_flows(tracker: Tracker, client: I8) -> Joined:
     call, answer = np.concatenate((sure, loose), axis=1)
     confidence = np.repeat((SAME_CLIENT, ONLY_NUMBERS), (sure.shape[1], loose.shape[1]))
     later = answers.frame[answer] > calls.frame[call]
-    return _both_ways(calls.flow[call[later]], answers.flow[answer[later]], confidence[later])
+    call, answer, confidence = call[later], answer[later], confidence[later]
+    flow = np.concatenate((calls.flow[call], answers.flow[answer]))
+    order = np.argsort(flow)
+    other = np.concatenate((answers.flow[answer], calls.flow[call]))
+    return Joined(flow[order], other[order], np.tile(confidence, 2)[order], np.tile(calls.isn[call], 2)[order])
 
 
 def _halves(tracker: Tracker, client: I8, seen: int) -> _Halves:
@@ -107,9 +113,3 @@ def _pairs(calls: tuple[I64, ...], answers: tuple[I64, ...]) -> I64:
     low, high = np.sort((order[first], order[first + 1]), axis=0)  # calls come before answers in `keys`
     one_of_each = (low < count) & (high >= count)
     return np.stack((low[one_of_each], high[one_of_each] - count))
-
-
-def _both_ways(calls: I64, answers: I64, confidence: F64) -> Joined:
-    flow = np.concatenate((calls, answers))
-    order = np.argsort(flow)
-    return Joined(flow[order], np.concatenate((answers, calls))[order], np.tile(confidence, 2)[order])

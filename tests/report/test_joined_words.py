@@ -9,7 +9,7 @@ from tcptrace.tcp.joined_flows import ONLY_NUMBERS, SAME_CLIENT, Joined
 def joined(*confidences: float) -> Joined:
     """Flows 0 and 1, 2 and 3, and so on, each pair with its confidence."""
     flows = np.arange(2 * len(confidences))
-    return Joined(flows, flows ^ 1, np.repeat(confidences, 2))
+    return Joined(flows, flows ^ 1, np.repeat(confidences, 2), np.zeros_like(flows))
 
 
 def test_a_few_pairs_are_told_one_by_one() -> None:
