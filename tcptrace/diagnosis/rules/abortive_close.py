@@ -55,6 +55,9 @@ RULE = Rule(
     },
 )
 
+SYN_ACK_OR_DATA = 2 | 8
+"""In FlowMeasures.completeness."""
+
 LINGER = "SO_LINGER with time 0: the program asked for a RST instead of a FIN"
 UNREAD = "close() while data of the other side lay unread in the receive buffer"
 SURE = 0.85
@@ -64,7 +67,8 @@ UNSURE = 0.6
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A flow whose first RST is a socket's own."""
-    for story in evidence.stories(flows_with_reset(evidence)):
+    refused = (evidence.measures.completeness & SYN_ACK_OR_DATA == 0) & (evidence.flows.midstream == 0)
+    for story in evidence.stories(flows_with_reset(evidence) & ~refused):
         reset = next(resets(story), None)
         if reset and _aborts(reset):
             yield _finding(reset, thresholds["farewell_bytes"])

@@ -34,10 +34,13 @@ RFC 5961 section 3; RFC 9293 section 3.10.7.4; Linux net/ipv4/tcp_input.c, Docum
 
 from collections.abc import Iterator
 
-from tcptrace.diagnosis.evidence import Evidence
+import numpy as np
+
+from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import Told, apart_ns, elapsed, frames_filter, numbers
+from tcptrace.schema import KINDS, LABELS
 
 RULE = Rule(
     name="challenge-ack",
@@ -51,12 +54,18 @@ WINDOW_UNSCALED = 65535
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A flow with a RST that its receiver answered by a repeated ACK."""
-    for story in evidence.stories(flows_with_reset(evidence)):
+    for story in evidence.stories(flows_with_reset(evidence) & _flows_with_repeated_answer(evidence)):
         for reset in resets(story):
             answer = next((told for told in story.after(reset.rst, reset.peer) if told.is_kind("answer")), None)
             if answer and _challenges(reset, answer):
                 yield _finding(reset, answer)
                 break
+
+
+def _flows_with_repeated_answer(evidence: Evidence) -> Rows:
+    told = evidence.notable
+    repeated = (told.labels >> LABELS.index("duplicate_ack") & 1 == 1) & (told.kinds >> KINDS.index("answer") & 1 == 1)
+    return np.isin(evidence.flows.flow, told.flow[repeated])
 
 
 def _challenges(reset: Reset, answer: Told) -> bool:

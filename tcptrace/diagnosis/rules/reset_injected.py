@@ -40,10 +40,14 @@ iptables-extensions(8), REJECT.
 
 from collections.abc import Iterator
 
-from tcptrace.diagnosis.evidence import Evidence
-from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
+import numpy as np
+
+from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.reset import NEAR, Reset, resets
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import frames_filter, numbers
+from tcptrace.diagnosis.story import ACK, CLIENT, frames_filter, numbers
+from tcptrace.rows import chosen
+from tcptrace.schema import KINDS
 
 RULE = Rule(
     name="reset-injected",
@@ -59,10 +63,22 @@ FAR_HOPS = 5
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A flow whose first RST does not fit its sender."""
-    for story in evidence.stories(flows_with_reset(evidence)):
+    for story in evidence.stories(_suspects(evidence)):
         found = list(resets(story))
         if found and not found[0].was_over and _is_strange(found[0], thresholds["ttl_hops"]):
             yield _finding([reset for reset in found if _is_strange(reset, thresholds["ttl_hops"])])
+
+
+def _suspects(evidence: Evidence) -> Rows:
+    """The flows with a RST of another TTL or IP ID than the last other segment of its sender."""
+    told, flows = evidence.notable, evidence.flows.flow
+    rsts = chosen(told, np.flatnonzero(told.kinds >> KINDS.index("rst") & 1))
+    rows = np.searchsorted(flows, rsts.flow)
+    client, server = evidence.sides
+    ttl = np.where(rsts.side == CLIENT, client.ttl[rows], server.ttl[rows])
+    steps = (rsts.ip_id - np.where(rsts.side == CLIENT, client.ip_id[rows], server.ip_id[rows])) % 65536
+    other_id = (rsts.flags & ACK != 0) & (rsts.ip_id > 0) & (steps > NEAR) & (steps < 65536 - NEAR)
+    return np.isin(flows, rsts.flow[(rsts.ttl != ttl) | other_id])
 
 
 def _is_strange(reset: Reset, ttl_hops: float) -> bool:
