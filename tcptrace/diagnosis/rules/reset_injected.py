@@ -78,7 +78,7 @@ def _suspects(evidence: Evidence) -> Rows:
     ttl = np.where(rsts.side == CLIENT, client.ttl[rows], server.ttl[rows])
     steps = (rsts.ip_id - np.where(rsts.side == CLIENT, client.ip_id[rows], server.ip_id[rows])) % 65536
     other_id = (rsts.flags & ACK != 0) & (rsts.ip_id > 0) & (steps > NEAR) & (steps < 65536 - NEAR)
-    return np.isin(flows, rsts.flow[(rsts.ttl != ttl) | other_id])
+    return np.isin(flows, rsts.flow[(ttl >= 0) & ((rsts.ttl != ttl) | other_id)])
 
 
 def _is_strange(reset: Reset, ttl_hops: float) -> bool:
