@@ -38,17 +38,25 @@ def _concatenated(arrays: list[I64]) -> I64:
 
 
 def _folded(found: list[Finding]) -> Iterator[Finding]:
-    """Findings without those that another explains; that one names them as symptoms."""
+    """Findings without those that others explain, in each of their flows; those name them as symptoms."""
     by_flow: dict[int, list[Finding]] = {}
     for finding in found:
         if finding.flow is not None:
             by_flow.setdefault(finding.flow, []).append(finding)
     for finding in found:
-        beside = by_flow.get(finding.flow, []) if finding.flow is not None else []
-        if any(finding.rule in BY_NAME[other.rule].RULE.explains for other in beside if other is not finding):
+        if len(finding.flows) > 1 and all(_is_explained(finding, by_flow.get(flow, [])) for flow in finding.flows):
+            for flow in finding.flows:
+                by_flow[flow].append(finding)
+    for finding in found:
+        beside = by_flow.get(finding.flows[0], []) if finding.flows else []
+        if any(other is finding for other in beside) and _is_explained(finding, beside):
             continue
         symptoms = [other.rule for other in beside if other.rule in BY_NAME[finding.rule].RULE.explains]
         yield replace(finding, symptoms=tuple(dict.fromkeys(symptoms)))
+
+
+def _is_explained(finding: Finding, beside: Iterable[Finding]) -> bool:
+    return any(finding.rule in BY_NAME[other.rule].RULE.explains for other in beside if other is not finding)
 
 
 def _as_one(found: Iterable[Finding]) -> Iterator[Finding]:

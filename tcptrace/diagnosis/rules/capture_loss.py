@@ -1,0 +1,122 @@
+"""The capture lacks segments that were there: their receiver acknowledged them.
+
+What it detects
+---------------
+Bytes (or a FIN) that one side acknowledged and of which the capture holds nothing, though it holds others of that
+direction of the flow. It counts them, and names frames at which the gap shows.
+
+Why it happens
+--------------
+The recorder did not keep up: tcpdump's buffer in the kernel (2 MiB unless -B says more) was full while it waited for
+the disk or for a CPU, which it says at its end ("packets dropped by kernel"); the card's ring was full ("dropped by
+interface"); a mirror port carries less than the ports that it mirrors. Or the filter, or the place, leaves out a part:
+one of several links (ECMP, a bond's slave), fragments of IP, which carry no ports.
+
+How to confirm
+--------------
+tcpdump's last lines; ethtool -S IFACE | grep -iE 'drop|miss'; ip -s link show IFACE; at a switch the mirror port's
+discards. The sender's nstat -az TcpRetransSegs stays as it was: nothing was lost on the way.
+In Wireshark: tcp.analysis.ack_lost_segment || tcp.analysis.lost_segment
+
+How to fix
+----------
+Record less or faster: a narrower filter, -s 128, -B 65536 (KiB), a faster disk or memory, tcpdump -w - piped to
+nothing else on that CPU. What findings say of missing answers is to be doubted until the capture is whole.
+
+When it stays silent
+--------------------
+Every gap was filled later (that was loss on the network, or file order), or was never acknowledged. A direction of
+which the capture holds nothing at all is one-sided-capture. What lies in fragments of IP is not counted. Where the
+handshake was not seen, an acknowledgement beyond everything seen must show it, as bytes on their way when the capture
+began are not missed.
+
+References
+----------
+RFC 9293 section 3.4; pcap_stats(3PCAP); tcpdump(1), -B; Wireshark User's Guide, TCP Analysis.
+"""
+
+from array import array
+from collections.abc import Iterator
+
+import numpy as np
+
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
+from tcptrace.diagnosis.story import CLIENT, SERVER
+from tcptrace.schema import I64
+
+RULE = Rule(
+    name="capture-loss",
+    family="capture",
+    severity="warning",
+    thresholds={
+        "missing_bytes": Threshold(1, "bytes", "fewest that were acknowledged and are not there; a FIN is one")
+    },
+    explains=("empty-reply", "close-wait-stuck", "half-close"),
+)
+
+EXAMPLES = 5
+IMPLAUSIBLE_BYTES = 1 << 30
+"""The largest window (RFC 7323 section 2.3): no honest acknowledgement is further ahead."""
+FRAGMENT_BYTES = 1 << 16
+"""A fragment of IP stands for no more."""
+
+
+def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """Flows in which a receiver got more than the capture holds."""
+    least = int(thresholds["missing_bytes"])
+    missing = missing_bytes(evidence, CLIENT, least), missing_bytes(evidence, SERVER, least)
+    rows = np.flatnonzero((missing[CLIENT] > 0) | (missing[SERVER] > 0))
+    total = int(missing[CLIENT].sum() + missing[SERVER].sum())
+    if total > evidence.summary.other_frames.get("later fragment", 0) * FRAGMENT_BYTES:
+        yield _finding(evidence, rows, missing, total)
+
+
+def missing_bytes(evidence: Evidence, side: int, least: int) -> I64:
+    """For each flow the bytes that a side sent, that were acknowledged, and that the capture lacks; 0 below `least`."""
+    flows, facts, peer = evidence.flows, evidence.sides[side], evidence.sides[1 - side]
+    payload = (flows.client_payload_bytes, flows.server_payload_bytes)[side]
+    fin_acked = (evidence.count("fin", side) > 0) & (facts.acked >= facts.sent)
+    missing = facts.acked - 1 - fin_acked - payload
+    is_shown = (flows.midstream == 0) | (peer.unseen > 0)
+    is_sound = (facts.acked > 0) & (payload > 0) & (missing >= max(1, least)) & (missing < IMPLAUSIBLE_BYTES)
+    return np.where(is_shown & is_sound, missing, 0)
+
+
+def _finding(evidence: Evidence, rows: I64, missing: tuple[I64, ...], total: int) -> Finding:
+    flow = evidence.flows
+    row = int((missing[CLIENT] + missing[SERVER]).argmax())
+    side = CLIENT if missing[CLIENT][row] > missing[SERVER][row] else SERVER
+    ends = (flow.client[row], flow.client_port[row]), (flow.server[row], flow.server_port[row])
+    sender, receiver = (evidence.book.endpoint(int(host), int(port)) for host, port in (ends[side], ends[1 - side]))
+    most, held = int(missing[side][row]), int((flow.client_payload_bytes, flow.server_payload_bytes)[side][row])
+    frames = evidence.frames_of("gap", flow.flow[rows], EXAMPLES)
+    elsewhere = f" In {len(rows):,} flows {total:,} bytes are missing." if len(rows) > 1 else ""
+    return RULE.finding(
+        confidence=_confidence(evidence, rows, total),
+        flows=array("q", flow.flow[rows].tobytes()),
+        frames=frames,
+        summary=(
+            f"{receiver} acknowledged {most:,} bytes of {sender} that the capture lacks; it holds {held:,} bytes of"
+            f" them.{elsewhere} They arrived: the recorder missed them, not the network."
+        ),
+        cause="the recorder or a mirror port dropped frames, or its filter or place leaves some out",
+        evidence=(
+            f"acknowledged and never seen: {total:,} bytes in {len(rows):,} of {len(flow.flow):,} flows",
+            f"acknowledgements beyond all that was seen: {_beyond(evidence, rows):,}",
+        ),
+        disproof="something between answered in the receiver's name and kept what it acknowledged",
+        confirm="Wireshark: tcp.analysis.ack_lost_segment || tcp.analysis.lost_segment   tcpdump's last lines",
+        fix="record with a narrower filter, tcpdump -s 128 -B 65536, and a faster disk",
+    )
+
+
+def _beyond(evidence: Evidence, rows: I64) -> int:
+    return sum(int(evidence.sides[side].unseen[rows].sum()) for side in (CLIENT, SERVER))
+
+
+def _confidence(evidence: Evidence, rows: I64, total: int) -> float:
+    """Lower where a lone FIN may be all that is missing, or no handshake was seen."""
+    if total <= len(rows):
+        return 0.6
+    return 0.9 if (evidence.flows.midstream[rows] == 0).any() else 0.7

@@ -1,0 +1,148 @@
+"""The capture's clock was set while it recorded: times before and after do not belong together.
+
+What it detects
+---------------
+A moment at which the time of capture jumps by `step_ms` or more against the clocks of the hosts, as their TCP
+timestamps show them (RFC 7323): senders at two addresses at least lose or gain the same time between the same frames,
+and do not get it back. Or, without timestamps: time goes back by so much between two segments of a stream of which
+the second continues the first.
+
+Why it happens
+--------------
+Frames are stamped by the recorder's wall clock (CLOCK_REALTIME). NTP or PTP steps it (ntpd beyond 128 ms, chrony by
+makestep, a manual date or clock_settime), a virtual machine was suspended, moved or restored. Slewing is no step.
+
+How to confirm
+--------------
+chronyc tracking; journalctl -u chronyd -u systemd-timesyncd | grep -i step; dmesg | grep -iE 'clocksource|suspend'
+In Wireshark: frame.time_delta < -0.05 || frame.time_delta > 0.05, beside tcp.options.timestamp.tsval
+
+How to fix
+----------
+Do not trust times, gaps and round trips across that moment; shift what comes after it (editcap -t SECONDS -r FILE OUT
+FIRST-LAST). Let the clock be slewed while recording (chrony: no makestep after start).
+
+When it stays silent
+--------------------
+A step forward without timestamps cannot be told from silence. Delays hold up one direction, for a while; a step is
+for all and stays. A step smaller than `step_ms`: a time going back by less is the order of the file.
+
+References
+----------
+RFC 7323 section 5.4; chrony.conf(5), makestep; clock_settime(2); editcap(1), -t.
+"""
+
+from array import array
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.host_clocks import UNTOLD, Pairs, ahead_by_rate, pairs, rates
+from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
+from tcptrace.diagnosis.story import elapsed, frames_filter
+from tcptrace.schema import I64
+
+RULE = Rule(
+    name="clock-step",
+    family="capture",
+    severity="warning",
+    thresholds={"step_ms": Threshold(50, "ms", "shortest step")},
+    explains=("rto-stall", "idle-timeout", "keepalive-timeout", "handshake-slow"),
+)
+
+DRIFT = 500e-6
+"""No clock drifts faster: NTP slews by so much."""
+AGREE_NS = 30_000_000
+"""So far the hosts' answers may lie apart: timestamps tick every 1 to 10 ms, and segments wait on their way."""
+STEPS_MAX = 8
+CANDIDATES_MAX = 256
+
+
+class Step(NamedTuple):
+    """A step of the capture's clock."""
+
+    by_ns: int
+    before: int
+    """The last frame that surely comes before it."""
+    after: int
+    """The first that surely comes after."""
+    flows: I64
+    hosts: int
+    is_by_timestamps: bool
+
+
+def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """Every step that several hosts' clocks show, or that goes back."""
+    step_ns = thresholds["step_ms"] * 1e6
+    of = pairs(evidence)
+    ahead = ahead_by_rate(of)
+    allowed_ns = step_ns + DRIFT * abs(of.span_ns)
+    jumps_back = (of.span_ns <= -step_ns) & of.advances
+    fits_no_rate = (abs(ahead).min(axis=0) >= allowed_ns) & (of.ticks != UNTOLD)
+    if not (jumps_back | fits_no_rate).any():
+        return
+    rate = rates(of, ahead)
+    by_ns = np.where(rate >= 0, ahead[np.maximum(rate, 0), np.arange(len(rate))], of.span_ns)
+    suspects = np.where(rate >= 0, abs(by_ns) >= allowed_ns, jumps_back)
+    for step in _steps(of, by_ns, rate >= 0, suspects):
+        yield _finding(evidence, step)
+
+
+def _steps(of: Pairs, by_ns: I64, known: Rows, suspects: Rows) -> Iterator[Step]:
+    """From the narrowest suspicion on: who else saw it, and who did not."""
+    left = suspects.copy()
+    narrow = np.flatnonzero(suspects)
+    narrow = narrow[np.argsort((of.after - of.before)[narrow], kind="stable")][:CANDIDATES_MAX]
+    found = 0
+    for pair in narrow.tolist():
+        if not left[pair] or found == STEPS_MAX:
+            continue
+        near = (of.before < of.after[pair]) & (of.after > of.before[pair])
+        agree = left & near & (abs(by_ns - by_ns[pair]) <= AGREE_NS) & (known | (by_ns < 0)) & ~_is_undone(of, by_ns)
+        left[pair] = False
+        if not agree.any():
+            continue
+        before, after = int(of.before[agree].max()), int(of.after[agree].min())
+        across = (of.before <= before) & (of.after >= after) & known
+        against = int((across & ~agree).sum())
+        hosts = len(np.unique(of.sender[agree]))
+        is_by_timestamps = bool(known[agree].any())
+        if before < after and against * 5 <= int(agree.sum()) and (hosts > 1 or not is_by_timestamps):
+            found += 1
+            left &= ~near
+            flows = np.unique(of.direction[agree] // 2)
+            yield Step(int(np.median(by_ns[agree])), before, after, flows, hosts, is_by_timestamps)
+
+
+def _is_undone(of: Pairs, by_ns: I64) -> Rows:
+    """Pairs whose jump the same direction takes back before or after: a segment that was held up."""
+    undone = np.zeros(len(by_ns), np.bool_)
+    back = (of.direction[1:] == of.direction[:-1]) & (abs(by_ns[1:] + by_ns[:-1]) * 2 < abs(by_ns[1:]))
+    undone[1:] |= back
+    undone[:-1] |= back
+    return undone
+
+
+def _finding(evidence: Evidence, step: Step) -> Finding:
+    size = elapsed(abs(step.by_ns))
+    frames = (step.before, step.after)
+    if step.is_by_timestamps:
+        shown = f"timestamps of {step.hosts} hosts go on evenly while the time of capture jumps by {size}"
+    else:
+        shown = "streams go on in order while their time of capture goes back; they have no timestamps"
+    return RULE.finding(
+        confidence=(0.9 if len(step.flows) > 1 else 0.85) if step.is_by_timestamps else 0.6,
+        flows=array("q", step.flows.tobytes()),
+        frames=frames,
+        summary=(
+            f"The capture's clock was set {'forward' if step.by_ns > 0 else 'back'} by about {size} between frame"
+            f" {step.before:,} and frame {step.after:,}: times before and after do not belong together."
+        ),
+        cause="the recorder's clock was stepped (NTP, chrony's makestep, by hand), or its machine was suspended",
+        evidence=(shown, f"seen in {len(step.flows):,} of {len(evidence.flows.flow):,} flows"),
+        disproof="the file was put together of several, whose clocks differ",
+        confirm=f"Wireshark: {frames_filter(frames)}   recorder: chronyc tracking; journalctl -u chronyd",
+        fix="shift what comes after by editcap -t; do not trust gaps and round trips across it",
+    )
