@@ -101,7 +101,7 @@ class Reset:
         """Whether it can be no answer: nothing came from the other side just before it."""
         own, peer = self.story.sides[self.side], self.story.sides[self.peer]
         spoke_last = peer.last_frame < own.last_data_frame < self.rst.frame
-        return peer.last_frame < self.rst.frame and (spoke_last or self.rst.idle_ns >= UNASKED_NS)
+        return 0 < peer.last_frame < self.rst.frame and (spoke_last or self.rst.idle_ns >= UNASKED_NS)
 
     @property
     def was_open(self) -> bool:

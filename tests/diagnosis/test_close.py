@@ -68,6 +68,10 @@ class TestFinRetransmission:
         assert finding.cause.startswith("10.0.0.2:80 is gone")
         assert "never acknowledged in this capture" in finding.evidence
 
+    def test_nothing_is_known_of_a_side_that_was_never_heard(self) -> None:
+        (finding,) = of_rule("fin-retransmission", "0 C S 0\n 10 C . 1 1\n 130 C F. 1 1\n 340 C F. 1 1")
+        assert finding.confidence == 0.6
+
     @pytest.mark.parametrize(("again_ms", "found"), [(229.9, 0), (230, 1)])
     def test_a_timer_takes_its_time(self, again_ms: float, found: int) -> None:
         text = ANSWERED + f"130 C F. 81 201\n {again_ms} C F. 81 201\n 240 S . 201 82"

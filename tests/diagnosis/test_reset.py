@@ -117,8 +117,13 @@ class TestAbortiveClose:
         assert finding.confidence == 0.5
         assert of_rule("abortive-close", ANSWERED + "900 C R 81") == []
 
-    def test_midstream_confidence_falls(self) -> None:
-        (finding,) = of_rule("abortive-close", "20 C P. 1:81 1\n 30 S . 1 81\n 31 C R. 81 1")
+    @pytest.mark.parametrize(
+        "conversation",
+        ["20 C P. 1:81 1\n 30 S . 1 81\n 31 C R. 81 1", "0 S S. 0 1\n 20 S P. 1:201 81\n 50 S R. 201 81"],
+        ids=["midstream", "one side only"],
+    )
+    def test_confidence_falls_where_something_is_missing(self, conversation: str) -> None:
+        (finding,) = of_rule("abortive-close", conversation)
         assert finding.confidence == 0.5
 
     @pytest.mark.parametrize(
@@ -129,10 +134,20 @@ class TestAbortiveClose:
             "0 S R. 5 1",
             CLOSED + "200 S R. 202 81",
             ANSWERED + "40 C R. 1 201",
+            "0 S S. 0 1\n 20 S P. 1:201 81\n 5000 S R 201",
             ANSWERED + "40 C R. 81 201\n 50 C P. 81:161 201",
             ANSWERED + "1030 C . 80 201\n 2030 C . 80 201\n 3030 C . 80 201\n 4030 C R. 81 201",
         ],
-        ids=["refused", "no handshake", "alone", "after its FIN", "stale", "goes on", "keep-alives in vain"],
+        ids=[
+            "refused",
+            "no handshake",
+            "alone",
+            "after its FIN",
+            "stale",
+            "one side only",
+            "goes on",
+            "keep-alives in vain",
+        ],
     )
     def test_silence(self, conversation: str) -> None:
         assert of_rule("abortive-close", conversation) == []

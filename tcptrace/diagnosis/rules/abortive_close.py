@@ -91,7 +91,7 @@ def _cause(reset: Reset) -> tuple[str, float]:
     """What made the kernel send a RST, the likelier cause first, and how sure that is."""
     story = reset.story
     own, peer = story.sides[reset.side], story.sides[reset.peer]
-    if story.flow.midstream == 0 and _payload(story)[reset.peer] == 0:
+    if story.flow.midstream == 0 and _payload(story)[reset.peer] == 0 and peer.last_frame > 0:
         return LINGER, SURE
     if own.is_closed:
         return UNREAD, SURE
@@ -112,6 +112,11 @@ def _loses_nothing(reset: Reset, farewell_bytes: float) -> bool:
     return reset.side == CLIENT and sum(_payload(story)) == 0 and story.flow.midstream == 0
 
 
+def _is_partial(reset: Reset) -> bool:
+    """Whether its form leaves a doubt, or something is missing of the connection."""
+    return reset.is_bare or reset.story.flow.midstream == 1 or reset.story.sides[reset.peer].last_frame == 0
+
+
 def _finding(reset: Reset, farewell_bytes: float) -> Finding:
     story, rst = reset.story, reset.rst
     closer, other = story.end(reset.side), story.end(reset.peer)
@@ -122,7 +127,7 @@ def _finding(reset: Reset, farewell_bytes: float) -> Finding:
     sent, got = _payload(story)[reset.side], _payload(story)[reset.peer]
     return RULE.finding(
         severity="info" if harmless else "warning",
-        confidence=confidence - (0.1 if story.flow.midstream or reset.is_bare else 0),
+        confidence=confidence - (0.1 if _is_partial(reset) else 0),
         flows=(story.number,),
         frames=frames,
         alike=f"{story.server} {reset.side} {harmless} {cause}",

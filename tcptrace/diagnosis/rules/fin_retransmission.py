@@ -97,6 +97,8 @@ def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
 
 def _cause(story: Story, again: list[Told], acks: list[Told]) -> tuple[str, float]:
     """What was lost, by where the acknowledgement stands."""
+    if story.sides[1 - again[0].side].last_frame == 0:
+        return "it or its acknowledgement was lost; the capture holds nothing of the other side", 0.6
     if not acks:
         return f"{story.end(1 - again[0].side)} is gone, or what lies between forgot the connection", 0.8
     if acks[0].frame < again[0].frame:
