@@ -200,6 +200,13 @@ class TestPawsNatDrop:
     def test_a_clock_that_is_seen_once_is_no_host(self) -> None:
         assert of_rule("paws-nat-drop", self.calls((SLOW, True), (FAST, True), (SLOW + 7_000_000, False))) == []
 
+    def test_a_clock_that_stands_still_tells_nothing(self) -> None:
+        text = self.calls((SLOW, True), (FAST, True), (SLOW, False), (SLOW, False))
+        standing = "\n".join(
+            f"{line.partition('tsval')[0]} tsval=1000000" if "port=2002" in line else line for line in text.splitlines()
+        )
+        assert of_rule("paws-nat-drop", standing) == []
+
     def test_a_server_forgets_after_a_minute(self) -> None:
         text = together(
             stamped(2000, 0, SLOW, answered=True),

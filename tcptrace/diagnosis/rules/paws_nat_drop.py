@@ -42,13 +42,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, frames_filter
-from tcptrace.rows import chosen
-from tcptrace.schema import NO_TIME
+from tcptrace.schema import I64, NO_TIME
+
+F64 = npt.NDArray[np.float64]
 
 RULE = Rule(
     name="paws-nat-drop",
@@ -64,15 +66,17 @@ RULE = Rule(
 WORD = 1 << 32
 CLOCK_SLACK_S = 0.5
 CLOCK_DRIFT = 0.01
+CLOCKS_MAX = 100
+"""Dropped calls, the first ones, whose clocks are looked for in other calls."""
 
 
 class Stamped(NamedTuple):
-    """A call with the first timestamp known of its client."""
+    """Calls by the first timestamps known of their clients, in order of time."""
 
-    row: int
-    time_ns: int
-    tsval: int
-    ticks_per_s: float
+    row: I64
+    time_ns: I64
+    tsval: I64
+    ticks_per_s: F64
     """By the call's own repeats; 0 where it was answered."""
 
 
@@ -85,75 +89,69 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     between, also = c.pairs(calls), c.pairs(answered)
     both = np.flatnonzero(np.isin(between, also))
     for group in c.groups(between[both]):
-        rows = both[group]
-        others = np.flatnonzero(also == between[rows[0]])
-        dropped = list(_stamped(evidence, chosen(calls, rows)))
-        taken = list(_stamped(evidence, chosen(answered, others)))
-        if dropped and len(dropped) == len(rows) and _by_age(dropped, taken, int(thresholds["window_s"] * 1e9)):
-            yield _finding(evidence, dropped, taken)
+        rows, others = calls.row[both[group]], answered.row[also == between[both[group[0]]]]
+        stamped = _stamped(evidence, rows, others)
+        all_tick = np.count_nonzero(stamped.ticks_per_s) == len(rows)
+        if all_tick and _by_age(stamped, int(thresholds["window_s"] * 1e9)):
+            yield _finding(evidence, stamped)
 
 
-def _stamped(evidence: Evidence, calls: c.Calls) -> Iterator[Stamped]:
-    notable = evidence.notable
-    for row in calls.row.tolist():
-        flow = evidence.all_flows.flow[row]
-        start, stop = np.searchsorted(notable.flow, (flow, flow + 1))
-        known = (notable.side[start:stop] == CLIENT) & (notable.tsval[start:stop] >= 0)
-        of_client = start + np.flatnonzero(known & (notable.time_ns[start:stop] != NO_TIME))
-        times, tsvals = notable.time_ns[of_client].tolist(), notable.tsval[of_client].tolist()
-        is_dropped = evidence.all_flows.server_frames[row] == 0
-        if is_dropped and len(times) > 1 and times[-1] > times[0]:
-            ticks = (tsvals[-1] - tsvals[0]) % WORD / ((times[-1] - times[0]) / 1e9)
-            yield Stamped(row, times[0], tsvals[0], ticks)
-        elif times and not is_dropped:
-            yield Stamped(row, times[0], tsvals[0], 0)
+def _stamped(evidence: Evidence, dropped: I64, taken: I64) -> Stamped:
+    flows, notable = evidence.all_flows, evidence.notable
+    known = np.flatnonzero((notable.side == CLIENT) & (notable.tsval >= 0) & (notable.time_ns != NO_TIME))
+    rows = np.concatenate([dropped, taken])
+    first = np.searchsorted(notable.flow[known], flows.flow[rows], "left")
+    last = np.searchsorted(notable.flow[known], flows.flow[rows], "right") - 1
+    is_known = last - first >= (np.arange(len(rows)) < len(dropped))
+    rows, first, last = rows[is_known], known[first[is_known]], known[last[is_known]]
+    ticked = (notable.tsval[last] - notable.tsval[first]) % WORD
+    took_s = (notable.time_ns[last] - notable.time_ns[first]) / 1e9
+    rate = np.where(np.isin(rows, dropped) & (took_s > 0), ticked / np.where(took_s > 0, took_s, 1), 0)
+    order = np.argsort(notable.time_ns[first], kind="stable")
+    return Stamped(rows[order], notable.time_ns[first][order], notable.tsval[first][order], rate[order])
 
 
-def _by_age(dropped: list[Stamped], taken: list[Stamped], window_ns: int) -> bool:
+def _by_age(calls: Stamped, window_ns: int) -> bool:
     """Whether each dropped call is older than the one answered before it, each answered one is not, on other clocks."""
-    before: Stamped | None = None
-    for call in sorted(dropped + taken, key=lambda call: call.time_ns):
-        is_dropped = call.ticks_per_s > 0
-        is_near = before is not None and call.time_ns - before.time_ns <= window_ns
-        if is_dropped and not (before and is_near and _is_older(call, before)):
-            return False
-        if not is_dropped:
-            if before and is_near and _is_older(call, before):
-                return False
-            before = call
-    return all(any(_on_one_clock(call, other) for other in dropped + taken if other is not call) for call in dropped)
+    is_dropped, place = calls.ticks_per_s > 0, np.arange(len(calls.row))
+    before = np.maximum.accumulate(np.where(is_dropped, -1, place))
+    before = np.concatenate([[-1], before[:-1]])
+    age = (calls.tsval[before] - calls.tsval) % WORD
+    near = (before >= 0) & (calls.time_ns - calls.time_ns[before] <= window_ns)
+    older = near & (age > 0) & (age < WORD // 2)
+    if not (older == is_dropped).all() or not is_dropped.any():
+        return False
+    return all(_on_a_clock(calls, place) for place in np.flatnonzero(is_dropped)[:CLOCKS_MAX].tolist())
 
 
-def _is_older(call: Stamped, before: Stamped) -> bool:
-    return 0 < (before.tsval - call.tsval) % WORD < WORD // 2
+def _on_a_clock(calls: Stamped, place: int) -> bool:
+    """Whether any other call has a timestamp that this call's client would have given it."""
+    elapsed_s = (calls.time_ns - calls.time_ns[place]) / 1e9
+    ticked = (calls.tsval - calls.tsval[place] + WORD // 2) % WORD - WORD // 2
+    slack = calls.ticks_per_s[place] * (CLOCK_SLACK_S + CLOCK_DRIFT * np.abs(elapsed_s))
+    fits = np.abs(ticked - calls.ticks_per_s[place] * elapsed_s) <= slack
+    return int(fits.sum()) > 1
 
 
-def _on_one_clock(call: Stamped, other: Stamped) -> bool:
-    elapsed_s = (other.time_ns - call.time_ns) / 1e9
-    ticked = (other.tsval - call.tsval + WORD // 2) % WORD - WORD // 2
-    slack = call.ticks_per_s * (CLOCK_SLACK_S + CLOCK_DRIFT * abs(elapsed_s))
-    return abs(ticked - call.ticks_per_s * elapsed_s) <= slack
-
-
-def _finding(evidence: Evidence, dropped: list[Stamped], taken: list[Stamped]) -> Finding:
-    rows = [call.row for call in dropped]
-    client, server = c.ends(evidence, rows[0])
-    frames = c.syn_frames(evidence, rows[0])[0]
-    host = client.rpartition(":")[0]
-    first = dropped[0]
-    before = max((call for call in taken if call.time_ns < first.time_ns), key=lambda call: call.time_ns)
+def _finding(evidence: Evidence, calls: Stamped) -> Finding:
+    dropped = np.flatnonzero(calls.ticks_per_s > 0)
+    first, before = int(dropped[0]), int(dropped[0]) - 1
+    client, server = c.ends(evidence, int(calls.row[first]))
+    frames = c.syn_frames(evidence, int(calls.row[first]))[0]
+    host = client.rpartition(":")[0].strip("[]")
+    older = int(calls.tsval[before] - calls.tsval[first]) % WORD
     return RULE.finding(
         confidence=0.9 if len(dropped) > 1 else 0.75,
-        flows=tuple(evidence.all_flows.flow[rows].tolist()),
-        frames=(*c.syn_frames(evidence, before.row)[0][:1], *frames),
+        flows=tuple(evidence.all_flows.flow[calls.row[dropped]].tolist()),
+        frames=(*c.syn_frames(evidence, int(calls.row[before]))[0][:1], *frames),
         summary=(
-            f"{server} dropped {len(dropped)} calls of {host} (the first from frame {frames[0]} on) and answered"
-            f" {len(taken)}: those whose timestamps were newer."
+            f"{server} dropped {len(dropped):,} calls of {host} (the first from frame {frames[0]} on) and answered"
+            f" {len(calls.row) - len(dropped):,}: those whose timestamps were newer."
         ),
         cause="the server remembers one clock for an address (tcp_tw_recycle), behind which hosts with several speak",
         evidence=(
-            f"frame {frames[0]} is {(before.tsval - first.tsval) % WORD:,} ticks older than the last answered call",
-            f"its clock ticks {first.ticks_per_s:,.0f} times a second, and goes on through other calls",
+            f"frame {frames[0]} is {older:,} ticks older than the last answered call",
+            f"its clock ticks {calls.ticks_per_s[first]:,.0f} times a second, and goes on through other calls",
         ),
         disproof="a server without net.ipv4.tcp_tw_recycle (Linux 4.12 and newer), and no such filter before it",
         confirm=(
