@@ -40,6 +40,7 @@ from tcptrace.tcp.sending_rows import (
     LAST_NS,
     LAST_REPEAT_END,
     NEXT,
+    PREVIOUS_NS,
     RAISED_NS,
     RECOVER,
     RECOVERED_NS,
@@ -87,6 +88,7 @@ def begin_pair(rows: I64, first: I64, nodes: I64, pair: int) -> None:
     if first[at + FRAME] != 0:
         position, time_ns = first[at + SEQ] + CYCLE, max(0, first[at + TIME_NS])
         rows[x + SYN_AT] = position
+        rows[x + PREVIOUS_NS] = time_ns + 1
         advance(rows, x, nodes, position, position + 1, UNKNOWN, UNKNOWN, first[at + FRAME], time_ns)
 
 
