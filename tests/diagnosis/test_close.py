@@ -82,9 +82,10 @@ class TestFinRetransmission:
         [
             "130 C F. 81 201\n 140 S . 201 82\n 450 S F. 201 82\n 450.1 C . 82 202",
             "130 C F. 81 201\n 450 S F. 201 81\n 450.1 C F. 81 202\n 460 S . 202 82",
+            "130 C F. 81 201\n 9000 C S 0\n 9010 S S. 0 1\n 9011 C F. 81 201",
             "130 C F. 81 201 ip_id=7\n 130.002 C F. 81 201 ip_id=7\n 140 S F. 201 82",
         ],
-        ids=["one each", "carried on an ACK", "a copy by the capture"],
+        ids=["one each", "carried on an ACK", "played again", "a copy by the capture"],
     )
     def test_silence(self, later: str) -> None:
         assert of_rule("fin-retransmission", ANSWERED + later) == []

@@ -27,7 +27,8 @@ conntrack (nf_conntrack_tcp_timeout_fin_wait, 120 s; nf_conntrack_tcp_timeout_la
 When it stays silent
 --------------------
 The FIN was seen once; its copies are the capture's; it only came out of order; it was repeated sooner than a timer
-does, or on an ACK of something new (BSD and macOS put the FIN on every ACK until it is acknowledged).
+does, or on an ACK of something new (BSD and macOS put the FIN on every ACK until it is acknowledged); a SYN came
+between (a conversation played again).
 
 References
 ----------
@@ -59,7 +60,8 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         for side in (CLIENT, SERVER):
             fins = [told for told in story.kind("fin", side) if told.is_fin]
             again = [told for before, told in pairwise(fins) if _by_timer(before, told)]
-            if again and apart_ns(fins[0], again[-1]) >= thresholds["timer_ms"] * 1e6:
+            is_new_life = len(fins) > 0 and any(told.is_syn for told in story.after(fins[0], side))
+            if again and not is_new_life and apart_ns(fins[0], again[-1]) >= thresholds["timer_ms"] * 1e6:
                 yield _finding(story, fins[0], again)
                 break
 
