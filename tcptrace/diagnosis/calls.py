@@ -128,6 +128,14 @@ def groups(keys: npt.NDArray[np.integer]) -> list[I64]:
     return sorted(found, key=len, reverse=True)
 
 
+def by_caller(calls: Calls) -> list[I64]:
+    """The indices of the calls of each client's address to each listener, a group each, in order of the calls."""
+    order = np.lexsort((calls.listener, calls.client))
+    client, listener = calls.client[order], calls.listener[order]
+    differs = (client[1:] != client[:-1]) | (listener[1:] != listener[:-1])
+    return np.split(order, np.flatnonzero(differs) + 1) if len(order) else []
+
+
 def scans(calls: Calls, targets: float) -> tuple[list[I64], I64]:
     """Of each client that called at least that many listeners, its calls; and the calls of all others."""
     order = np.lexsort((calls.listener, calls.client))

@@ -29,6 +29,8 @@ from tcptrace.diagnosis.rules import (
     one_sided_capture,
     paws_nat_drop,
     pmtu_black_hole,
+    port_exhaustion,
+    port_reuse,
     reordering,
     reset_injected,
     rto_stall,
@@ -36,6 +38,7 @@ from tcptrace.diagnosis.rules import (
     simultaneous_close,
     simultaneous_open,
     spurious_retransmission,
+    stale_connection,
     syn_dropped_by_server,
     syn_flood,
     syn_unanswered,
@@ -68,6 +71,7 @@ RULES: tuple[RuleModule, ...] = (
     # handshake
     synack_source_mismatch,
     syn_flood,
+    stale_connection,
     icmp_rejected,
     paws_nat_drop,
     syn_dropped_by_server,
@@ -77,6 +81,8 @@ RULES: tuple[RuleModule, ...] = (
     syn_unanswered,
     handshake_slow,
     simultaneous_open,
+    port_exhaustion,
+    port_reuse,
     # reset
     idle_timeout,
     reset_injected,

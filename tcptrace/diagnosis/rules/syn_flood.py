@@ -92,7 +92,8 @@ def _suspects(evidence: Evidence, silence_ns: int) -> I32:
     others = np.searchsorted(evidence.all_flows.flow, flows.flow[silent])
     rows = np.concatenate((evidence.lone_syns.astype(np.int32), others.astype(np.int32)))
     times = evidence.all_flows.start_ns[rows]
-    return rows[(times != NO_TIME) & (times <= evidence.end_ns - silence_ns)]
+    old: I32 = rows[(times != NO_TIME) & (times <= evidence.end_ns - silence_ns)]
+    return old
 
 
 def _by_listener(flows: Flows, rows: I32, least: int) -> list[I32]:

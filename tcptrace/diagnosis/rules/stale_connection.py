@@ -1,0 +1,146 @@
+"""The server still holds an old connection on the tuple that a client opens anew.
+
+What it detects
+---------------
+A SYN is answered by a bare ACK that does not acknowledge it: the server speaks of an older connection on the same
+addresses and ports. The client knows nothing of that one and resets it, with the very number the ACK asked for; its
+next SYN is accepted. Where something between them swallows the ACK or the RST, SYN and ACK go on in turns until the
+client gives up.
+
+Why it happens
+--------------
+One side lost the connection without telling the other: the client's machine restarted or its NAT or firewall forgot
+it, and a fixed or early ephemeral port was used again. In a synchronized state a SYN, wherever its number lies, gets a
+challenge ACK (RFC 5961 section 4; Linux tcp_validate_incoming, counted TcpExtTCPSYNChallenge, limited by
+net.ipv4.tcp_invalid_ratelimit, 500 ms, and tcp_challenge_ack_limit). A socket in TIME_WAIT answers the same way when
+the SYN's number and timestamp are both older (tcp_timewait_state_process). In SYN_SENT the client resets an ACK that
+is not of its SYN (RFC 9293 section 3.10.7.3), which ends the old connection: half-open recovery, section 3.5.1.
+
+How to confirm
+--------------
+On the server: ss -tan 'dport = :PORT' before the RST; nstat -az TcpExtTCPSYNChallenge TcpExtTCPChallengeACK.
+In Wireshark: tcp.flags.syn == 1 || (tcp.flags == 0x010 && tcp.len == 0) || tcp.flags.reset == 1
+
+How to fix
+----------
+Let the server notice dead peers (SO_KEEPALIVE, TCP_USER_TIMEOUT), let clients close before they go down, and let the
+kernel choose source ports. A firewall must let this ACK and this RST pass: conntrack drops them as INVALID unless
+net.netfilter.nf_conntrack_tcp_be_liberal = 1.
+
+When it stays silent
+--------------------
+The ACK acknowledges the SYN (the SYN-ACK is missing in the capture); the server answered by SYN-ACK first; neither a
+RST with the ACK's number nor a repeated SYN followed.
+
+References
+----------
+RFC 9293 sections 3.5.1 and 3.10.7; RFC 5961 section 4; Linux net/ipv4/tcp_input.c.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
+from tcptrace.diagnosis.story import ACK, CLIENT, FIN, RST, SERVER, SYN, Story, Told, apart_ns, elapsed, numbers
+
+RULE = Rule(
+    name="stale-connection",
+    family="handshake",
+    severity="warning",
+    explains=("first-data-reset", "handshake-slow", "abortive-close"),
+)
+
+ACK_OF_SYN = 1
+
+
+class Stale(NamedTuple):
+    """The segments of one answer that is not of the call."""
+
+    syn: Told
+    ack: Told
+    rst: Told | None
+    again: Told | None
+    """The next SYN."""
+    syn_ack: Told | None
+    """That accepts it at last."""
+
+
+def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """A call whose first answer is a bare ACK of something else, which the client resets or calls over."""
+    for story in evidence.stories(_answered_by_ack(evidence)):
+        stale = _stale(story)
+        if stale and (stale.rst or stale.again):
+            yield _finding(evidence, story, stale)
+
+
+def _answered_by_ack(evidence: Evidence) -> Rows:
+    """The flows that began by a SYN and whose server's first segment is an ACK and nothing else."""
+    told, flows = evidence.notable, evidence.flows
+    of_server = np.flatnonzero(told.side == SERVER)
+    owner = told.flow[of_server]
+    is_first = np.ones(len(owner), np.bool_)
+    is_first[1:] = owner[1:] != owner[:-1]
+    is_ack = told.flags[of_server] & (SYN | ACK | FIN | RST) == ACK
+    odd: Rows = np.isin(flows.flow, owner[is_first & is_ack]) & (flows.midstream == 0)
+    return odd
+
+
+def _stale(story: Story) -> Stale | None:
+    ack = next(story.of(SERVER))
+    called = story.before(ack, CLIENT)
+    if not called or not all(told.is_syn for told in called) or ack.ack == ACK_OF_SYN or ack.len > 0:
+        return None
+    after = story.after(ack, CLIENT)
+    rst = next((told for told in after if told.is_rst and told.seq == ack.ack), None)
+    again = next((told for told in after if told.is_syn), None)
+    return Stale(called[0], ack, rst, again, next((told for told in story.of(SERVER) if told.is_syn_ack), None))
+
+
+def _finding(evidence: Evidence, story: Story, stale: Stale) -> Finding:
+    syn, ack, rst, again, syn_ack = stale
+    old = _older(evidence, story)
+    frames = numbers(told for told in stale if told)
+    held = f"flow {old.number}" if old else "a connection from before this capture"
+    reset = f"; the client reset it (frame {rst.frame})" if rst else ""
+    return RULE.finding(
+        confidence=0.95 if rst and syn_ack else 0.85 if rst else 0.6,
+        flows=(story.number,),
+        frames=frames,
+        alike=story.server,
+        summary=(
+            f"{story.client} called {story.server} (frame {syn.frame}), which answered by an ACK of an older connection"
+            f" (frame {ack.frame}): it still holds {held}{reset}{_end(again, syn, syn_ack)}."
+        ),
+        cause="the client's side lost the old connection without a FIN or RST (restart, NAT or firewall entry gone)",
+        evidence=(
+            "the ACK is not of the SYN" + (": the RST carries the number that it acknowledges" if rst else ""),
+            f"the older connection is {held}" + (f", last heard of {_ago(old, syn)} before" if old else ""),
+        ),
+        disproof="the SYN-ACK and what followed it are missing in the capture",
+        confirm=f"Wireshark: frame.number in {{{', '.join(map(str, frames))}}}   server: nstat -az"
+        " TcpExtTCPSYNChallenge TcpExtTCPChallengeACK",
+        fix="keep-alives or TCP_USER_TIMEOUT on the server; no fixed source port on the client",
+    )
+
+
+def _older(evidence: Evidence, story: Story) -> Story | None:
+    """The connection on the same tuple before."""
+    flows, new = evidence.flows, story.flow
+    same = (flows.client_port == new.client_port) & (flows.server_port == new.server_port)
+    same &= (flows.client == new.client) & (flows.server == new.server) & (flows.flow < new.flow)
+    rows = np.flatnonzero(same)
+    return evidence.story(int(rows[-1])) if len(rows) else None
+
+
+def _ago(old: Story, syn: Told) -> str:
+    return elapsed(syn.time_ns - old.flow.end_ns)
+
+
+def _end(again: Told | None, syn: Told, syn_ack: Told | None) -> str:
+    if again is None:
+        return " and did not call again"
+    called = f" and called again after {elapsed(apart_ns(syn, again))} (frame {again.frame})"
+    return f"{called}, which was accepted (frame {syn_ack.frame})" if syn_ack else f"{called}, in vain"
