@@ -359,13 +359,33 @@ class Twin:
 
 
 OPS = "data data data ack ack part repeat skip keep_alive fin rst syn".split()
+SIDE, SIZE, IP_ID = st.sampled_from("CS"), st.sampled_from([1, 10, 100, 499, 500, 1447, 1448, 3000]), st.integers(-1, 3)
 STEP = st.tuples(
     st.sampled_from([0.1, 1, 5, 20, 21, 29, 30, 40, 40, 250, 251, 999, 1000, 1001]),
-    st.sampled_from("CS"),
+    SIDE,
     st.sampled_from(OPS),
-    st.sampled_from([1, 10, 100, 499, 500, 1448]),
+    SIZE,
     st.sampled_from([-1, 0, 0, 1, 900, 1000, 1000]),
-    st.sampled_from([-1, 0, 1, 2, 3]),
+    IP_ID,
+)
+
+
+def write_that_waits(side: str, sizes: tuple[int, int], wait_ms: float, then_ms: float) -> list[Any]:
+    """A segment, its bare acknowledgement, another segment."""
+    peer = "S" if side == "C" else "C"
+    first, second = ((ms, side, "data", size, 1000, -1) for ms, size in zip((1, then_ms), sizes, strict=True))
+    return [first, (wait_ms, peer, "ack", 1, 1000, -1), second]
+
+
+WAIT = st.builds(
+    write_that_waits,
+    SIDE,
+    st.tuples(SIZE, SIZE),
+    st.sampled_from([29, 30, 40, 250, 251]),
+    st.sampled_from([0, 1, 20, 21]),
+)
+STEPS = st.lists(st.one_of(STEP.map(lambda step: [step]), WAIT), min_size=1, max_size=20).map(
+    lambda several: [step for steps in several for step in steps]
 )
 
 
@@ -409,16 +429,17 @@ def rows_of(chunk: Packets, segments: Segments) -> list[Any]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(STEP, min_size=1, max_size=30), st.integers(0, 30), st.booleans())
+@given(STEPS, st.integers(0, 40), st.booleans())
 def test_what_is_kept_is_what_the_twin_keeps(steps: list[Any], cut: int, opened: bool) -> None:
     chunk = conversation(steps, opened)
-    rows = rows_of(chunk, told(chunk).segments)
+    chunks = part(chunk, 0, cut), part(chunk, cut, len(chunk.frame))
+    rows = rows_of(chunk, told(*chunks).segments)
     twins = {row.flow: Twin() for row in rows}
     for row in rows:
         twins[row.flow].tell(row)
     expected = [note for flow in sorted(twins) for note in twins[flow].notes]
     for chosen in (kernels.plain(), kernels.compiled()):
-        found = told(part(chunk, 0, cut), part(chunk, cut, len(rows)), with_kernels=chosen)
+        found = told(*chunks, with_kernels=chosen)
         assert found.kinds == expected
         assert [note for note in records(found.notable) if not is_written(note, rows[note.frame - 1])] == []
         for side in (0, 1) if twins[0].notes else ():
