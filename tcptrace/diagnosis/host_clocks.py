@@ -15,6 +15,9 @@ TICKS_PER_S = (1000, 250, 100, 1_000_000)
 FIT_NS = 15_000_000
 """So exactly two segments must show one of these rates, and no other, to count as a vote for it."""
 
+APART_NS = 20_000_000
+"""So far apart by the capture's clock they must be."""
+
 MOST_OF = 0.95
 """So large a part of a host's votes must agree to tell the rate of a direction that has none of its own."""
 
@@ -79,7 +82,7 @@ def rates(of: Pairs, ahead: I64) -> I64:
 
     Pairs vote: those of the direction itself, and where none of them does, those of its host.
     """
-    fits = (abs(ahead) <= FIT_NS) & (of.ticks != UNTOLD)
+    fits = (abs(ahead) <= FIT_NS) & (of.ticks != UNTOLD) & (of.span_ns >= APART_NS)
     vote: npt.NDArray[np.intp] = np.where(fits.sum(axis=0) == 1, fits.argmax(axis=0), UNKNOWN)
     direction = np.cumsum(np.diff(of.direction, prepend=of.direction[:1]) != 0)
     own, by_host = _winners(vote, direction, 0.5), _winners(vote, of.sender, MOST_OF)

@@ -28,7 +28,7 @@ When it stays silent
 Every gap was filled later (that was loss on the network, or file order), or was never acknowledged. A direction of
 which the capture holds nothing at all is one-sided-capture. What lies in fragments of IP is not counted. Where the
 handshake was not seen, an acknowledgement beyond everything seen must show it, as bytes on their way when the capture
-began are not missed.
+began are not missed, and more than one byte, as a keep-alive's number lies one too low.
 
 References
 ----------
@@ -40,10 +40,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER
-from tcptrace.schema import I64
+from tcptrace.diagnosis.story import CLIENT, RST, SERVER
+from tcptrace.schema import I64, KINDS
 
 RULE = Rule(
     name="capture-loss",
@@ -56,8 +56,11 @@ RULE = Rule(
 )
 
 EXAMPLES = 5
-IMPLAUSIBLE_BYTES = 1 << 30
-"""The largest window (RFC 7323 section 2.3): no honest acknowledgement is further ahead."""
+PLAUSIBLE_BYTES = 1 << 20
+PLAUSIBLE_TIMES = 1000
+"""More than that, and more than so many times what is there, no capture misses: a number is wrong."""
+KEEP_ALIVE_BYTES = 1
+"""A flow whose first segment is a keep-alive seems to begin one byte too low (RFC 1122 section 4.2.3.6)."""
 FRAGMENT_BYTES = 1 << 16
 """A fragment of IP stands for no more."""
 
@@ -78,9 +81,18 @@ def missing_bytes(evidence: Evidence, side: int, least: int) -> I64:
     payload = (flows.client_payload_bytes, flows.server_payload_bytes)[side]
     fin_acked = (evidence.count("fin", side) > 0) & (facts.acked >= facts.sent)
     missing = facts.acked - 1 - fin_acked - payload
-    is_shown = (flows.midstream == 0) | (peer.unseen > 0)
-    is_sound = (facts.acked > 0) & (payload > 0) & (missing >= max(1, least)) & (missing < IMPLAUSIBLE_BYTES)
-    return np.where(is_shown & is_sound, missing, 0)
+    is_shown = _has_gap(evidence) & ((flows.midstream == 0) | ((peer.unseen > 0) & (missing > KEEP_ALIVE_BYTES)))
+    is_sound = (facts.acked > 0) & (payload > 0) & (missing >= max(1, least))
+    is_plausible = missing < np.maximum(PLAUSIBLE_BYTES, PLAUSIBLE_TIMES * payload)
+    return np.where(is_shown & is_sound & is_plausible, missing, 0)
+
+
+def _has_gap(evidence: Evidence) -> Rows:
+    """Flows of which a segment shows that others are missing; a RST may acknowledge what it likes."""
+    told = evidence.notable
+    gaps = (told.kinds >> KINDS.index("gap") & 1 == 1) & (told.flags & RST == 0)
+    shown: Rows = np.isin(evidence.flows.flow, told.flow[gaps])
+    return shown
 
 
 def _finding(evidence: Evidence, rows: I64, missing: tuple[I64, ...], total: int) -> Finding:
@@ -97,8 +109,8 @@ def _finding(evidence: Evidence, rows: I64, missing: tuple[I64, ...], total: int
         flows=array("q", flow.flow[rows].tobytes()),
         frames=frames,
         summary=(
-            f"{receiver} acknowledged {most:,} bytes of {sender} that the capture lacks; it holds {held:,} bytes of"
-            f" them.{elsewhere} They arrived: the recorder missed them, not the network."
+            f"{receiver} acknowledged {_amount(most)} of {sender} that the capture lacks; it holds {held:,} bytes of"
+            f" that side.{elsewhere} What is acknowledged has arrived: the recorder missed it, the network did not."
         ),
         cause="the recorder or a mirror port dropped frames, or its filter or place leaves some out",
         evidence=(
@@ -109,6 +121,10 @@ def _finding(evidence: Evidence, rows: I64, missing: tuple[I64, ...], total: int
         confirm="Wireshark: tcp.analysis.ack_lost_segment || tcp.analysis.lost_segment   tcpdump's last lines",
         fix="record with a narrower filter, tcpdump -s 128 -B 65536, and a faster disk",
     )
+
+
+def _amount(missing: int) -> str:
+    return f"{missing:,} bytes" if missing > 1 else "a FIN, or a byte,"
 
 
 def _beyond(evidence: Evidence, rows: I64) -> int:

@@ -4,8 +4,8 @@ What it detects
 ---------------
 A moment at which the time of capture jumps by `step_ms` or more against the clocks of the hosts, as their TCP
 timestamps show them (RFC 7323): senders at two addresses at least lose or gain the same time between the same frames,
-and do not get it back. Or, without timestamps: time goes back by so much between two segments of a stream of which
-the second continues the first.
+and do not get it back. Or, without timestamps: in two streams at least, time goes back by so much between segments of
+which the second continues the first.
 
 Why it happens
 --------------
@@ -54,7 +54,7 @@ RULE = Rule(
 
 DRIFT = 500e-6
 """No clock drifts faster: NTP slews by so much."""
-AGREE_NS = 30_000_000
+AGREE_NS = 25_000_000
 """So far the hosts' answers may lie apart: timestamps tick every 1 to 10 ms, and segments wait on their way."""
 STEPS_MAX = 8
 CANDIDATES_MAX = 256
@@ -109,7 +109,7 @@ def _steps(of: Pairs, by_ns: I64, known: Rows, suspects: Rows) -> Iterator[Step]
         against = int((across & ~agree).sum())
         hosts = len(np.unique(of.sender[agree]))
         is_by_timestamps = bool(known[agree].any())
-        if before < after and against * 5 <= int(agree.sum()) and (hosts > 1 or not is_by_timestamps):
+        if before < after and against * 5 <= int(agree.sum()) and hosts > 1:
             found += 1
             left &= ~near
             flows = np.unique(of.direction[agree] // 2)

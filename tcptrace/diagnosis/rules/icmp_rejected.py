@@ -4,7 +4,8 @@ What it detects
 ---------------
 An ICMP error (destination unreachable, or communication prohibited; type 3 without code 4, in IPv6 type 1) that
 quotes a segment of the flow, where nothing of what that side sent from there on was ever acknowledged. The finding
-says who reported it, and what that code means. Errors of one reporter about one host are told as one.
+says who reported it, and what that code means. Errors of one reporter about one host, or of one without
+routes, are told as one.
 
 Why it happens
 --------------
@@ -167,7 +168,7 @@ def _finding(errors: list[IcmpError], ends: tuple[str, str], segments: list[Told
         confidence=_confidence(first),
         flows=(first.flow,),
         frames=tuple(sorted(named)),
-        alike=f"{first.reporter} {meaning.says} {host}",
+        alike=f"{first.reporter} {meaning.says} {'' if meaning is _NO_ROUTE else host}",
         summary=(
             f"{sender} sent {receiver} {'its ' if what == 'segments' else 'a '}{what}; {who} said by {name}:"
             f" {meaning.says} (frame {first.frame}{later}). Nothing came of it."

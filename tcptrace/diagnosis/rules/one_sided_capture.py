@@ -66,7 +66,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Flows of one direction against those of both; where there are lone SYNs only, those."""
     flows = evidence.flows
     both = (flows.client_frames > 0) & (flows.server_frames > 0)
-    half = ~both & _shows_the_other(evidence)
+    half = ~both & (flows.client_frames + flows.server_frames > 1) & _shows_the_other(evidence)
     number = int(half.sum())
     if number and number >= thresholds["share"] * (number + int(both.sum())):
         yield _finding(evidence, flows.flow[half], flows.server_frames[half] == 0, number + int(both.sum()))
