@@ -141,7 +141,7 @@ def analyze_one(
     with open_capture(path, notice) as reader:
         for _ in _track(reader, tracker):
             pass
-    return _results(reader, tracker, selection, wanted)
+    return _with_application(_results(reader, tracker, selection, wanted), wanted, notice)
 
 
 def known_in_one(analyses: Iterable[Analysis]) -> Iterator[Analysis]:
@@ -175,6 +175,7 @@ def timeline(path: str | Path, flow: int, wanted: Wanted = ALL, *, notice: Notic
     analysis = _results(reader, tracker, Selection(flow=flow), wanted)
     if not kept:
         raise UsageError(_no_flow(reader, tracker, flow))
+    analysis = _with_application(analysis, wanted, notice)
     packets, segments = joined([rows[0] for rows in kept]), joined([rows[1] for rows in kept])
     return Timeline(reader.summary, reader.addresses, analysis, packets, segments)
 
@@ -223,6 +224,15 @@ def _results(reader: CaptureReader, tracker: Tracker, selection: Selection, want
         transitions = chosen(transitions, np.flatnonzero(np.isin(transitions.flow, flows.flow)))
     lacking = _lacking(reader, tracker, selection)
     return Analysis((reader.summary,), (reader.addresses,), flows, transitions, (measured,), found, lacking)
+
+
+def _with_application(analysis: Analysis, wanted: Wanted, notice: Notice) -> Analysis:
+    """The analysis of one capture; its findings with what the application said, if that is wanted."""
+    if not wanted.decode:
+        return analysis
+    from tcptrace.application.decode import decoded
+
+    return replace(analysis, found=decoded(analysis.found, analysis.summaries[0], analysis.flow_table, notice))
 
 
 def _evidence(reader: CaptureReader, measured: Measured, flows: Flows, transitions: Transitions) -> Evidence:

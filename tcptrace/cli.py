@@ -60,6 +60,9 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="RULE.THRESHOLD=VALUE", help="Set a threshold, e.g. rto-stall.silence_ms=500."),
 ]
+Decode = Annotated[
+    bool, typer.Option("--decode", help="With what the application said in flows that have findings, by tshark.")
+]
 ExplainedRule = Annotated[str | None, typer.Argument(metavar="RULE", help="The rule's name.", show_default=False)]
 Quiet = Annotated[bool, typer.Option("--quiet", help="The result only, without progress and notes.")]
 
@@ -105,12 +108,13 @@ def analyze(
     rules: Rules = None,
     severity: SeverityOption = Severity.INFO,
     set_: Set = None,
+    decode: Decode = False,
     no_color: NoColor = False,
     quiet: Quiet = False,
 ) -> None:
     """Say what went wrong in each capture, and show its flows, their states at both ends, and how they closed."""
     selection = _selection(flow, host, port, since, until, utc)
-    wanted = Wanted(tuple(rules or ()), severity.value, _settings(set_))
+    wanted = Wanted(tuple(rules or ()), severity.value, _settings(set_), decode)
     failed: list[CaptureError] = []
     needed = MEASURES[Format.CSV if format is Format.TABLE and flow is not None else format]
     analyses = known_in_one(_analyses(captures, selection, wanted, quiet, failed, needed))
@@ -133,10 +137,11 @@ def timeline(
     utc: Utc = False,
     no_color: NoColor = False,
     set_: Set = None,
+    decode: Decode = False,
     quiet: Quiet = False,
 ) -> None:
     """Show one flow as a ladder: every segment between the states of its two ends, findings at their frames."""
-    wanted = Wanted(settings=_settings(set_))
+    wanted = Wanted(settings=_settings(set_), decode=decode)
     with reading(capture, quiet=quiet) as notice:
         result = read_timeline(capture, flow, wanted, notice=notice)
     with open_output(output, [capture]) as out:

@@ -72,11 +72,11 @@ def _measure(name: str, parts: Sequence[Any]) -> Any:
 
 
 def findings(found: Sequence[Finding]) -> pd.DataFrame:
-    """One row a finding, the worst of each capture first; flows, frames, evidence and symptoms are lists."""
+    """One row a finding, the worst of each capture first; flows, frames, texts and symptoms are lists."""
     names = [field.name for field in fields(Finding) if field.compare]
     rows = [{name: getattr(finding, name) for name in names} for finding in found]
     frame = pd.DataFrame(rows, columns=names)
-    for name in ("flows", "frames", "evidence", "symptoms"):
+    for name in ("flows", "frames", "evidence", "symptoms", "application"):
         frame[name] = [list(values) for values in frame[name]]
     return frame
 

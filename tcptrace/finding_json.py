@@ -23,4 +23,5 @@ def finding_dict(finding: Finding, first_capture: int = 0) -> dict[str, Any]:
         "confirm": finding.confirm,
         "fix": finding.fix,
         "symptoms": list(finding.symptoms),
+        "application": list(finding.application),
     }

@@ -47,6 +47,8 @@ class Finding:
     """Index into the captures."""
     symptoms: tuple[str, ...] = ()
     """Other rules that saw the same event; their findings are part of this one."""
+    application: tuple[str, ...] = ()
+    """What the application said in its flows, where that was asked for."""
     alike: str = field(default="", compare=False)
     """Findings of one rule that say the same here are told as one."""
 

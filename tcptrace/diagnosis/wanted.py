@@ -27,6 +27,8 @@ class Wanted:
     severity: str = "info"
     """The least."""
     settings: Settings = field(default_factory=dict)
+    decode: bool = False
+    """With what the application said in their flows, by tshark."""
 
     def __post_init__(self) -> None:
         for rule in self.rules:

@@ -73,6 +73,7 @@ def story(finding: Finding) -> Iterator[Line]:
         *(Line("evidence", observation) for observation in finding.evidence),
         Line("frames", frames_told(finding.frames)),
         Line("seen as", ", ".join(finding.symptoms)),
+        *(Line("says", message) for message in finding.application),
         Line("unless", finding.disproof),
         *(Line("confirm", way, exact=True) for way in re.split(r"\s{3,}", finding.confirm)),
         Line("next", f"{finding.fix}; more: tcptrace explain {finding.rule}"),
