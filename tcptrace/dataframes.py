@@ -5,13 +5,14 @@ Columns keep the names of `schema`; spans of time stay integers in the unit thei
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.context import Context
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.flow_json import FLOWS_PER_BATCH
@@ -24,7 +25,8 @@ from tcptrace.tcp.measures import Measured
 
 def captures(summaries: Sequence[CaptureSummary]) -> pd.DataFrame:
     """One row a capture."""
-    frame = pd.DataFrame([asdict(summary) for summary in summaries])
+    facts = [asdict(replace(summary, context=Context(names=summary.context.names))) for summary in summaries]
+    frame = pd.DataFrame([{**fact, "names": fact.pop("context")["names"]} for fact in facts])
     return _with_times(frame, {"start_ns": "start", "end_ns": "end"})
 
 
@@ -72,7 +74,7 @@ def _measure(name: str, parts: Sequence[Any]) -> Any:
 
 
 def findings(found: Sequence[Finding]) -> pd.DataFrame:
-    """One row a finding, the worst of each capture first; flows, frames, texts and symptoms are lists."""
+    """One row a finding, the worst of each capture first; what may be several is a list."""
     names = [field.name for field in fields(Finding) if field.compare]
     rows = [{name: getattr(finding, name) for name in names} for finding in found]
     frame = pd.DataFrame(rows, columns=names)
