@@ -39,6 +39,7 @@ from tcptrace.diagnosis.rules import (
     simultaneous_open,
     spurious_retransmission,
     stale_connection,
+    syn_cookies,
     syn_dropped_by_server,
     syn_flood,
     syn_unanswered,
@@ -83,6 +84,7 @@ RULES: tuple[RuleModule, ...] = (
     simultaneous_open,
     port_exhaustion,
     port_reuse,
+    syn_cookies,
     # reset
     idle_timeout,
     reset_injected,
