@@ -104,15 +104,16 @@ def test_the_last_line_counts_findings_by_severity() -> None:
     [
         ((0,), "10.0.0.1:40000 → 10.0.0.9:80", "flow 0"),
         ((0, 1), "10.0.0.1 → 10.0.0.9:80", "2 flows"),
-        ((0, 2), "2 clients, port 40000 → 10.0.0.9:80", "2 flows"),
-        ((0, 1, 3), "2 clients → 2 servers", "3 flows"),
+        ((0, 2), "10.0.0.1:40000, 10.0.0.2:40000 → 10.0.0.9:80", "2 flows"),
+        ((0, 2, 4), "3 clients, port 40000 → 10.0.0.9:80", "3 flows"),
+        ((0, 1, 2), "2 clients → 10.0.0.9:80", "3 flows"),
         (array("q", [0, 1]), "10.0.0.1 → 10.0.0.9:80", "2 flows"),
         ((), "the whole capture", ""),
         ((7,), "", "flow 7"),
     ],
 )
 def test_several_flows_are_told_by_what_they_share(flows: Any, told: str, count: str) -> None:
-    kinds = ({}, {"client": "10.0.0.1:40001"}, {"client": "10.0.0.2:40000"}, IPV6)
+    kinds = ({}, {"client": "10.0.0.1:40001"}, {"client": "10.0.0.2:40000"}, IPV6, {"client": "10.0.0.3:40000"})
     analysis = samples.analysis(*kinds)
     of_flows = finding(flows=flows)
     assert ends(of_flows, analysis.flow_table, analysis.books[0]) == told
