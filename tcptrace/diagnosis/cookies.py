@@ -1,5 +1,6 @@
 """What tells a SYN cookie from a SYN that was kept: the SYN-ACK's timestamp, its options, and silence after it."""
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,14 +67,16 @@ def set_back(evidence: Evidence, least: int) -> Rows:
 def clock(story: Story) -> Clock | None:
     """What a flow's timestamps say; None where the times or the server's clock are not fit to tell."""
     stamped = [told for told in story.of(SERVER) if told.tsval >= 0 and not told.is_rst]
-    place = next(i for i, told in enumerate(stamped) if told.is_syn_ack and not stamped[i + 1].is_syn_ack)
-    syn_ack, after, last = stamped[place], stamped[place + 1], stamped[-1]
     syn = next((told for told in story.of(CLIENT) if told.is_syn), None)
+    pair = next((pair for pair in pairwise(stamped) if pair[0].is_syn_ack and not pair[1].is_syn_ack), None)
+    if syn is None or pair is None or syn.frame > pair[0].frame:
+        return None
+    (syn_ack, after), last = pair, stamped[-1]
     span_ns = apart_ns(after, last)
     told_by = span_ns >= RATE_SPAN_NS
     rate = ((last.tsval - after.tsval) & TSVAL_MASK) * 1e9 / span_ns if told_by else 0
     is_coarse = all(told.time_ns % TICK_NS == 0 for told in story.segments)
-    if syn is None or syn.frame > syn_ack.frame or rate > FASTEST_HZ or is_coarse:
+    if rate > FASTEST_HZ or is_coarse:
         return None
     return Clock(syn, syn_ack, after, (after.tsval - syn_ack.tsval) & TSVAL_MASK, rate)
 

@@ -47,7 +47,7 @@ from collections.abc import Iterator
 from tcptrace.diagnosis import cookies
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, apart_ns, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers
 
 RULE = Rule(
     name="syn-cookies",
@@ -70,7 +70,8 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
             yield _kept(story, clock)
     gives = cookies.gives_options(evidence)
     for story in evidence.stories(cookies.without_options(evidence, gives)):
-        yield _lost(story, others=bool(gives[evidence.row_of(story.number)]))
+        if syn_ack := next((told for told in story.of(SERVER) if told.is_syn_ack), None):
+            yield _lost(story, syn_ack, others=bool(gives[evidence.row_of(story.number)]))
     for story in evidence.stories(cookies.unanswered(evidence)):
         request = story.first("data", CLIENT)
         if request and cookies.is_forgotten(story, request, int(thresholds["silence_s"] * 1e9)):
@@ -103,8 +104,7 @@ def _kept(story: Story, clock: cookies.Clock) -> Finding:
     )
 
 
-def _lost(story: Story, *, others: bool) -> Finding:
-    syn_ack = next(told for told in story.of(SERVER) if told.is_syn_ack)
+def _lost(story: Story, syn_ack: Told, *, others: bool) -> Finding:
     syn = story.before(syn_ack, CLIENT)[:1]
     frames = numbers([*syn, syn_ack])
     form = "the SYN-ACK has Linux's form: IP ID 0, a window of whole segments"
