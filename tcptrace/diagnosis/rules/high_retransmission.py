@@ -28,7 +28,8 @@ pace (fq, BBR), correct the policer's burst, replace the cable or the optics.
 
 When it stays silent
 --------------------
-Fewer repeats than `copies`, whatever their share; a share of `percent` or less; repeats without payload (SYN, FIN).
+Fewer repeats than `copies`, whatever their share; a share of `percent` or less; repeats without payload (SYN, FIN); a
+flow of which the capture holds more than a tenth of the frames twice (duplicate-frames).
 
 References
 ----------
@@ -41,7 +42,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, numbers
 from tcptrace.schema import I64
@@ -58,6 +59,7 @@ RULE = Rule(
 )
 
 MSS_USUAL = 1460
+DOUBLED_SHARE = 10
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
@@ -65,7 +67,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     for side in (CLIENT, SERVER):
         copies, segments = _needed(evidence, side), _segments(evidence, side)
         many = (copies >= thresholds["copies"]) & (copies * 100 > thresholds["percent"] * segments)
-        for story in evidence.stories(many):
+        for story in evidence.stories(many & ~_is_doubled(evidence)):
             repeats = [told for told in story.kind("repeat", side) if told.len > 0]
             if repeats:
                 row = evidence.row_of(story.number)
@@ -76,6 +78,13 @@ def _needed(evidence: Evidence, side: int) -> I64:
     """Segments sent again but for those that proved needless."""
     needless = np.maximum(evidence.measured(side, "spurious"), evidence.measured(side, "dsacks"))
     return evidence.measured(side, "retransmissions") - needless
+
+
+def _is_doubled(evidence: Evidence) -> Rows:
+    """Whether the capture holds so many frames twice that what seems to be sent again may be one of them."""
+    copies = evidence.measures.client_copies + evidence.measures.server_copies
+    doubled: Rows = copies * DOUBLED_SHARE > evidence.flows.client_frames + evidence.flows.server_frames
+    return doubled
 
 
 def _segments(evidence: Evidence, side: int) -> I64:

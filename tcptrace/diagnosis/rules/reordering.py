@@ -70,7 +70,7 @@ def _finding(story: Story, side: int) -> Finding:
         alike=f"{story.server} {side}",
         summary=(
             f"{overtaken:,} of {sent:,} segments from {story.end(side)} to {story.end(1 - side)} came behind later ones"
-            f" (first frame {frames[0]}); none of them was lost."
+            f" (first frame {frames[0]}), late but not lost."
         ),
         cause="between the sender and this capture one flow takes several ways: links, queues or CPUs",
         evidence=(

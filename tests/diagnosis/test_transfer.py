@@ -1,0 +1,173 @@
+"""What slowed a transfer: losses, timeouts, needless repeats, segments that overtake each other."""
+
+import pytest
+
+from tests.diagnosis.diagnosed import OPEN, diagnosed, of_rule
+
+REQUEST = OPEN + "20 C P. 1:81 1\n 30 S . 1 81\n"
+
+
+def bulk(segments: int, lost: int) -> str:
+    """Data from the server every 20 ms; at first in pairs of which the first segment is lost and asked for again."""
+    lines, sent = [REQUEST], 1
+    for number in range(segments - lost):
+        now, length = 100 + 20 * number, 100
+        lines.append(f"{now} S . {sent}:{sent + 100} 81 tsval={20 * number}")
+        if number < lost:
+            length = 200
+            lines.append(f"{now + 1} S . {sent + 100}:{sent + 200} 81 tsval={20 * number + 1}")
+            lines.append(f"{now + 2} C . 81 {sent}")
+            lines.append(f"{now + 3} S . {sent}:{sent + 100} 81 tsval={20 * number + 3}")
+        sent += length
+        lines.append(f"{now + 13} C . 81 {sent}")
+    return "\n".join(lines)
+
+
+class TestHighRetransmission:
+    @pytest.mark.parametrize(("lost", "found"), [(9, 0), (10, 1)])
+    def test_ten_copies(self, lost: int, found: int) -> None:
+        assert len(of_rule("high-retransmission", bulk(100, lost))) == found
+
+    @pytest.mark.parametrize(("segments", "found"), [(988, 0), (987, 1)])
+    def test_their_share_must_be_exceeded(self, segments: int, found: int) -> None:
+        """10 of 1000: the SYN-ACK, an ACK, 988 segments and 10 of them again."""
+        assert len(of_rule("high-retransmission", bulk(segments, 10))) == found
+
+    def test_what_it_tells(self) -> None:
+        (finding,) = of_rule("high-retransmission", bulk(50, 12))
+        assert (finding.severity, finding.confidence, finding.flow) == ("warning", 0.95, 0)
+        assert finding.frames[0] == 9
+        assert "10.0.0.2:80 sent 12 of" in finding.summary
+        assert "behind the place of this capture" in finding.cause
+
+    def test_lost_before_the_capture(self) -> None:
+        lines, now = [REQUEST], 100.0
+        for number in range(12):
+            start, now = 1 + number * 200, now + 20
+            lines.append(f"{now} S . {start + 100}:{start + 200} 81 tsval={number * 100}")
+            lines.append(f"{now + 1} C . 81 {start}")
+            lines.append(f"{now + 12} S . {start}:{start + 100} 81 tsval={number * 100 + 12}")
+            lines.append(f"{now + 13} C . 81 {start + 200}")
+        (finding,) = of_rule("high-retransmission", "\n".join(lines))
+        assert "before the place of this capture" in finding.cause
+
+    def test_needless_repeats_do_not_count(self) -> None:
+        needless = "".join(f"{100 + 10 * n} C . 1:81 1 tsval={n}\n" for n in range(20))
+        assert of_rule("high-retransmission", REQUEST + needless) == []
+
+    def test_neither_do_fins(self) -> None:
+        fins = "".join(f"{100 + 1000 * n} C F. 81 1\n" for n in range(20))
+        assert of_rule("high-retransmission", REQUEST + fins) == []
+
+    def test_a_capture_that_holds_frames_twice_proves_nothing(self) -> None:
+        twice = "".join(f"{3000 + n} C . 81 1 ip_id={n + 1}\n{3000 + n} C . 81 1 ip_id={n + 1}\n" for n in range(30))
+        assert of_rule("high-retransmission", bulk(50, 12) + "\n" + twice) == []
+
+    def test_confidence_falls_midstream_and_where_one_side_is_unseen(self) -> None:
+        (midstream,) = of_rule("high-retransmission", bulk(50, 12).removeprefix(OPEN))
+        (one_sided,) = of_rule(
+            "high-retransmission",
+            "\n".join(f"{100 + 500 * n} S . 1:101 1 tsval={n}" for n in range(12)),
+        )
+        assert (midstream.confidence, one_sided.confidence) == (0.9, 0.7)
+
+    def test_the_stalls_are_its_symptom(self) -> None:
+        found = diagnosed(bulk(50, 12) + "\n 4000 C P. 81:91 9999\n 4300 C P. 81:91 9999")
+        assert found["high-retransmission"].symptoms == ("rto-stall",)
+        assert "rto-stall" not in found
+
+
+class TestRtoStall:
+    @pytest.mark.parametrize(("wait_ms", "found"), [(299, 0), (300, 1)])
+    def test_how_long(self, wait_ms: int, found: int) -> None:
+        text = OPEN + f"1000 S P. 1:101 1\n {1000 + wait_ms} S P. 1:101 1\n 2000 C . 1 101"
+        assert len(of_rule("rto-stall", text, silence_ms=300)) == found
+
+    def test_what_it_tells(self) -> None:
+        text = REQUEST + "100 S P. 1:101 81\n 400 S P. 1:101 81\n 1000 S P. 1:101 81\n 1010 C . 81 101"
+        (finding,) = of_rule("rto-stall", text)
+        assert (finding.severity, finding.confidence, finding.frames) == ("warning", 0.9, (7, 8))
+        assert "10.0.0.2:80 stood still twice, 900 ms in all" in finding.summary
+        assert finding.evidence[0] == "silent for 300 ms, 600 ms"
+        assert finding.cause.startswith("the repeat was lost")
+
+    def test_a_loss_that_nothing_revealed(self) -> None:
+        text = REQUEST + "100 S P. 1:101 81\n 400 S P. 1:101 81\n 410 C . 81 101"
+        assert of_rule("rto-stall", text)[0].cause.startswith("a loss that no duplicate ACK revealed")
+
+    @pytest.mark.parametrize(
+        "later",
+        [
+            "100 S . 1:101 81\n 101 S . 101:201 81\n 111 C . 81 1\n 400 C . 81 1\n 401 S . 1:101 81",
+            "100 S P. 1:101 81\n 125 S P. 1:101 81",
+            "100 S F. 1 81\n 400 S F. 1 81",
+            "100 S P. 1:101 81\n 200000 S P. 1:101 81",
+            "100 S P. 1:101 81\n 110 C . 81 101\n 400 S . 100:101 81",
+        ],
+        ids=["asked for", "a probe", "a FIN", "longer than any timer", "a keep-alive"],
+    )
+    def test_silence(self, later: str) -> None:
+        assert of_rule("rto-stall", REQUEST + later) == []
+
+    def test_confidence_falls_midstream_and_where_one_side_is_unseen(self) -> None:
+        text = "100 S P. 1:101 81\n 400 S P. 1:101 81\n"
+        (one_sided,) = of_rule("rto-stall", text)
+        (midstream,) = of_rule("rto-stall", text + "410 C . 81 101")
+        assert (one_sided.confidence, midstream.confidence) == (0.6, 0.85)
+
+
+class TestSpuriousRetransmission:
+    def test_what_was_acknowledged_before(self) -> None:
+        text = REQUEST + "100 S P. 1:101 81\n 110 C . 81 101\n 120 S P. 1:101 81"
+        (finding,) = of_rule("spurious-retransmission", text)
+        assert (finding.severity, finding.frames) == ("info", (8,))
+        assert "10.0.0.2:80 sent 1 segment again that 10.0.0.1:1000 had already" in finding.summary
+
+    def test_the_timestamp_of_the_first_was_echoed(self) -> None:
+        text = REQUEST + "100 S P. 1:101 81 tsval=1\n 400 S P. 1:101 81 tsval=301\n 410 C . 81 101 tsecr=1"
+        (finding,) = of_rule("spurious-retransmission", text)
+        assert (finding.frames, finding.confidence) == ((7,), 0.7)
+
+    @pytest.mark.parametrize(("copies", "found"), [(2, 1), (3, 0)])
+    def test_how_many(self, copies: int, found: int) -> None:
+        text = REQUEST + "100 S P. 1:101 81\n 110 C . 81 101\n 120 S P. 1:101 81\n 130 S P. 1:101 81"
+        assert len(of_rule("spurious-retransmission", text, copies=copies)) == found
+
+    @pytest.mark.parametrize(
+        "later",
+        [
+            "100 S P. 1:101 81\n 400 S P. 1:101 81\n 410 C . 81 101",
+            "100 S P. 1:101 81\n 110 C . 81 101\n 1200 S . 100:101 81\n 1210 C . 81 101",
+            "100 S P. 1:101 81 ip_id=7\n 100 S P. 1:101 81 ip_id=7\n 110 C . 81 101",
+        ],
+        ids=["needed", "a keep-alive", "the capture's copy"],
+    )
+    def test_silence(self, later: str) -> None:
+        assert of_rule("spurious-retransmission", REQUEST + later) == []
+
+
+class TestReordering:
+    LATE = "100 S . 1:101 81 {0}=1\n 101 S . 201:301 81 {0}=3\n 101.1 S . 101:201 81 {0}=2\n 111 C . 81 301"
+
+    @pytest.mark.parametrize("column", ["tsval", "ip_id"])
+    def test_the_sender_tells_the_order(self, column: str) -> None:
+        (finding,) = of_rule("reordering", REQUEST + self.LATE.format(column))
+        assert (finding.severity, finding.confidence, finding.frames) == ("info", 0.9, (8,))
+        assert "1 of 5 segments from 10.0.0.2:80 to 10.0.0.1:1000 came behind later ones" in finding.summary
+
+    def test_the_clock_alone_tells_less_surely(self) -> None:
+        (finding,) = of_rule("reordering", REQUEST.removeprefix(OPEN) + self.LATE.format("ttl"))
+        assert finding.confidence == 0.6
+
+    def test_how_many(self) -> None:
+        assert of_rule("reordering", REQUEST + self.LATE.format("tsval"), segments=2) == []
+
+    @pytest.mark.parametrize(
+        "later",
+        [
+            "100 S . 1:101 81 tsval=1\n 101 S . 201:301 81 tsval=3\n 130 S . 101:201 81 tsval=9",
+            "100 S . 1:101 81 ip_id=1\n 101 S . 201:301 81 ip_id=3\n 130 S . 101:201 81 ip_id=4",
+        ],
+    )
+    def test_a_gap_that_is_filled_later_is_a_loss(self, later: str) -> None:
+        assert of_rule("reordering", REQUEST + later) == []
