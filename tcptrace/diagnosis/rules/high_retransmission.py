@@ -65,6 +65,8 @@ DOUBLED_SHARE = 10
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A direction that repeated often and needed to."""
     for side in (CLIENT, SERVER):
+        if evidence.measured(side, "retransmissions").max(initial=0) < thresholds["copies"]:
+            continue
         copies, segments = _needed(evidence, side), _segments(evidence, side)
         many = (copies >= thresholds["copies"]) & (copies * 100 > thresholds["percent"] * segments)
         for story in evidence.stories(many & ~_is_doubled(evidence)):

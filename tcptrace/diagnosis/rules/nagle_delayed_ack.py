@@ -64,8 +64,11 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A side whose small writes waited for acknowledgements that came late."""
     for side in (CLIENT, SERVER):
         facts = evidence.sides[side]
+        often = (facts.stalls > 0) & (facts.stalls >= thresholds["stalls"])
+        if not often.any():
+            continue
         late = _delay_ns(facts) >= thresholds["delay_ms"] * 1e6
-        for story in evidence.stories((facts.stalls > 0) & (facts.stalls >= thresholds["stalls"]) & late):
+        for story in evidence.stories(often & late):
             prompt_ns = max(0, story.sides[1 - side].rtt_min_ns) + thresholds["prompt_ms"] * 1e6
             if median([told.idle_ns for told in story.kind("stall", side)] or [0]) <= prompt_ns:
                 yield _finding(story, side)
