@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format cases corpus fuzz bench record
+.PHONY: help demo test check lint types layers format docs cases corpus fuzz bench record
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ $(READY): pyproject.toml
 
 demo: $(READY) ## install, then analyze and show real captures
 	$(BIN)/tcptrace --version
-	$(BIN)/tcptrace analyze captures/close-client-first/client.pcap captures/port-reuse/client.pcap
+	$(BIN)/tcptrace analyze captures/close-client-first/client.pcap captures/sidecar-reset/client.pcap
 	$(BIN)/tcptrace timeline captures/three-segment-close/client.pcap --flow 0
 	$(BIN)/tcptrace packets captures/refused/client.pcap
 
@@ -43,6 +43,9 @@ layers: $(READY) ## imports go down only
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(READY) ## the pages, and the output in README.md, that are made from the code
+	$(BIN)/python docs/generate.py
 
 cases: $(READY) ## what the diagnosis says of every rule and every recorded case, beside the truth
 	$(BIN)/python docs/cases_page.py

@@ -1,7 +1,7 @@
-"""Writes the pages that are made from the code: `python docs/generate.py`; a test checks they are fresh.
+"""Writes the pages that are made from the code: `make docs`; a test checks they are fresh.
 
 docs/states.md comes from the endpoint's state table, docs/tables.md from schema.py and the names that reports use,
-docs/rules.md from the rules, docs/cases.md from what is true of the captures.
+docs/rules.md from the rules, docs/cases.md from what is true of the captures; README.md shows what commands print.
 """
 
 import re
@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from cases_page import cases
+from readme_page import readme
 from rules_page import rules
 
 from tcptrace import schema
 from tcptrace.capture.summary import CaptureSummary
+from tcptrace.diagnosis.rule import Finding
 from tcptrace.report import flow_rows, packet_columns, timeline_rows
 from tcptrace.schema import SIDES, STATES
 from tcptrace.tcp import endpoint, flow_columns
@@ -137,7 +139,7 @@ CAPTURES = {
     "cut_frames": Told("int", "", "segments whose payload was not kept whole; in the library only, like all below"),
     "cut_examples": Told("list of int", "", "the first of these frames"),
     "cut_to_bytes": Told("int", "bytes", "most that was kept of one"),
-    "context": Told("object", "", "ICMP errors, ARP answers and names"),
+    "names": Told("text → text", "", "address → the first name for which DNS gave it; in JSON too"),
 }
 
 
@@ -154,6 +156,23 @@ for the time in which a loss is repaired.
 
 Retransmissions are counted in two ways: `*_retransmissions` by our verdict, of which `*_spurious` and `*_timeouts` are
 part; `*_retransmitted_packets` as `tcptrace -l` does ([tcptrace_c.md](tcptrace_c.md)), whatever the reason."""
+FINDINGS = {
+    "rule": Told("text", "", "name of the rule ([rules.md](rules.md))"),
+    "severity": Told("text", "", "`error`, `warning` or `info`"),
+    "confidence": Told("float", "", "0 to 1; lower where the capture shows only a part"),
+    "summary": Told("text", "", "who did what to whom, and when"),
+    "cause": Told("text", "", "the mechanism, or the candidates"),
+    "evidence": Told("list of text", "", "what was seen"),
+    "disproof": Told("text", "", "what would show that it is wrong"),
+    "confirm": Told("text", "", "Wireshark's display filter and commands on the live system"),
+    "fix": Told("text", "", "what to do"),
+    "frames": Told("list of int", "", "frames that show it; of several flows, of some"),
+    "flows": Told("list of int", "", "its flows, none: the whole capture; JSON has one as `flow`, several as `flows`"),
+    "capture": Told("int", "", "row in `captures`"),
+    "symptoms": Told("list of text", "", "other rules that saw the same event"),
+    "application": Told("list of text", "", "what the application said, with `--decode`"),
+}
+
 
 EMPTY = {
     r"else -1$": "else empty",
@@ -166,7 +185,9 @@ EMPTY = {
 
 def tables() -> str:
     """tables.md."""
-    assert list(CAPTURES) == [field.name for field in fields(CaptureSummary)]
+    named = {"context": "names"}
+    assert list(CAPTURES) == [named.get(field.name, field.name) for field in fields(CaptureSummary)]
+    assert list(FINDINGS) == [field.name for field in fields(Finding) if field.compare]
     flows = {"handshake_ns": schema.columns(schema.Flows)["handshake_total_ns"]}
     flows |= schema.columns(schema.Flows) | flow_columns.DESCRIBED
     packets = schema.columns(schema.Packets) | schema.columns(schema.Segments)
@@ -197,6 +218,11 @@ def tables() -> str:
                 "One row a change of an endpoint's state: `transitions` in the library, and in JSON each flow's"
                 " `timeline`,\nwith `from` and `to` for the states.",
                 _told(schema.Transitions._fields, schema.columns(schema.Transitions), WHOSE),
+            ),
+            *_section(
+                "findings",
+                "One row a finding, the worst of each capture first: `findings` in JSON and in the library.",
+                FINDINGS.items(),
             ),
             "",
         ]
@@ -258,9 +284,9 @@ def _of_a_side(told: Told, side: str) -> Told:
     return told._replace(meaning=re.sub(rf"\b(the )?{side}\b", "the side", told.meaning, count=1))
 
 
-PAGES = {"states.md": states, "tables.md": tables, "rules.md": rules, "cases.md": cases}
+PAGES = {"states.md": states, "tables.md": tables, "rules.md": rules, "cases.md": cases, "../README.md": readme}
 
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
-        Path(__file__).with_name(name).write_text(page(), encoding="utf-8")
+        (Path(__file__).parent / name).write_text(page(), encoding="utf-8")

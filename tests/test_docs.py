@@ -13,7 +13,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 @pytest.mark.parametrize("page", generate.PAGES)
 def test_a_page_is_what_the_code_says(page: str) -> None:
-    assert (DOCS / page).read_text(encoding="utf-8") == generate.PAGES[page](), "run: python docs/generate.py"
+    assert (DOCS / page).read_text(encoding="utf-8") == generate.PAGES[page](), "run: make docs"
 
 
 @pytest.mark.parametrize("names", [flow_rows.NAMES, packet_columns.NAMES, timeline_rows.NAMES])

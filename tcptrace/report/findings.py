@@ -109,7 +109,7 @@ def _write_head(screen: Screen, finding: Finding, between: str) -> None:
     name = Piece(finding.rule, mark.style or "title")
     right = "   ".join(text for text in (flows_told(finding), confidence(finding)) if text)
     room = (screen.width or READING) - text_width(right) - len(INDENT) - text_width(f"{finding.rule}   ")
-    if text_width(between) <= room:
+    if text_width(between) + len(INDENT) <= room:
         middle = Piece(f"   {between}")
         screen.line(mark, Piece(" "), name, middle, Piece(" " * (room - text_width(between))), Piece(right, "dim"))
     else:
