@@ -40,6 +40,7 @@ def capture_dict(summary: CaptureSummary) -> Json:
         "dated": summary.dated,
         "truncated": summary.truncated,
         "problems": [valid_text(problem) for problem in summary.problems],
+        "names": {valid_text(address): valid_text(name) for address, name in summary.context.names.items()},
     }
 
 

@@ -26,7 +26,8 @@ from tcptrace.tcp.measures import Measured
 def captures(summaries: Sequence[CaptureSummary]) -> pd.DataFrame:
     """One row a capture."""
     facts = [asdict(replace(summary, context=Context(names=summary.context.names))) for summary in summaries]
-    frame = pd.DataFrame([{**fact, "names": fact.pop("context")["names"]} for fact in facts])
+    frame = pd.DataFrame(facts).rename(columns={"context": "names"})
+    frame["names"] = [context["names"] for context in frame["names"]]
     return _with_times(frame, {"start_ns": "start", "end_ns": "end"})
 
 

@@ -1,6 +1,7 @@
 """The addresses of one capture: numbers inside, text outside."""
 
 import ipaddress
+from collections.abc import Mapping
 from random import SystemRandom
 
 import numpy as np
@@ -16,7 +17,9 @@ TEXTS_KEPT = 100_000
 class AddressBook:
     """Every distinct address of a capture once; grows between calls of the kernels."""
 
-    def __init__(self) -> None:
+    def __init__(self, called: Mapping[str, str] | None = None) -> None:
+        self.called = {} if called is None else called
+        """Address → name, as far as the capture tells (DNS); may grow."""
         self.table = Addresses(
             np.zeros(FIRST_ROOM * addresses.WIDTH, np.uint32),
             np.zeros(FIRST_ROOM * 2, np.int32),
@@ -76,6 +79,12 @@ class AddressBook:
         """`10.0.0.1:80` or `[2001:db8::1]:80`."""
         text = self.text(number)
         return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
+
+    def labelled(self, number: int, port: int | None = None) -> str:
+        """`10.0.0.1:80 (shop.example)`, without a port the address alone; without a name as `endpoint` and `text`."""
+        text = self.text(number)
+        end = text if port is None else self.endpoint(number, port)
+        return f"{end} ({self.called[text]})" if text in self.called else end
 
     def text(self, number: int) -> str:
         """`10.0.0.1`, `2001:db8::1` or a host's name."""

@@ -38,8 +38,8 @@ class CaptureReader:
     def __init__(self, source: Source, notice: Notice) -> None:
         self._source = source
         self._choice = KernelChoice(source.size, notice)
-        self.addresses = AddressBook()
         self.summary = CaptureSummary(source.path, "")
+        self.addresses = AddressBook(self.summary.context.names)
         self._ahead: Ahead[tuple[Chunk, bool]] | None = None
         self._container = _identify(source, self.summary)
         kind = self._container.format if self._container else "tcpdump text"

@@ -26,6 +26,9 @@ from tcptrace.tcp.joined_flows import Joined
 if TYPE_CHECKING:
     from tcptrace.analysis import Analysis, Timeline
 
+NAMES_TOLD = 6
+"""Names of addresses in a summary."""
+
 
 def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> None:
     """Each capture as soon as it has been read: what it is, its most telling flows, what became of all.
@@ -41,6 +44,7 @@ def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> N
             first = False
             flows = of_capture(analysis.flow_table, capture)
             write_summary(screen, summary, len(flows.flow), utc=view.utc)
+            write_names(screen, flows, book)
             found = [finding for finding in analysis.found if finding.capture == capture]
             write_findings(screen, found, flows, book, top=view.top)
             if view.full and len(flows.flow) == 1:
@@ -77,6 +81,17 @@ def write_summary(screen: Screen, summary: CaptureSummary, flows: int, *, utc: b
         screen.fact("interfaces", ", ".join(name or "(no name)" for name in summary.interfaces))
     for problem in summary.problems or ["the file ends before its end"] * summary.truncated:
         screen.fact("warning", problem, "odd")
+
+
+def write_names(screen: Screen, flows: Flows, book: AddressBook) -> None:
+    """What the ends of these flows are called, as far as the capture tells."""
+    if not book.called:
+        return
+    texts = map(book.text, np.union1d(flows.client, flows.server).tolist())
+    named = [f"{text} {book.called[text]}" for text in texts if text in book.called]
+    more = f" and {len(named) - NAMES_TOLD:,} more: --format json" if len(named) > NAMES_TOLD else ""
+    if named:
+        screen.fact("names", ", ".join(named[:NAMES_TOLD]) + more)
 
 
 def write_flows(screen: Screen, flows: Flows, book: AddressBook, joined: Joined, *, top: int) -> None:

@@ -51,6 +51,7 @@ def test_json_is_the_documented_document() -> None:
             "dated": True,
             "truncated": False,
             "problems": [],
+            "names": {},
         }
     ]
     flow = document["flows"][0]
