@@ -109,6 +109,10 @@ class TestRtoStall:
     def test_silence(self, later: str) -> None:
         assert of_rule("rto-stall", REQUEST + later) == []
 
+    def test_confidence_falls_where_the_first_sending_is_unseen(self) -> None:
+        (finding,) = of_rule("rto-stall", REQUEST + "100 S P. 101:201 81 ip_id=1\n 400 S P. 1:101 81 ip_id=2")
+        assert finding.confidence == 0.7
+
     def test_confidence_falls_midstream_and_where_one_side_is_unseen(self) -> None:
         text = "100 S P. 1:101 81\n 400 S P. 1:101 81\n"
         (one_sided,) = of_rule("rto-stall", text)

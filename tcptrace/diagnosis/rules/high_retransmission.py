@@ -19,7 +19,7 @@ How to confirm
 On the sender: ss -ti dst ADDRESS shows retrans:NOW/TOTAL and bytes_retrans; nstat -az TcpRetransSegs
 TcpExtTCPFastRetrans TcpExtTCPTimeouts TcpExtTCPLostRetransmit. Where the segments go: ip -s -s link, ethtool -S DEVICE,
 tc -s qdisc, nstat -az TcpExtTCPBacklogDrop TcpExtTCPRcvQDrop; mtr -T -P PORT ADDRESS.
-In Wireshark: tcp.stream == N && tcp.analysis.retransmission || tcp.stream == N && tcp.analysis.out_of_order
+In Wireshark: tcp.stream == N && (tcp.analysis.retransmission || tcp.analysis.out_of_order)
 
 How to fix
 ----------
@@ -118,8 +118,8 @@ def _finding(story: Story, side: int, repeats: list[Told], copies: int, segments
             f"{story.measured(side, 'dsacks'):,} duplicates reported by the receiver (DSACK), which do not count",
         ),
         disproof="DSACKs for these repeats in a capture nearer to the receiver: then they were needless",
-        confirm=f"Wireshark: tcp.stream == {story.number} && tcp.analysis.retransmission   sender: ss -ti dst"
-        f" {receiver.rpartition(':')[0]}; nstat -az TcpRetransSegs",
+        confirm=f"Wireshark: tcp.stream == {story.number} && (tcp.analysis.retransmission || tcp.analysis.out_of_order)"
+        f"   sender: ss -ti dst {receiver.rpartition(':')[0]}; nstat -az TcpRetransSegs",
         fix="find the hop that drops: capture nearer to both ends and compare; ethtool -S, tc -s qdisc there",
     )
 

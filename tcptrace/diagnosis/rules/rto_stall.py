@@ -71,10 +71,9 @@ def _is_stall(told: Told, sent: int, least_ns: float) -> bool:
 def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
     sender, receiver, frames = story.end(side), story.end(1 - side), numbers(stalls)
     waits = [told.idle_ns for told in stalls]
-    heard = (story.flow.client_frames, story.flow.server_frames)[1 - side] > 0
     times = {1: "once", 2: "twice"}.get(len(stalls), f"{len(stalls)} times")
     return RULE.finding(
-        confidence=0.6 if not heard else 0.85 if story.flow.midstream else 0.9,
+        confidence=_confidence(story, side),
         flows=(story.number,),
         frames=frames,
         alike=f"{story.server} {side}",
@@ -91,6 +90,15 @@ def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
         confirm=f"Wireshark: {frames_filter(frames)}   sender: nstat -az TcpExtTCPTimeouts TcpExtTCPLossProbes",
         fix="remove the loss; inside a data centre lower the route's rto_min; keep SACK and tail loss probes on",
     )
+
+
+def _confidence(story: Story, side: int) -> float:
+    """Lower where duplicate ACKs, or the first sending, may have passed unseen."""
+    if (story.flow.client_frames, story.flow.server_frames)[1 - side] == 0:
+        return 0.6
+    if story.kind("gap", side):
+        return 0.7
+    return 0.85 if story.flow.midstream else 0.9
 
 
 def _cause(story: Story, side: int, stalls: list[Told]) -> str:
