@@ -98,10 +98,10 @@ def outcome(text: str) -> Outcome:
 
 
 def endpoints() -> AddressBook:
-    """The addresses of C, S and a third host by number."""
+    """The addresses of C, S and other hosts by number."""
     import ipaddress
 
     book = AddressBook()
-    for address in ("10.0.0.1", "10.0.0.2", "10.0.0.3"):
-        book.add(ipaddress.IPv4Address(address), kernels.plain())
+    for number in range(1, 100):
+        book.add(ipaddress.IPv4Address(f"10.0.0.{number}"), kernels.plain())
     return book

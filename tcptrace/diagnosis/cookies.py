@@ -7,10 +7,13 @@ import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.story import ACK, CLIENT, RST, SERVER, SYN, Story, Told, apart_ns
-from tcptrace.schema import NO_TIME
+from tcptrace.schema import I64, NO_TIME, Notable
 
 TICK_NS = 1_000_000
 """Linux: TCP_TS_HZ is 1000 since 4.13; before, HZ was 100 to 1000."""
+
+SLACK = 10
+"""Ticks by which the client's clock may be ahead of the capture's: its SYN may have been held up."""
 
 FASTEST_HZ = 1100
 RATE_SPAN_NS = 20_000_000
@@ -48,7 +51,8 @@ def set_back(evidence: Evidence, least: int) -> Rows:
     """The flows in which more ticks lie between SYN-ACK and next segment than since the SYN can have passed.
 
     The SYN-ACK was made after its SYN came by, the next segment before it came by, so that without a
-    cookie there are at most as many ticks between them as that time holds, and one for rounding.
+    cookie there are at most as many ticks between them as that time holds, and one for rounding. The
+    client's own timestamps tell the time too; where they tell of far more, the capture's are wrong.
     """
     told, flows = evidence.notable, evidence.flows
     of_server = np.flatnonzero((told.side == SERVER) & (told.tsval >= 0) & (told.time_ns != NO_TIME))
@@ -58,10 +62,19 @@ def set_back(evidence: Evidence, least: int) -> Rows:
     ticks = (told.tsval[after] - told.tsval[syn_ack]) & TSVAL_MASK
     began_ns = flows.start_ns[np.searchsorted(flows.flow, told.flow[after])]
     passed = (told.time_ns[after] - began_ns) // TICK_NS + 1
-    behind = ticks - passed
-    odd = told.flow[after[(passed > 0) & (behind >= least) & (behind < 1 << BITS)]]
+    by_client = _client_ticks(told, after) + 1
+    behind = ticks - np.maximum(passed, by_client)
+    odd = told.flow[after[(passed > 0) & (by_client <= passed + SLACK) & (behind >= least) & (behind < 1 << BITS)]]
     rows: Rows = np.isin(flows.flow, odd) & (evidence.measures.completeness & SYN_SEEN > 0) & (flows.midstream == 0)
     return rows
+
+
+def _client_ticks(told: Notable, after: I64) -> I64:
+    """Ticks of the client's clock from its SYN to its segment just before each of these rows; 0 where not known."""
+    syn, before = np.searchsorted(told.flow, told.flow[after]), after - 1
+    known = (told.side[syn] == CLIENT) & (told.tsval[syn] >= 0)
+    known &= (told.side[before] == CLIENT) & (told.tsval[before] >= 0)
+    return np.where(known, (told.tsval[before] - told.tsval[syn]) & TSVAL_MASK, 0)
 
 
 def clock(story: Story) -> Clock | None:
@@ -75,7 +88,7 @@ def clock(story: Story) -> Clock | None:
     span_ns = apart_ns(after, last)
     told_by = span_ns >= RATE_SPAN_NS
     rate = ((last.tsval - after.tsval) & TSVAL_MASK) * 1e9 / span_ns if told_by else 0
-    is_coarse = all(told.time_ns % TICK_NS == 0 for told in story.segments)
+    is_coarse = all(told.time_ns % TICK_NS == 0 for told in (syn, syn_ack, after))
     if rate > FASTEST_HZ or is_coarse:
         return None
     return Clock(syn, syn_ack, after, (after.tsval - syn_ack.tsval) & TSVAL_MASK, rate)
@@ -118,6 +131,12 @@ def without_options(evidence: Evidence, gives: Rows) -> Rows:
     return found
 
 
+def keeps_window(story: Story, syn_ack: Told) -> bool:
+    """Whether the server takes nothing back of the window that its SYN-ACK offered; Linux never does."""
+    after = next((told for told in story.after(syn_ack, SERVER) if not told.is_syn_ack and not told.is_rst), None)
+    return after is None or after.window_bytes + after.ack - 1 >= syn_ack.window_bytes
+
+
 def unanswered(evidence: Evidence) -> Rows:
     """The flows of which the server sent one SYN-ACK and nothing else, though the client repeats its first payload."""
     flows, measures = evidence.flows, evidence.measures
@@ -128,9 +147,9 @@ def unanswered(evidence: Evidence) -> Rows:
 
 
 def is_forgotten(story: Story, request: Told, silence_ns: int) -> bool:
-    """Whether the request was small, came at once, and was repeated for longer than a SYN-ACK would be waited for."""
+    """Whether Linux answered a small request, sent at once and repeated for longer than it keeps a SYN-ACK back."""
     syn_ack = next((told for told in story.of(SERVER) if told.is_syn_ack), None)
     last = max((told.frame, told.time_ns) for told in story.of(CLIENT) if told.len > 0)
-    if syn_ack is None or request.len > SMALL or NO_TIME in (syn_ack.time_ns, last[1]):
+    if syn_ack is None or syn_ack.ip_id > 0 or request.len > SMALL or NO_TIME in (syn_ack.time_ns, last[1]):
         return False
     return apart_ns(syn_ack, request) < PROMPT_NS and last[1] - syn_ack.time_ns > silence_ns

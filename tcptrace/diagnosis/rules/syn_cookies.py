@@ -32,9 +32,10 @@ Keep net.ipv4.tcp_timestamps = 1 at both ends, so that nothing is lost. Do not s
 
 When it stays silent
 --------------------
-No time, or times in whole milliseconds; no SYN in the capture; a timestamp clock faster than 1 ms; a server that is not
-Linux and gave no other client the options; SYN-ACK and next segment within the time that passed: a cookie whose low
-bits happened to be near the clock's looks like any other.
+No time, or times in whole milliseconds; no SYN in the capture; a timestamp clock faster than 1 ms; the client's
+timestamps show that more time passed than the capture says; a server that is not Linux and gave no other client the
+options; SYN-ACK and next segment no further apart than the time that passed: a cookie whose low bits happened to be
+near the clock's looks like any other.
 
 References
 ----------
@@ -70,8 +71,10 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
             yield _kept(story, clock)
     gives = cookies.gives_options(evidence)
     for story in evidence.stories(cookies.without_options(evidence, gives)):
-        if syn_ack := next((told for told in story.of(SERVER) if told.is_syn_ack), None):
-            yield _lost(story, syn_ack, others=bool(gives[evidence.row_of(story.number)]))
+        others = bool(gives[evidence.row_of(story.number)])
+        syn_ack = next((told for told in story.of(SERVER) if told.is_syn_ack), None)
+        if syn_ack and (others or cookies.keeps_window(story, syn_ack)):
+            yield _lost(story, syn_ack, others=others)
     for story in evidence.stories(cookies.unanswered(evidence)):
         request = story.first("data", CLIENT)
         if request and cookies.is_forgotten(story, request, int(thresholds["silence_s"] * 1e9)):

@@ -1,0 +1,156 @@
+"""Ports used again out of TIME_WAIT, ports used up, and tuples of which the server still has an old connection."""
+
+import pytest
+
+from tcptrace.diagnosis.rule import Finding
+from tests.diagnosis.diagnosed import diagnosed, of_rule
+
+OLD, NEW = 0, 50_000
+"""Where the numbers of the old and the new connection begin."""
+
+
+def connection(ms: float, base: int = OLD, port: int = 1000, close: str = "") -> str:
+    """A connection on a port, and its close; numbers from `base` on."""
+    c, s = f"sport={port}", f"dport={port}"
+    lines = [
+        f"{ms} C S {base} {c}",
+        f"{ms + 1} S S. {base} {base + 1} {s}",
+        f"{ms + 2} C . {base + 1} {base + 1} {c}",
+        *CLOSES[close].format(a=base + 1, b=base + 2, c=c, s=s).splitlines(),
+    ]
+    return "\n".join(lines)
+
+
+CLOSES = {
+    "": "",
+    "client": "C F. {a} {a} {c}\nS F. {a} {b} {s}\nC . {b} {b} {c}",
+    "server": "S F. {a} {a} {s}\nC F. {a} {b} {c}\nS . {b} {b} {s}",
+    "reset": "C R. {a} {a} {c}",
+}
+
+
+def only(rule: str, text: str, **facts: float) -> Finding:
+    [finding] = of_rule(rule, text, **facts)
+    return finding
+
+
+@pytest.mark.parametrize(("closed_by", "cause"), [("client", "tcp_tw_reuse"), ("server", "RFC 6191")])
+def test_a_tuple_in_time_wait_is_used_again(closed_by: str, cause: str) -> None:
+    found = only("port-reuse", f"{connection(0, close=closed_by)}\n{connection(2000, NEW)}")
+    assert (found.severity, found.flows, found.frames) == ("info", (1,), (7,))
+    assert f"on the tuple of flow 0, which the {closed_by} still held in TIME_WAIT, 1.98 s into it" in found.summary
+    assert cause in found.cause
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("it ended by RST", f"{connection(0, close='reset')}\n{connection(2000, NEW)}"),
+        ("it was still open", f"{connection(0)}\n{connection(2000, NEW)}"),
+        ("2MSL had passed", f"{connection(0, close='client')}\n{connection(60_100, NEW)}"),
+        ("the SYN was not accepted", f"{connection(0, close='client')}\n2000 C S {NEW}"),
+        ("another port was used", f"{connection(0, close='client')}\n{connection(2000, NEW, port=1001)}"),
+    ],
+)
+def test_no_port_is_used_again_out_of_time_wait_when(what: str, text: str) -> None:
+    assert of_rule("port-reuse", text) == []
+
+
+def test_ports_that_one_client_uses_again_are_told_as_one() -> None:
+    first = "\n".join(connection(port, port=port, close="client") for port in range(1000, 1010))
+    again = "\n".join(connection(1000 + port, NEW, port, close="client") for port in range(1000, 1010))
+    found = only("port-reuse", f"{first}\n{again}")
+    assert len(found.flows) == 10
+    assert found.summary.startswith("10 connections like this. The first: 10.0.0.1:1000 opened")
+
+
+CHALLENGE = f"3000 C S {NEW}\n3001 S . 1 1\n3002 C R 1"
+ACCEPTED = f"3020 C S {NEW}\n3021 S S. {NEW} {NEW + 1}\n3022 C . {NEW + 1} {NEW + 1}"
+
+
+def test_the_server_speaks_of_an_older_connection() -> None:
+    found = only("stale-connection", f"{connection(0)}\n{CHALLENGE}\n{ACCEPTED}")
+    assert (found.severity, found.confidence, found.flows) == ("warning", 0.95, (1,))
+    assert found.frames == (4, 5, 6, 7, 8)
+    assert found.summary == (
+        "10.0.0.1:1000 called 10.0.0.2:80 (frame 4), which answered by an ACK of an older connection (frame 5): it"
+        " still holds flow 0; the client reset it (frame 6) and called again after 20 ms (frame 7), which was accepted"
+        " (frame 8)."
+    )
+
+
+def test_the_older_connection_need_not_be_in_the_capture() -> None:
+    found = only("stale-connection", f"{CHALLENGE}\n{ACCEPTED}")
+    assert "it still holds a connection from before this capture" in found.summary
+
+
+def test_it_is_less_sure_without_the_end_or_the_reset() -> None:
+    assert only("stale-connection", CHALLENGE).confidence == 0.85
+    found = only("stale-connection", f"0 C S {NEW}\n1 S . 1 1\n1000 C S {NEW}\n1001 S . 1 1\n3000 C S {NEW}")
+    assert found.confidence == 0.6
+    assert found.summary.endswith("called again after 1 s (frame 3), in vain.")
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("the SYN-ACK is missing in the capture", f"0 C S {NEW}\n1 S . {NEW + 1} {NEW + 1}\n2 C R {NEW + 1}"),
+        ("the server answered by SYN-ACK", f"0 C S 0\n1 S S. 0 1\n2 S . {NEW} {NEW}\n3 C R {NEW}"),
+        ("the server refused", f"0 C S {NEW}\n1 S R. 0 {NEW + 1}"),
+        ("nothing followed", f"0 C S {NEW}\n1 S . 1 1"),
+        ("the RST is of something else", f"0 C S {NEW}\n1 S . 1 1\n2 C R 777"),
+        ("nobody called", "0 C . 1 1\n1 S . 1 1\n2 C R 1"),
+    ],
+)
+def test_no_connection_is_stale_when(what: str, text: str) -> None:
+    assert of_rule("stale-connection", text) == []
+
+
+def calls(ports: range, ms: float = 0, apart_ms: float = 10, base: int = OLD) -> str:
+    return "\n".join(connection(ms + i * apart_ms, base, port, "client") for i, port in enumerate(ports))
+
+
+ALL = range(40_000, 40_060)
+
+
+def test_ports_are_used_up_and_come_back_after_time_wait() -> None:
+    found = only("port-exhaustion", f"{calls(ALL)}\n{calls(ALL[:10], 61_000, base=NEW)}")
+    assert (found.severity, found.confidence, len(found.flows)) == ("warning", 0.9, 70)
+    assert found.summary == (
+        "10.0.0.1 used 60 ports (40000 to 40059) for 10.0.0.2:80 within 590 ms and then had to use them again: 10"
+        " times, the first (port 40000) after 61 s."
+    )
+    assert found.frames[0] == 6 * 60 + 1
+
+
+def test_ports_are_used_up_and_taken_out_of_time_wait() -> None:
+    found = diagnosed(f"{calls(ALL)}\n{calls(ALL, 2000, base=NEW)}")
+    assert {"port-exhaustion", "port-reuse"} <= set(found)
+
+
+def test_fewer_ports_than_set_are_no_range() -> None:
+    text = f"{calls(ALL[:49])}\n{calls(ALL[:49], 2000, base=NEW)}"
+    assert of_rule("port-exhaustion", text) == []
+    assert of_rule("port-exhaustion", text, ports=49)
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("none comes round", calls(range(40_000, 40_150))),
+        (
+            "ports are left over",
+            f"{calls(range(40_000, 40_180, 3))}\n{calls(range(40_000, 40_180, 3), 2000, base=NEW)}",
+        ),
+        ("one port is used twice in a row", f"{calls(ALL)}\n{connection(2000, NEW, 40_059)}"),
+        ("it takes hours", f"{calls(ALL, apart_ms=10_000)}\n{calls(ALL, 700_000, 10_000, NEW)}"),
+    ],
+)
+def test_ports_are_not_used_up_when(what: str, text: str) -> None:
+    assert of_rule("port-exhaustion", text) == []
+
+
+def test_the_default_range_is_used_up_at_nine_tenths() -> None:
+    few = "\n".join(f"{i / 2} C S 0 sport={32_768 + i}" for i in range(500))
+    assert of_rule("port-exhaustion", few, range_share=499 / 28_232)
+    assert of_rule("port-exhaustion", few, range_share=501 / 28_232) == []
