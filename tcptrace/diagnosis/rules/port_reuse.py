@@ -118,7 +118,7 @@ def _finding(evidence: Evidence, reuse: Reuse) -> Finding:
         ),
         cause=CAUSES[side],
         evidence=(f"flow {old.number} was closed by the {holder}, and 2MSL (60 s) had not passed",),
-        disproof="the two flows have different hosts behind one translated address, or 2MSL is shorter there (BSD: 30 s)",
+        disproof="the flows are of different hosts behind one translated address, or 2MSL is shorter there (BSD: 30 s)",
         confirm=f"Wireshark: tcp.analysis.reused_ports && tcp.port == {new.flow.client_port}   {holder}: ss -tan state"
         " time-wait",
         fix="nothing is wrong; keep net.ipv4.tcp_timestamps = 1, which makes this safe",
