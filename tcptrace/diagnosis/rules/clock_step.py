@@ -3,9 +3,9 @@
 What it detects
 ---------------
 A moment at which the time of capture jumps by `step_ms` or more against the clocks of the hosts, as their TCP
-timestamps show them (RFC 7323): senders at two addresses at least lose or gain the same time between the same frames,
-and do not get it back. Or, without timestamps: in two streams at least, time goes back by so much between segments of
-which the second continues the first.
+timestamps show them (RFC 7323): senders at two addresses at least lose or gain the same time between the same frames.
+Or, without timestamps: in streams from two addresses time goes back by so much between segments of which the second
+continues the first.
 
 Why it happens
 --------------
@@ -24,8 +24,9 @@ FIRST-LAST). Let the clock be slewed while recording (chrony: no makestep after 
 
 When it stays silent
 --------------------
-A step forward without timestamps cannot be told from silence. Delays hold up one direction, for a while; a step is
-for all and stays. A step smaller than `step_ms`: a time going back by less is the order of the file.
+A step forward without timestamps cannot be told from silence. Delays hold up one direction, a host that
+sleeps stops one clock; a step is seen against all. A step smaller than `step_ms`: a time going back by less is the
+order of the file.
 
 References
 ----------
@@ -56,7 +57,6 @@ DRIFT = 500e-6
 """No clock drifts faster: NTP slews by so much."""
 AGREE_NS = 25_000_000
 """So far the hosts' answers may lie apart: timestamps tick every 1 to 10 ms, and segments wait on their way."""
-STEPS_MAX = 8
 CANDIDATES_MAX = 256
 
 
@@ -69,7 +69,6 @@ class Step(NamedTuple):
     after: int
     """The first that surely comes after."""
     flows: I64
-    hosts: int
     is_by_timestamps: bool
 
 
@@ -95,41 +94,35 @@ def _steps(of: Pairs, by_ns: I64, known: Rows, suspects: Rows) -> Iterator[Step]
     left = suspects.copy()
     narrow = np.flatnonzero(suspects)
     narrow = narrow[np.argsort((of.after - of.before)[narrow], kind="stable")][:CANDIDATES_MAX]
-    found = 0
     for pair in narrow.tolist():
-        if not left[pair] or found == STEPS_MAX:
-            continue
-        near = (of.before < of.after[pair]) & (of.after > of.before[pair])
-        agree = left & near & (abs(by_ns - by_ns[pair]) <= AGREE_NS) & (known | (by_ns < 0)) & ~_is_undone(of, by_ns)
-        left[pair] = False
-        if not agree.any():
-            continue
-        before, after = int(of.before[agree].max()), int(of.after[agree].min())
-        across = (of.before <= before) & (of.after >= after) & known
-        against = int((across & ~agree).sum())
-        hosts = len(np.unique(of.sender[agree]))
-        is_by_timestamps = bool(known[agree].any())
-        if before < after and against * 5 <= int(agree.sum()) and hosts > 1:
-            found += 1
-            left &= ~near
-            flows = np.unique(of.direction[agree] // 2)
-            yield Step(int(np.median(by_ns[agree])), before, after, flows, hosts, is_by_timestamps)
+        if left[pair]:
+            near = (of.before < of.after[pair]) & (of.after > of.before[pair])
+            same = abs(by_ns - by_ns[pair]) <= AGREE_NS
+            back = (by_ns < 0) & (by_ns[pair] < 0)
+            agree = left & near & np.where(known & known[pair], same, back)
+            left[pair] = False
+            if step := _agreed(of, by_ns, known, agree):
+                left &= ~near
+                yield step
 
 
-def _is_undone(of: Pairs, by_ns: I64) -> Rows:
-    """Pairs whose jump the same direction takes back before or after: a segment that was held up."""
-    undone = np.zeros(len(by_ns), np.bool_)
-    back = (of.direction[1:] == of.direction[:-1]) & (abs(by_ns[1:] + by_ns[:-1]) * 2 < abs(by_ns[1:]))
-    undone[1:] |= back
-    undone[:-1] |= back
-    return undone
+def _agreed(of: Pairs, by_ns: I64, known: Rows, agree: Rows) -> Step | None:
+    """The step that these pairs show, if they are of several hosts and few that span the same moment know nothing."""
+    before, after = int(of.before[agree].max()), int(of.after[agree].min())
+    against = (of.before <= before) & (of.after >= after) & known & ~agree
+    if before >= after or len(np.unique(of.sender[agree])) < 2 or against.sum() * 5 > agree.sum():
+        return None
+    timed = agree & known
+    by = np.median(by_ns[timed]) if timed.any() else by_ns[agree].min()
+    return Step(int(by), before, after, np.unique(of.direction[agree] // 2), bool(timed.any()))
 
 
 def _finding(evidence: Evidence, step: Step) -> Finding:
-    size = elapsed(abs(step.by_ns))
+    way = "forward" if step.by_ns > 0 else "back"
+    size = f"{'about' if step.is_by_timestamps else 'at least'} {elapsed(abs(step.by_ns))}"
     frames = (step.before, step.after)
     if step.is_by_timestamps:
-        shown = f"timestamps of {step.hosts} hosts go on evenly while the time of capture jumps by {size}"
+        shown = "the timestamps of hosts at both ends go on evenly while the time of capture jumps"
     else:
         shown = "streams go on in order while their time of capture goes back; they have no timestamps"
     return RULE.finding(
@@ -137,8 +130,8 @@ def _finding(evidence: Evidence, step: Step) -> Finding:
         flows=array("q", step.flows.tobytes()),
         frames=frames,
         summary=(
-            f"The capture's clock was set {'forward' if step.by_ns > 0 else 'back'} by about {size} between frame"
-            f" {step.before:,} and frame {step.after:,}: times before and after do not belong together."
+            f"The capture's clock was set {way} by {size} between frame {step.before:,} and frame {step.after:,}: times"
+            " before and after do not belong together."
         ),
         cause="the recorder's clock was stepped (NTP, chrony's makestep, by hand), or its machine was suspended",
         evidence=(shown, f"seen in {len(step.flows):,} of {len(evidence.flows.flow):,} flows"),
