@@ -100,6 +100,11 @@ class TestDuplicateFrames:
         routed = TWICE.replace("0.01 C S 0 ip_id=1", "0.01 C S 0 ip_id=1 ttl=63")
         assert of_rule("duplicate-frames", routed) == []
 
+    @pytest.mark.parametrize(("at_ms", "found"), [(100, 1), (101, 0)])
+    def test_a_copy_comes_at_once(self, at_ms: float, found: int) -> None:
+        late = f"0 C S 0 ip_id=1\n {at_ms} C S 0 ip_id=1\n {at_ms} C S 0 ip_id=1"
+        assert len(of_rule("duplicate-frames", late)) == found
+
     def test_a_segment_that_was_sent_again_is_none(self) -> None:
         assert of_rule("duplicate-frames", "0 C S 0 ip_id=1\n 1000 C S 0 ip_id=2\n 3000 C S 0 ip_id=3") == []
 

@@ -49,12 +49,14 @@ RULE = Rule(
 )
 
 EXAMPLES = 5
+LATE_NS = 100_000_000
+"""So long after the segment before, a frame with the same IP identification was sent anew by a simple stack."""
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Count the copies of all flows."""
     copies = evidence.measured(CLIENT, "copies") + evidence.measured(SERVER, "copies")
-    copies = np.where(_is_forwarded(evidence), 0, copies)
+    copies = np.where(_are_none(evidence), 0, copies)
     total, segments = int(copies.sum()), evidence.summary.tcp_frames
     if total < thresholds["copies"] or not total:
         return
@@ -78,12 +80,12 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     )
 
 
-def _is_forwarded(evidence: Evidence) -> Rows:
-    """Flows whose copies differ in TTL from what they copy: a router lies between, or they go round in a loop."""
+def _are_none(evidence: Evidence) -> Rows:
+    """Flows whose copies differ in TTL from what they copy (a router lies between, or a loop), or come much later."""
     told, flows = evidence.notable, evidence.flows.flow
     copies = np.flatnonzero(told.kinds >> KINDS.index("copy") & 1)
     row = np.searchsorted(flows, told.flow[copies])
     usual = np.where(told.side[copies] == CLIENT, *(facts.ttl[row] for facts in evidence.sides))
     is_other = (told.ttl[copies] != usual) & (told.ttl[copies] >= 0) & (usual >= 0)
-    forwarded: Rows = np.isin(flows, told.flow[copies[is_other]])
-    return forwarded
+    none: Rows = np.isin(flows, told.flow[copies[is_other | (told.idle_ns[copies] > LATE_NS)]])
+    return none
