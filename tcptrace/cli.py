@@ -136,12 +136,14 @@ def timeline(
     raw: Raw = False,
     utc: Utc = False,
     no_color: NoColor = False,
+    rules: Rules = None,
+    severity: SeverityOption = Severity.INFO,
     set_: Set = None,
     decode: Decode = False,
     quiet: Quiet = False,
 ) -> None:
     """Show one flow as a ladder: every segment between the states of its two ends, findings at their frames."""
-    wanted = Wanted(settings=_settings(set_), decode=decode)
+    wanted = Wanted(tuple(rules or ()), severity.value, _settings(set_), decode)
     with reading(capture, quiet=quiet) as notice:
         result = read_timeline(capture, flow, wanted, notice=notice)
     with open_output(output, [capture]) as out:

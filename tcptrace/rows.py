@@ -46,6 +46,14 @@ def of_capture(table: C, capture: int) -> C:
     return part(table, int(start), int(stop))
 
 
+def places(column: I64, wanted: Any) -> I64:
+    """The rows of a column in ascending order that have one of these values, in their order."""
+    values = np.asarray(wanted, np.int64)
+    found = np.searchsorted(column, values)
+    rows = found[found < len(column)]
+    return rows[column[rows] == values[found < len(column)]]
+
+
 def records(table: NamedTuple) -> Iterator[Any]:
     """Row after row of a table with one value a row: plain ints under the columns' names."""
     return map(type(table)._make, zip(*(array.tolist() for array in table), strict=True))

@@ -46,7 +46,8 @@ def test_the_table_is_printed_with_what_the_diagnosis_says(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     some = [truth for truth in KNOWN if truth.case in ("refused", "syn-flood", "idle")]
-    wrong = some[0]._replace(causes=["syn-flood"], near_misses=["connection-refused"], healthy=False)
+    (refused,) = (truth for truth in some if truth.case == "refused")
+    wrong = refused._replace(causes=["syn-flood"], near_misses=["connection-refused"], healthy=False)
     monkeypatch.setattr(cases_page, "truths", lambda: iter(some))
     assert cases_page.main() == 0
     lines = capsys.readouterr().out.splitlines()

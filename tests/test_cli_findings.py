@@ -91,6 +91,8 @@ def test_only_what_is_severe_enough_is_told() -> None:
     assert "rto-stall" in rules_found(STALL)
     assert "rto-stall" in rules_found(STALL, "--severity", "warning")
     assert "rto-stall" not in rules_found(STALL, "--severity", "error")
+    for options, found in ((), True), (("--severity", "error"), False), (("--rule", "zero-window"), False):
+        assert ("▲ rto-stall " in invoke("timeline", STALL, "--flow", "0", *options).stdout) == found
 
 
 def test_a_flow_is_shown_with_its_findings_only() -> None:

@@ -4,14 +4,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from tcptrace.application import tshark
 from tcptrace.application.sayings import DATA, first_words, sayings
 from tcptrace.application.tshark import DecodeError, Frame
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.kernels import Notice
+from tcptrace.rows import places
 from tcptrace.schema import Flows
 
 FLOWS_MAX = 20
@@ -79,13 +78,13 @@ def _require_payload(summary: CaptureSummary) -> None:
 
 def _flows_of(finding: Finding, flows: Flows) -> list[int]:
     """The flows of a finding that are decoded: of those chosen, those that carried anything."""
-    carried = flows.client_payload_bytes + flows.server_payload_bytes > 0
-    chosen = flows.flow[np.isin(flows.flow, np.asarray(finding.flows, np.int64)) & carried]
-    return list(map(int, chosen[:FLOWS_PER_FINDING]))
+    rows = places(flows.flow, finding.flows)
+    carried = flows.client_payload_bytes[rows] + flows.server_payload_bytes[rows] > 0
+    return list(map(int, flows.flow[rows[carried][:FLOWS_PER_FINDING]]))
 
 
 def _conversations(flows: Flows, numbers: Sequence[int]) -> dict[int, Conversation]:
-    rows = np.flatnonzero(np.isin(flows.flow, numbers))
+    rows = places(flows.flow, numbers)
     ports = zip(flows.flow[rows].tolist(), flows.client_port[rows].tolist(), strict=True)
     return {flow: Conversation(port) for flow, port in ports}
 

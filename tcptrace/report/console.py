@@ -47,12 +47,15 @@ def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> N
             write_names(screen, flows, book)
             found = [finding for finding in analysis.found if finding.capture == capture]
             write_findings(screen, found, flows, book, top=view.top)
-            if view.full and len(flows.flow) == 1:
+            full = view.full and len(flows.flow) == 1
+            if full:
                 screen.line()
                 write_flow(screen, flows, book, summary, analysis.measured[capture], utc=view.utc)
             else:
                 write_flows(screen, flows, book, analysis.measured[capture].joined, top=view.top)
             if found:
+                if full or len(flows.flow) == 0:
+                    screen.line()
                 screen.line(Piece(tally_findings(found), "title"))
             out.flush()
 

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.diagnosis.rule import Finding
+from tcptrace.rows import places
 from tcptrace.schema import SIDES, Flows
 
 ENDS_TOLD = 2
@@ -17,7 +16,7 @@ def ends(finding: Finding, flows: Flows, book: AddressBook) -> str:
 
     Names that are known stand beside: `10.0.0.1:40000 → 10.0.0.2:80 (shop.example)`.
     """
-    rows = np.flatnonzero(np.isin(flows.flow, np.asarray(finding.flows, np.int64)))
+    rows = places(flows.flow, finding.flows)
     if len(rows) == 0:
         return "" if len(finding.flows) else "the whole capture"
     return " → ".join(_side(flows, rows, side, book) for side in SIDES)
