@@ -49,9 +49,11 @@ def of_capture(table: C, capture: int) -> C:
 def places(column: I64, wanted: Any) -> I64:
     """The rows of a column in ascending order that have one of these values, in their order."""
     values = np.asarray(wanted, np.int64)
-    found = np.searchsorted(column, values)
-    rows = found[found < len(column)]
-    return rows[column[rows] == values[found < len(column)]]
+    if not len(column):
+        return np.empty(0, np.int64)
+    rows = np.searchsorted(column, values)
+    np.minimum(rows, len(column) - 1, out=rows)
+    return rows[column[rows] == values]
 
 
 def records(table: NamedTuple) -> Iterator[Any]:
