@@ -110,9 +110,9 @@ class Decoder:
 
     def _note_cuts(self, packets: Packets, records: Records, places: I64) -> None:
         """Keep which segments were cut, and to what length."""
-        cut = np.flatnonzero(packets.len_cut)
-        if len(cut):
-            summary = self.summary
-            summary.cut_frames += len(cut)
-            summary.cut_examples += packets.frame[cut[: CUT_EXAMPLES - len(summary.cut_examples)]].tolist()
-            summary.cut_to_bytes = max(summary.cut_to_bytes, int(records.captured_len[places[cut]].max()))
+        if packets.len_cut.max(initial=0) == 0:
+            return
+        cut, summary = np.flatnonzero(packets.len_cut), self.summary
+        summary.cut_frames += len(cut)
+        summary.cut_examples += packets.frame[cut[: CUT_EXAMPLES - len(summary.cut_examples)]].tolist()
+        summary.cut_to_bytes = max(summary.cut_to_bytes, int(records.captured_len[places[cut]].max()))
