@@ -53,7 +53,8 @@ def places(column: I64, wanted: Any) -> I64:
         return np.empty(0, np.int64)
     rows = np.searchsorted(column, values)
     np.minimum(rows, len(column) - 1, out=rows)
-    return rows[column[rows] == values]
+    known: I64 = rows[column[rows] == values]
+    return known
 
 
 def records(table: NamedTuple) -> Iterator[Any]:

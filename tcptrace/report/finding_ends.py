@@ -1,11 +1,11 @@
 """Whose connections a finding is about, in a line."""
 
-from typing import Any
+import numpy as np
 
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.rows import places
-from tcptrace.schema import SIDES, Flows
+from tcptrace.schema import I32, I64, SIDES, Flows
 
 ENDS_TOLD = 2
 """Of one side, by name."""
@@ -29,14 +29,26 @@ def flows_told(finding: Finding) -> str:
     return f"{len(finding.flows):,} flows" if len(finding.flows) else ""
 
 
-def _side(flows: Flows, rows: Any, side: str, book: AddressBook) -> str:
-    """All that these flows have in common at one side, or a few ends."""
+def _side(flows: Flows, rows: I64, side: str, book: AddressBook) -> str:
+    """All that these flows have in common at one side, or a few ends; there may be millions."""
     numbers, ports = (getattr(flows, name)[rows] for name in (side, f"{side}_port"))
-    pairs = dict.fromkeys(zip(numbers.tolist(), ports.tolist(), strict=True))
-    addresses, all_ports = set(numbers.tolist()), set(ports.tolist())
-    if len(addresses) == 1 and len(pairs) > 1:
-        return book.text(*addresses)
-    if len(pairs) <= ENDS_TOLD:
-        return ", ".join(book.endpoint(*pair) for pair in pairs)
-    port = f", port {max(all_ports)}" if len(all_ports) == 1 else ""
-    return f"{len(addresses):,} {side}s{port}"
+    is_one_port = bool((ports == ports[0]).all())
+    if not is_one_port and (numbers == numbers[0]).all():
+        return book.text(int(numbers[0]))
+    if few := _few(numbers, ports):
+        return ", ".join(book.endpoint(*end) for end in few)
+    is_there = np.zeros(int(numbers.max()) + 1, np.bool_)
+    is_there[numbers] = True
+    port = f", port {ports[0]}" if is_one_port else ""
+    return f"{int(is_there.sum()):,} {side}s{port}"
+
+
+def _few(numbers: I32, ports: I32) -> list[tuple[int, int]]:
+    """The ends, each once, if there are no more than are told."""
+    found: list[tuple[int, int]] = []
+    left = np.ones(len(numbers), np.bool_)
+    while left.any() and len(found) < ENDS_TOLD:
+        place = int(np.argmax(left))
+        found.append((int(numbers[place]), int(ports[place])))
+        left &= (numbers != numbers[place]) | (ports != ports[place])
+    return [] if left.any() else found

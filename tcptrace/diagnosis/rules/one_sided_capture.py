@@ -88,18 +88,21 @@ def _never_repeated(evidence: Evidence, thresholds: Thresholds) -> I64:
     """Rows in all_flows of SYNs that an honest client would have repeated, many of one client to one listener."""
     flows, rows = evidence.all_flows, evidence.lone_syns
     times = flows.start_ns[rows]
+    if _floods(times):
+        return rows[:0]
     old = rows[(times != NO_TIME) & (evidence.end_ns - times >= thresholds["repeat_s"] * 1e9)]
     client = flows.client[old].astype(np.int64)
     listener = flows.server[old].astype(np.int64) << 16 | flows.server_port[old]
     pairs, counts = np.unique(np.stack([client, listener]), axis=1, return_counts=True)
     often = pairs[:, counts >= thresholds["lone_syns"]]
     found: I64 = old[np.isin(client, often[0]) & np.isin(listener, often[1])]
-    return found[:0] if _floods(times) else found
+    return found
 
 
 def _floods(times: npt.NDArray[np.int64]) -> bool:
     times = np.sort(times[times != NO_TIME])
-    return bool((np.searchsorted(times, times + SECOND_NS) - np.arange(len(times)) >= FLOOD_SYNS).any())
+    more = FLOOD_SYNS - 1
+    return bool((times[more:] - times[: len(times) - more] < SECOND_NS).any()) if len(times) > more else False
 
 
 def _finding(evidence: Evidence, flows: I64, of_clients: Rows, all_flows: int) -> Finding:
