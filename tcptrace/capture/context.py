@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tcptrace.schema import UNKNOWN
 
-READ_MAX = 4096
+READ_MAX = 2048
 """Frames of a kind that are looked into: the first ones; the rest is counted."""
 
 NAMES_MAX = 4096

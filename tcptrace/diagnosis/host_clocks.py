@@ -16,7 +16,7 @@ FIT_NS = 15_000_000
 """So exactly two segments must show one of these rates, and no other, to count as a vote for it."""
 
 APART_NS = 20_000_000
-"""So far apart by the capture's clock they must be."""
+"""So far apart by the capture's clock they must be to tell anything."""
 
 MOST_OF = 0.95
 """So large a part of a host's votes must agree to tell the rate of a direction that has none of its own."""
@@ -28,7 +28,10 @@ _CYCLE = 1 << 32
 
 
 class Pairs(NamedTuple):
-    """Two notable segments of one direction, one after the other in the file; pairs of a direction lie together."""
+    """Two notable segments of one direction, one after the other in the file and APART_NS apart.
+
+    Pairs of a direction lie together.
+    """
 
     direction: I64
     """Flow number * 2 + side."""
@@ -45,28 +48,33 @@ class Pairs(NamedTuple):
     """The stream goes on from one to the other, both sent for the first time: that is their true order."""
 
 
-def pairs(evidence: Evidence) -> Pairs:
-    """All pairs of a capture."""
-    return Pairs(*(np.concatenate(columns) for columns in zip(*_of_sides(evidence), strict=True)))
+def pairs(evidence: Evidence, span_ns: float) -> Pairs:
+    """All pairs of the flows whose earliest and latest time lie so far apart."""
+    return Pairs(*(np.concatenate(columns) for columns in zip(*_of_sides(evidence, span_ns), strict=True)))
 
 
-def _of_sides(evidence: Evidence) -> Iterator[Pairs]:
+def _of_sides(evidence: Evidence, span_ns: float) -> Iterator[Pairs]:
     told, flows = evidence.notable, evidence.flows
+    is_long = np.zeros(int(flows.flow.max(initial=-1)) + 1, np.bool_)
+    is_long[flows.flow] = (flows.start_ns != NO_TIME) & (flows.end_ns - flows.start_ns >= span_ns)
+    timed = is_long[told.flow] & (told.time_ns != NO_TIME)
+    sender = np.zeros(len(is_long), np.int64)
     for side, address in enumerate((flows.client, flows.server)):
-        rows = np.flatnonzero((told.side == side) & (told.time_ns != NO_TIME))
-        first, second = rows[:-1], rows[1:]
-        together = told.flow[first] == told.flow[second]
-        first, second = first[together], second[together]
-        apart = (told.tsval[second] - told.tsval[first] + _CYCLE // 2) % _CYCLE - _CYCLE // 2
+        sender[flows.flow] = address
+        rows = np.flatnonzero(timed & (told.side == side))
+        flow = told.flow[rows]
+        places = np.flatnonzero((abs(np.diff(told.time_ns[rows])) >= APART_NS) & (flow[1:] == flow[:-1]))
+        first, second = rows[places], rows[places + 1]
+        ticks = (told.tsval[second] - told.tsval[first] + _CYCLE // 2) % _CYCLE - _CYCLE // 2
         is_told = (told.tsval[first] != UNKNOWN) & (told.tsval[second] != UNKNOWN)
         is_sound = (told.kinds[second] | told.kinds[first]) & UNSOUND == 0
         yield Pairs(
             told.flow[first] * 2 + side,
-            address[np.searchsorted(flows.flow, told.flow[first])].astype(np.int64),
+            sender[told.flow[first]],
             told.frame[first],
             told.frame[second],
             told.time_ns[second] - told.time_ns[first],
-            np.where(is_told, apart, UNTOLD),
+            np.where(is_told, ticks, UNTOLD),
             is_sound & (told.seq[first] >= 0) & (told.seq[second] >= told.seq[first] + np.maximum(told.len[first], 0)),
         )
 
@@ -82,7 +90,7 @@ def rates(of: Pairs, ahead: I64) -> I64:
 
     Pairs vote: those of the direction itself, and where none of them does, those of its host.
     """
-    fits = (abs(ahead) <= FIT_NS) & (of.ticks != UNTOLD) & (of.span_ns >= APART_NS)
+    fits = (abs(ahead) <= FIT_NS) & (of.ticks != UNTOLD) & (of.span_ns > 0)
     vote: npt.NDArray[np.intp] = np.where(fits.sum(axis=0) == 1, fits.argmax(axis=0), UNKNOWN)
     direction = np.cumsum(np.diff(of.direction, prepend=of.direction[:1]) != 0)
     own, by_host = _winners(vote, direction, 0.5), _winners(vote, of.sender, MOST_OF)

@@ -68,20 +68,23 @@ FRAGMENT_BYTES = 1 << 16
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Flows in which a receiver got more than the capture holds."""
     least = int(thresholds["missing_bytes"])
-    missing = missing_bytes(evidence, CLIENT, least), missing_bytes(evidence, SERVER, least)
+    gaps = _has_gap(evidence)
+    if not gaps.any():
+        return
+    missing = missing_bytes(evidence, CLIENT, least, gaps), missing_bytes(evidence, SERVER, least, gaps)
     rows = np.flatnonzero((missing[CLIENT] > 0) | (missing[SERVER] > 0))
     total = int(missing[CLIENT].sum() + missing[SERVER].sum())
     if total > evidence.summary.other_frames.get("later fragment", 0) * FRAGMENT_BYTES:
         yield _finding(evidence, rows, missing, total)
 
 
-def missing_bytes(evidence: Evidence, side: int, least: int) -> I64:
+def missing_bytes(evidence: Evidence, side: int, least: int, gaps: Rows) -> I64:
     """For each flow the bytes that a side sent, that were acknowledged, and that the capture lacks; 0 below `least`."""
     flows, facts, peer = evidence.flows, evidence.sides[side], evidence.sides[1 - side]
     payload = (flows.client_payload_bytes, flows.server_payload_bytes)[side]
     fin_acked = (evidence.count("fin", side) > 0) & (facts.acked >= facts.sent)
     missing = facts.acked - 1 - fin_acked - payload
-    is_shown = _has_gap(evidence) & ((flows.midstream == 0) | ((peer.unseen > 0) & (missing > KEEP_ALIVE_BYTES)))
+    is_shown = gaps & ((flows.midstream == 0) | ((peer.unseen > 0) & (missing > KEEP_ALIVE_BYTES)))
     is_sound = (facts.acked > 0) & (payload > 0) & (missing >= max(1, least))
     is_plausible = missing < np.maximum(PLAUSIBLE_BYTES, PLAUSIBLE_TIMES * payload)
     return np.where(is_shown & is_sound & is_plausible, missing, 0)
@@ -89,10 +92,11 @@ def missing_bytes(evidence: Evidence, side: int, least: int) -> I64:
 
 def _has_gap(evidence: Evidence) -> Rows:
     """Flows of which a segment shows that others are missing; a RST may acknowledge what it likes."""
-    told = evidence.notable
-    gaps = (told.kinds >> KINDS.index("gap") & 1 == 1) & (told.flags & RST == 0)
-    shown: Rows = np.isin(evidence.flows.flow, told.flow[gaps])
-    return shown
+    told, flows = evidence.notable, evidence.flows.flow
+    shown = np.zeros(int(flows.max(initial=-1)) + 1, np.bool_)
+    shown[told.flow[(told.kinds >> KINDS.index("gap") & 1 == 1) & (told.flags & RST == 0)]] = True
+    found: Rows = shown[flows]
+    return found
 
 
 def _finding(evidence: Evidence, rows: I64, missing: tuple[I64, ...], total: int) -> Finding:

@@ -75,7 +75,7 @@ class Step(NamedTuple):
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Every step that several hosts' clocks show, or that goes back."""
     step_ns = thresholds["step_ms"] * 1e6
-    of = pairs(evidence)
+    of = pairs(evidence, step_ns / 2)
     ahead = ahead_by_rate(of)
     allowed_ns = step_ns + DRIFT * abs(of.span_ns)
     jumps_back = (of.span_ns <= -step_ns) & of.advances

@@ -66,7 +66,8 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Flows of one direction against those of both; where there are lone SYNs only, those."""
     flows = evidence.flows
     both = (flows.client_frames > 0) & (flows.server_frames > 0)
-    half = ~both & (flows.client_frames + flows.server_frames > 1) & _shows_the_other(evidence)
+    half = ~both & (flows.client_frames + flows.server_frames > 1)
+    half = half & _shows_the_other(evidence) if half.any() else half
     number = int(half.sum())
     if number and number >= thresholds["share"] * (number + int(both.sum())):
         yield _finding(evidence, flows.flow[half], flows.server_frames[half] == 0, number + int(both.sum()))
@@ -76,11 +77,11 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 
 def _shows_the_other(evidence: Evidence) -> Rows:
     """Flows in which a segment answers, or acknowledges more than the first did."""
-    told = evidence.notable
-    opened = evidence.flows.midstream == 0
-    answers = (evidence.count("syn", SERVER) > 0) | (opened & (evidence.count("first", CLIENT) > 0))
-    more = np.unique(told.flow[told.ack > 1])
-    shown: Rows = answers | np.isin(evidence.flows.flow, more)
+    told, flows = evidence.notable, evidence.flows
+    more = np.zeros(int(flows.flow[-1]) + 1, np.bool_)
+    more[told.flow[told.ack > 1]] = True
+    called = (flows.midstream == 0) & (evidence.count("first", CLIENT) > 0)
+    shown: Rows = more[flows.flow] | called | (evidence.count("syn", SERVER) > 0)
     return shown
 
 
