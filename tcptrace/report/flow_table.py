@@ -9,7 +9,7 @@ from tcptrace.report.outcome import OUTCOMES, close_cell
 from tcptrace.report.terminal import GAP, Piece, Screen, text_width, widest
 from tcptrace.report.units import duration, sizes
 from tcptrace.rows import records
-from tcptrace.schema import I64, NO_TIME, STATES, Flows
+from tcptrace.schema import I8, NO_TIME, STATES, Flows
 
 STATE_TEXTS = ["?" if state == "UNKNOWN" else state for state in STATES]
 
@@ -45,7 +45,7 @@ RIGHT = {"flow", "frames", "bytes", "time", "handshake"}
 NARROWER = [name for name in Line._fields if name != "handshake"]
 
 
-def write_flow_table(screen: Screen, flows: Flows, rank: I64, book: AddressBook) -> None:
+def write_flow_table(screen: Screen, flows: Flows, rank: I8, book: AddressBook) -> None:
     """Write the flows given (few: what is shown), in the widest form that fits the screen."""
     lines = [_line(row, number, book) for row, number in zip(records(flows), rank.tolist(), strict=True)]
     for fields in (Line._fields, NARROWER):

@@ -6,9 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.schema import CLOSED_BY, CLOSES, I64, STATES, Flows
+from tcptrace.schema import CLOSED_BY, CLOSES, I8, I64, STATES, Flows
 
 Rows = npt.NDArray[np.bool_]
+
+MOST_BYTES = (1 << 48) - 1
+"""More than that does not count."""
 
 
 class Outcome(NamedTuple):
@@ -69,9 +72,10 @@ OUTCOMES = (
 """The first that holds; also in the order in which a person wants to see them."""
 
 
-def outcomes(flows: Flows) -> npt.NDArray[np.int64]:
+def outcomes(flows: Flows) -> I8:
     """For every flow the index of its outcome."""
-    return np.select([outcome.holds(flows) for outcome in OUTCOMES], list(range(len(OUTCOMES)))).astype(np.int64)
+    rank: I8 = np.select([outcome.holds(flows) for outcome in OUTCOMES], [*np.arange(len(OUTCOMES), dtype=np.int8)])
+    return rank
 
 
 def close_cell(outcome: Outcome, closed_by: int, reset_by: int) -> str:
@@ -80,17 +84,19 @@ def close_cell(outcome: Outcome, closed_by: int, reset_by: int) -> str:
     return outcome.cell.format(by=by, reset_by=by_reset, fin="" if by == by_reset else f"fin{by}, ")
 
 
-def most_telling(flows: Flows, rank: I64, top: int) -> I64:
+def most_telling(flows: Flows, rank: I8, top: int) -> I64:
     """Rows of the `top` flows worth seeing first: abnormal ends, then the most bytes, then by number."""
     count = len(rank)
     if count <= top:
         return np.arange(count)
-    carried = flows.client_payload_bytes + flows.server_payload_bytes
-    weight = rank << 48 | ((1 << 48) - 1 - np.minimum(carried, (1 << 48) - 1))
+    weight = flows.client_payload_bytes + flows.server_payload_bytes
+    np.minimum(weight, MOST_BYTES, out=weight)
+    np.subtract(MOST_BYTES, weight, out=weight)
+    weight += rank.astype(np.int64) * (MOST_BYTES + 1)
     return np.argsort(weight, kind="stable")[:top]
 
 
-def tally(rank: I64) -> list[tuple[Outcome, int]]:
+def tally(rank: I8) -> list[tuple[Outcome, int]]:
     """How many flows ended which way, the good ends first; ends that did not occur are left out."""
     numbers = np.bincount(rank, minlength=len(OUTCOMES)).tolist()
     return [(outcome, number) for outcome, number in zip(OUTCOMES, numbers, strict=True) if number][::-1]

@@ -101,8 +101,8 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 def _many(evidence: Evidence, least: float) -> c.Calls:
     """The calls of addresses that made at least so many."""
     flows = evidence.all_flows
-    opened = np.flatnonzero((flows.midstream == 0) & (flows.start_ns != NO_TIME))
-    rows = opened[np.bincount(flows.client[opened], minlength=1)[flows.client[opened]] >= least]
+    opens_often = (np.bincount(flows.client, minlength=1) >= least)[flows.client]
+    rows = np.flatnonzero(opens_often & (flows.midstream == 0) & (flows.start_ns != NO_TIME))
     rows = rows[~np.isin(flows.flow[rows], evidence.explained)]
     return c.of_rows(evidence, rows, np.ones_like(rows))
 
