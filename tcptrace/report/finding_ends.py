@@ -34,9 +34,9 @@ def _side(flows: Flows, rows: I64, side: str, book: AddressBook) -> str:
     numbers, ports = (getattr(flows, name)[rows] for name in (side, f"{side}_port"))
     is_one_port = bool((ports == ports[0]).all())
     if not is_one_port and (numbers == numbers[0]).all():
-        return book.text(int(numbers[0]))
+        return book.labelled(int(numbers[0]))
     if few := _few(numbers, ports):
-        return ", ".join(book.endpoint(*end) for end in few)
+        return ", ".join(book.labelled(*end) for end in few)
     is_there = np.zeros(int(numbers.max()) + 1, np.bool_)
     is_there[numbers] = True
     port = f", port {ports[0]}" if is_one_port else ""
