@@ -4,7 +4,7 @@ A step has the same contract as the kernels' (see `cursor`). Link types are LINK
 (https://www.tcpdump.org/linktypes.html).
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from tcptrace.capture import cursor as c
 from tcptrace.capture.dissect_tunnels import TUNNELS
@@ -94,9 +94,9 @@ def nflog(buffer: Any, cursor: Any) -> int:
     kind = _of_family(buffer[at])
     at += 4
     while at + 4 <= limit:
-        order = "little" if buffer[at + 1] == 0 or buffer[at + 3] & 0x7F == 0 else "big"
-        length = int.from_bytes(buffer[at : at + 2], order)  # type: ignore[arg-type]  # order is one of the two literals
-        tag = int.from_bytes(buffer[at + 2 : at + 4], order)  # type: ignore[arg-type]  # order is one of the two literals
+        order: Literal["little", "big"] = "little" if buffer[at + 1] == 0 or buffer[at + 3] & 0x7F == 0 else "big"
+        length = int.from_bytes(buffer[at : at + 2], order)
+        tag = int.from_bytes(buffer[at + 2 : at + 4], order)
         if length < 4:
             break
         if tag & 0x7FFF == _NFULA_PACKET_HDR and at + 6 <= limit:

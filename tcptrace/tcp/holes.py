@@ -36,6 +36,16 @@ def new_hole(nodes: I64, left: int, right: int, following: int) -> int:
     return int(node)
 
 
+def free(nodes: I64, before: int, node: int) -> int:
+    """Give a node to the free list and tie what precedes it in its own, if anything does, to what follows it."""
+    following = int(nodes[node * NODE + FOLLOWING])
+    if before != 0:
+        nodes[before * NODE + FOLLOWING] = following
+    nodes[node * NODE + FOLLOWING] = nodes[FOLLOWING]
+    nodes[FOLLOWING] = node
+    return following
+
+
 def open_hole(endpoints: Endpoints, e: int, nodes: I64, left: int, right: int) -> None:
     """Note that endpoint `e` skipped a range above all it sent before."""
     narrow = endpoints.narrow
@@ -43,14 +53,10 @@ def open_hole(endpoints: Endpoints, e: int, nodes: I64, left: int, right: int) -
 
 
 def drop_hole(endpoints: Endpoints, e: int, nodes: I64, before: int, node: int) -> int:
-    """Take a node out of the list behind `before` (0: the head); the node that followed it."""
-    following = int(nodes[node * NODE + FOLLOWING])
+    """Take a node out of an endpoint's list behind `before` (0: the head); the node that followed it."""
+    following = free(nodes, before, node)
     if before == 0:
         endpoints.narrow[e * NARROW + HOLES] = following
-    else:
-        nodes[before * NODE + FOLLOWING] = following
-    nodes[node * NODE + FOLLOWING] = nodes[FOLLOWING]
-    nodes[FOLLOWING] = node
     return following
 
 

@@ -7,7 +7,7 @@ Blocks are the nodes of `holes`, in an array of their own: ranges that do not to
 """
 
 from tcptrace.schema import I64
-from tcptrace.tcp.holes import FOLLOWING, LEFT, NODE, RIGHT, WALK_MAX, new_hole
+from tcptrace.tcp.holes import FOLLOWING, LEFT, NODE, RIGHT, WALK_MAX, free, new_hole
 
 DELIVERED = 0  # position up to which all was delivered or given up
 BLOCKS = 1  # node of the highest block beyond a hole, 0 for none
@@ -15,13 +15,9 @@ BLOCKS = 1  # node of the highest block beyond a hole, 0 for none
 
 def drop_block(rows: I64, gaps: int, nodes: I64, before: int, node: int) -> int:
     """Take a node out of the list behind `before` (0: the head); the node that followed it."""
-    following = int(nodes[node * NODE + FOLLOWING])
+    following = free(nodes, before, node)
     if before == 0:
         rows[gaps + BLOCKS] = following
-    else:
-        nodes[before * NODE + FOLLOWING] = following
-    nodes[node * NODE + FOLLOWING] = nodes[FOLLOWING]
-    nodes[FOLLOWING] = node
     return following
 
 
