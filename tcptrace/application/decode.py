@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tcptrace.application import tshark
-from tcptrace.application.sayings import DATA, first_words, sayings
+from tcptrace.application.sayings import DATA, SAYINGS, first_words, sayings
 from tcptrace.application.tshark import DecodeError, Frame
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.rule import Finding
@@ -20,8 +20,9 @@ FIRST, LAST = 3, 3
 """Messages told of a flow: what it began with, and what was said last."""
 
 MESSAGES = (
-    'frame.protocols contains "tcp:" && (!http || http.request || http.response)'
-    " && !(tls.record.content_type == 23 && !tls.handshake) && (!data || tcp.seq == 1) && !tcp.analysis.retransmission"
+    f'frame.protocols matches "tcp:(.+:)?({"|".join([*SAYINGS, DATA])})(:|$)" && !tcp.analysis.retransmission'
+    " && (!http || http.request || http.response) && (!tls || tls.handshake.type || tls.alert_message)"
+    " && (!data || tcp.seq == 1)"
 )
 """Frames that say something new: not the rest of a body, nothing encrypted, of what is not known the beginning."""
 

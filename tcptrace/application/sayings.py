@@ -116,5 +116,5 @@ def _filled(form: str, fields: Fields) -> str | None:
 
 def _short(text: str) -> str:
     """One line of a bearable length."""
-    text = " ".join(text.split())
+    text = " ".join(text.removesuffix(r"\r\n").split())
     return text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 1]}…"

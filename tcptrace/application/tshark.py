@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tcptrace.application.sayings import Fields, Value
 from tcptrace.errors import TcptraceError
 
-FRAMES_MAX = 20_000
+FRAMES_MAX = 5000
 TIMEOUT_S = 120.0
 
 PREFERENCES = {"http.desegment_body": "FALSE"}
@@ -57,7 +57,8 @@ def read(path: str, display_filter: str, take: Callable[[Frame], None]) -> None:
     left = iter(range(FRAMES_MAX - 1))
 
     def take_one(packet: Any) -> None:
-        take(_frame(packet))
+        if "tcp" in packet:  # not only in what an ICMP error quotes
+            take(_frame(packet))
         if next(left, None) is None:
             raise StopCapture
 
