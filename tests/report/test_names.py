@@ -39,7 +39,7 @@ def test_a_finding_and_the_summary_name_the_server(analysis: tcptrace.Analysis) 
 def test_markdown_names_it_too(analysis: tcptrace.Analysis) -> None:
     out = io.StringIO()
     markdown.write_analyses([analysis], out, View(utc=True))
-    assert "10.0.0.2:80 (shop.example)" in out.getvalue()
+    assert r"10.0.0.2:80 \(shop.example\)" in out.getvalue()
 
 
 def test_json_and_the_library_have_all_names(analysis: tcptrace.Analysis) -> None:
