@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tcptrace.analysis import Analysis, Timeline, analyze, packets, timeline
+    from tcptrace.diagnosis.wanted import Wanted
     from tcptrace.errors import CaptureError, TcptraceError, UsageError
     from tcptrace.selection import Selection
 
@@ -22,6 +23,7 @@ __all__ = [
     "TcptraceError",
     "Timeline",
     "UsageError",
+    "Wanted",
     "analyze",
     "packets",
     "timeline",
@@ -29,6 +31,7 @@ __all__ = [
 
 _HOMES = {
     "tcptrace.analysis": ("Analysis", "Timeline", "analyze", "packets", "timeline"),
+    "tcptrace.diagnosis.wanted": ("Wanted",),
     "tcptrace.errors": ("CaptureError", "TcptraceError", "UsageError"),
     "tcptrace.selection": ("Selection",),
 }

@@ -95,6 +95,11 @@ def test_no_rule_explains_itself_over_others(module: RuleModule) -> None:
     assert name(module) not in met, "each would fold the other away"
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_rule_of_the_catalogue_that_one_capture_is_enough_for_is_there(family: str) -> None:
+    assert set(CATALOGUE[family].split()) <= set(BY_NAME)
+
+
 @every_rule
 def test_a_rule_of_the_catalogue_keeps_its_family(module: RuleModule) -> None:
     assert KNOWN.get(name(module), module.RULE.family) == module.RULE.family
