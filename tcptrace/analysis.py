@@ -239,6 +239,7 @@ def _evidence(reader: CaptureReader, measured: Measured, flows: Flows, transitio
     is_lone = measured.tracker.directions.of_flow[flows.flow] == 0
     lone, others = np.flatnonzero(is_lone), np.flatnonzero(~is_lone)
     full = chosen(flows, others) if len(lone) else flows
+    notable = notable_table(measured.tracker, measured.client)  # first: it frees more than it takes
 
     def of_side(side: int) -> SideFacts:
         return in_batches(lambda numbers: side_facts(measured, numbers, side), full.flow)
@@ -251,7 +252,7 @@ def _evidence(reader: CaptureReader, measured: Measured, flows: Flows, transitio
         flows=full,
         measures=in_batches(measured.of, full.flow),
         sides=(of_side(0), of_side(1)),
-        notable=notable_table(measured.tracker, measured.client),
+        notable=notable,
         transitions=transitions,
         joined=measured.joined,
         icmp=about_flows(reader.summary.context.icmp, measured.tracker, measured.client),
