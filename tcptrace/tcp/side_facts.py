@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tcptrace.schema import I64, UNKNOWN, SideFacts
+from tcptrace.schema import I64, UNKNOWN, SideFacts, columns
 from tcptrace.tcp import endpoint_rows as e
 from tcptrace.tcp import notable as n
 from tcptrace.tcp import round_trips as trips
@@ -35,7 +35,7 @@ def side_facts(measured: Measured, flows: I64, side: int) -> SideFacts:
     start = tracker.endpoints.wide[ends * e.WIDE + e.START]
     narrow = tracker.endpoints.narrow[: tracker.flow_count * 2 * e.NARROW].reshape(-1, e.NARROW)[ends]
     seen = kept[:, n.LAST_FRAME] > 0
-    return SideFacts(
+    facts = dict(
         last_ns=np.where(seen, kept[:, n.LAST_NS], UNKNOWN),
         last_data_ns=np.where(kept[:, n.LAST_DATA_FRAME] > 0, kept[:, n.LAST_DATA_NS], UNKNOWN),
         ttl=kept[:, n.TTL] - 1,
@@ -46,15 +46,16 @@ def side_facts(measured: Measured, flows: I64, side: int) -> SideFacts:
         rtt_min_ns=np.where(
             sending[:, s.ROUND_TRIPS + trips.COUNT] > 0, sending[:, s.ROUND_TRIPS + trips.MIN_NS], UNKNOWN
         ),
-        rtt_samples=sending[:, s.ROUND_TRIPS + trips.COUNT].copy(),
-        rtt_sum_ns=sending[:, s.ROUND_TRIPS + trips.SUM_NS].copy(),
-        is_closed=(kept[:, n.CLOSED_NS] > 0).astype(np.int8),
-        mss=narrow[:, e.MSS].astype(np.int64),
-        window_scale=np.maximum(narrow[:, e.SCALE], UNKNOWN).astype(np.int8),
-        timestamps=(narrow[:, e.NOTES] & e.NOTE_TIMESTAMPS > 0).astype(np.int8),
-        sack_permitted=(narrow[:, e.NOTES] & e.NOTE_SACK_PERMITTED > 0).astype(np.int8),
-        **{name: kept[:, field].copy() for name, field in FIELDS.items()},
+        rtt_samples=sending[:, s.ROUND_TRIPS + trips.COUNT],
+        rtt_sum_ns=sending[:, s.ROUND_TRIPS + trips.SUM_NS],
+        is_closed=kept[:, n.CLOSED_NS] > 0,
+        mss=narrow[:, e.MSS],
+        window_scale=np.maximum(narrow[:, e.SCALE], UNKNOWN),
+        timestamps=narrow[:, e.NOTES] & e.NOTE_TIMESTAMPS > 0,
+        sack_permitted=narrow[:, e.NOTES] & e.NOTE_SACK_PERMITTED > 0,
+        **{name: kept[:, field] for name, field in FIELDS.items()},
     )
+    return SideFacts(**{name: facts[name].astype(dtype) for name, (dtype, _) in columns(SideFacts).items()})
 
 
 def _relative(position: I64, start: I64) -> I64:

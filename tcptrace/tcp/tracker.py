@@ -199,7 +199,7 @@ class Tracker:
         shrink(self.endpoints.wide, flows * 2 * endpoint_rows.WIDE)
         shrink(self.endpoints.narrow, flows * 2 * endpoint_rows.NARROW)
         shrink(self.directions.of_flow, flows)
-        shrink(self.directions.first, pairs * directions.FIRST)
+        self.directions = self.directions._replace(first=np.zeros(0, np.int64))
         for array, width in (
             (self.directions.labels, labels.WIDTH),
             (self.directions.sending, sending.WIDTH),
