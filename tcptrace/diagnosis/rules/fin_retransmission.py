@@ -73,7 +73,9 @@ def _by_timer(before: Told, fin: Told) -> bool:
 
 
 def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
-    acks = [told for told in story.after(fin, 1 - fin.side) if told.has_ack and told.ack > fin.seq + fin.len]
+    end = fin.seq + fin.len
+    later = (told for told in story.after(fin, 1 - fin.side) if told.has_ack and not told.is_rst)
+    acks = [told for told in later if told.ack == end + 1]
     frames = numbers([fin, *again, *acks[:1]])
     times = "once" if len(again) == 1 else f"{len(again)} times"
     cause, confidence = _cause(story, again, acks)

@@ -54,6 +54,7 @@ RULE = Rule(
 )
 
 
+EVEN = "both halves took about as long: the path is slow on both sides of this point, no end alone is to blame"
 UNREPEATED_NS = 3_500_000_000
 """A server that has no ACK repeats its SYN-ACK sooner, after 1 s, or 3 s in older stacks."""
 
@@ -105,18 +106,23 @@ def _finding(story: Story, syns: list[Told], answers: list[Told], ack: Told, is_
         if before_ns >= after_ns
         else f"the client's ACK took {elapsed(after_ns)}"
     )
+    is_even = not repeats and max(before_ns, after_ns) <= 2 * min(before_ns, after_ns)
+    if is_even:
+        cause = EVEN
+    elif before_ns >= after_ns:
+        cause = _cause_before(story, syns, answer, is_near)
+    else:
+        cause = _cause_after(answers, ack, is_near)
     return RULE.finding(
-        confidence=0.9,
+        confidence=0.6 if is_even else 0.9,
         flows=(story.number,),
         frames=frames,
-        alike=f"{story.server} {before_ns >= after_ns}",
+        alike=cause if is_even else f"{story.server} {before_ns >= after_ns}",
         summary=(
             f"{story.client} needed {elapsed(before_ns + after_ns)} to open a connection to {story.server}"
             f" (frames {syn.frame} to {ack.frame}): {waited}."
         ),
-        cause=_cause_before(story, syns, answer, is_near)
-        if before_ns >= after_ns
-        else _cause_after(answers, ack, is_near),
+        cause=cause,
         evidence=(
             f"SYN to SYN-ACK {elapsed(before_ns)}, SYN-ACK to ACK {elapsed(after_ns)}",
             f"{sum(told.is_syn for told in repeats)} repeats of the SYN,"

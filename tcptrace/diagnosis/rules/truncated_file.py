@@ -39,18 +39,21 @@ from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 
 RULE = Rule(name="truncated-file", family="capture", severity="warning")
 
+DAMAGED = "a record's header makes no sense: the file was overwritten, joined from pieces, or changed in transfer"
+
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A capture of which the reader says so."""
     summary = evidence.summary
     if not summary.truncated:
         return
+    is_damaged = any(problem.startswith("damaged") for problem in summary.problems)
     last = f"after frame {summary.frames:,}" if summary.frames else "before its first frame"
     yield RULE.finding(
         confidence=1.0,
         frames=(summary.frames,) if summary.frames else (),
-        summary=f"{summary.path} breaks off {last}: what happened then is not in it.",
-        cause="the recorder was killed or its disk full, or the file was copied before it was whole",
+        summary=f"{summary.path} {'is damaged' if is_damaged else 'breaks off'} {last}: what happened then is not told.",
+        cause=DAMAGED if is_damaged else "the recorder was killed or its disk full, or the file was copied too early",
         evidence=tuple(summary.problems),
         disproof="the original at the recorder has the same length",
         confirm=f"capinfos {summary.path}   recorder: ls -l, df",
