@@ -48,11 +48,12 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     if not summary.truncated:
         return
     is_damaged = any(problem.startswith("damaged") for problem in summary.problems)
+    ends = "is damaged" if is_damaged else "breaks off"
     last = f"after frame {summary.frames:,}" if summary.frames else "before its first frame"
     yield RULE.finding(
         confidence=1.0,
         frames=(summary.frames,) if summary.frames else (),
-        summary=f"{summary.path} {'is damaged' if is_damaged else 'breaks off'} {last}: what happened then is not told.",
+        summary=f"{summary.path} {ends} {last}: what happened then is not in it.",
         cause=DAMAGED if is_damaged else "the recorder was killed or its disk full, or the file was copied too early",
         evidence=tuple(summary.problems),
         disproof="the original at the recorder has the same length",
