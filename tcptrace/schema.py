@@ -142,7 +142,7 @@ class Directions(NamedTuple):
     used: Annotated[I64, Column("", "how many pairs there are, histograms of round trips, notes written")]
     first: Annotated[I64, Column("", "of a pair, fields as tcptrace.tcp.directions names them", per_row=6)]
     labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
-    sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=71)]
+    sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=78)]
     counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=53)]
     notable: Annotated[I64, Column("", "fields as tcptrace.tcp.notable names them", per_row=23)]
     history: Annotated[I64, Column("", "fields as tcptrace.tcp.zeek_rows names them", per_row=14)]
@@ -432,7 +432,7 @@ LABELS = (
 """Wireshark's names (tcp.analysis.*) of what a segment is."""
 KINDS = ("syn fin rst first data answer repeat resumed window probe gap reordered copy after_fin stall timeout").split()
 """Why a segment is notable, as tcptrace.tcp.notable explains."""
-REPEATS = "none copy reordered spurious fast go_back_n tail_loss_probe timeout".split()
+REPEATS = "none copy reordered spurious fast go_back_n tail_loss_probe timeout unclear".split()
 """Why a segment looks as if sent before: the capture's copy, overtaken on its way, or truly sent again."""
 LIMITS = "handshake loss receiver_window path application".split()
 """What held a connection back."""

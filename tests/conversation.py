@@ -1,7 +1,8 @@
 """Conversations in a few words, as Packets, and what the tracker makes of them.
 
 Each line is `[time_ms] C|S FLAGS seq[:end] [ack] [column=value ...]`, numbers relative to the sender's
-ISN and the receiver's; C is 10.0.0.1:1000, S is 10.0.0.2:80.
+ISN and the receiver's; C is 10.0.0.1:1000, S is 10.0.0.2:80. `sack=201:301,401:501` are the edges of blocks,
+relative to the receiver's ISN.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from tcptrace import kernels
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.kernels import Kernels
-from tcptrace.schema import SIDES, STATES, UNKNOWN, Flows, Packets, Transitions, allocate
+from tcptrace.schema import SACK_BLOCKS_MAX, SIDES, STATES, UNKNOWN, Flows, Packets, Transitions, allocate
 from tcptrace.tcp.endpoint import EVENTS
 from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
 from tcptrace.tcp.tracker import Tracker
@@ -53,7 +54,12 @@ def packets(text: str, isn: dict[str, int] | None = None) -> Packets:
         table.window[i] = 1000
         table.window_scale[i] = 7 if "S" in letters else UNKNOWN
         for column, value in given:
-            getattr(table, column)[i] = int(value)
+            if column == "sack":
+                edges = [(isn[peer] + int(edge)) % 2**32 for edge in value.replace(",", ":").split(":")]
+                table.sack_count[i] = len(edges) // 2
+                table.sack[i * 2 * SACK_BLOCKS_MAX :][: len(edges)] = edges
+            else:
+                getattr(table, column)[i] = int(value)
     return table
 
 

@@ -13,16 +13,19 @@ from tcptrace.tcp.sending_rows import ROUND_TRIPS
 
 NEAR = 10
 """A half below one part in so many of the handshake is that of the end the capture was taken near."""
+TELLS_NS = 100_000
+"""What an end itself may take to answer: two halves below that tell of no path."""
 
 
 def taken_near(measured: Measured, flows: Flows) -> I8:
     """For every flow, all of one capture, an index into TAKEN_NEAR.
 
-    Unknown where a half is, or where it may hold a wait: only a SYN and a SYN-ACK sent once tell (Karn's rule).
+    Unknown where a half is, where both are too short to tell, or where one may hold a wait: only a SYN and a SYN-ACK
+    sent once tell (Karn's rule).
     """
     server_half, client_half = flows.syn_to_synack_ns, flows.synack_to_ack_ns
     whole = server_half + client_half
-    known = (server_half >= 0) & (client_half >= 0) & (whole > 0)
+    known = (server_half >= 0) & (client_half >= 0) & (np.maximum(server_half, client_half) >= TELLS_NS)
     for side, half in enumerate((server_half, client_half)):
         known &= _first_round_trip(measured, flows.flow, side) == half
     found = np.full(len(whole), TAKEN_NEAR.index("between"), np.int8)

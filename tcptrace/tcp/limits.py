@@ -9,39 +9,69 @@ Causes are numbers, in the order of schema.LIMITS.
 """
 
 from tcptrace.schema import I64
-from tcptrace.tcp.sending_rows import ACKED, LARGEST, LIMITED_NS, NEXT, PREVIOUS_NS, RECOVER, SACKED, WINDOW
+from tcptrace.tcp.sending_rows import (
+    ACKED,
+    LARGEST,
+    LAST_LEN,
+    LIMITED_NS,
+    MARKS,
+    PREVIOUS_NS,
+    RECOVER,
+    SPOKEN,
+    WINDOW,
+)
 
-HANDSHAKE = 0  # before both sides have acknowledged anything
-LOSS = 1  # data is out and what was lost is being repaired
-RECEIVER_WINDOW = 2  # data is out and the offered window has no room for one more segment
+HANDSHAKE = 0  # before a segment without SYN
+LOSS = 1  # data is out and what was lost is being repaired, or its timer runs that ran out later
+RECEIVER_WINDOW = 2  # the offered window has no room: with data out for one more segment, else for what was sent last
 PATH = 3  # data is out: it takes its round trip, at the bandwidth or congestion window there is
 APPLICATION = 4  # nothing is out: whoever has the word says nothing
 CAUSES = 5
 
 
-def cause_of(rows: I64, x: int, y: int) -> int:
-    """What holds direction X back; Y, the other way, carries its window."""
-    in_flight = rows[x + NEXT] - rows[x + ACKED] - rows[x + SACKED]
-    if rows[x + ACKED] < 0 or rows[x + NEXT] < 0 or in_flight <= 0:
-        return APPLICATION
+def cause_of(rows: I64, x: int, y: int, out: int) -> int:
+    """What holds direction X back, which has `out` bytes unacknowledged; Y, the other way, carries its window."""
+    window = rows[y + WINDOW]
+    if out <= 0:
+        return RECEIVER_WINDOW if 0 <= window < rows[x + LAST_LEN] else APPLICATION
     if rows[x + RECOVER] >= 0:
         return LOSS
-    window = rows[y + WINDOW]
-    if window >= 0 and in_flight + rows[x + LARGEST] > window:
-        return RECEIVER_WINDOW
-    return PATH
+    return RECEIVER_WINDOW if 0 <= window < out + rows[x + LARGEST] else PATH
 
 
-def attribute(rows: I64, x: int, y: int, time_ns: int) -> int:
-    """Give the time since the flow's previous segment to a cause; how long it was (-1: this is the first)."""
-    flow = min(x, y)
-    before = rows[flow + PREVIOUS_NS] - 1
-    rows[flow + PREVIOUS_NS] = time_ns + 1
-    if before < 0:
-        return -1
-    idle_ns = max(0, time_ns - before)
-    cause = HANDSHAKE
+def cause_of_flow(rows: I64, x: int, y: int, out_x: int, out_y: int) -> int:
+    """What holds a flow back; -1: once a side has spoken without SYN, nobody can tell until both have been heard."""
     if rows[x + ACKED] >= 0 and rows[y + ACKED] >= 0:
-        cause = min(cause_of(rows, x, y), cause_of(rows, y, x))
-    rows[flow + LIMITED_NS + cause] += idle_ns
+        return int(min(cause_of(rows, x, y, out_x), cause_of(rows, y, x, out_y)))
+    return HANDSHAKE if (rows[x + MARKS] | rows[y + MARKS]) & SPOKEN == 0 else -1
+
+
+def attribute(rows: I64, x: int, y: int, out_x: int, out_y: int, time_ns: int) -> int:
+    """Give the time since the flow's previous segment to a cause; how long it was (-1: unknown)."""
+    flow = min(x, y)
+    before_ns = rows[flow + PREVIOUS_NS] - 1
+    rows[flow + PREVIOUS_NS] = time_ns + 1
+    if before_ns < 0 or time_ns < 0:
+        return -1
+    idle_ns = max(0, time_ns - before_ns)
+    cause = cause_of_flow(rows, x, y, out_x, out_y)
+    if cause >= 0:
+        rows[flow + LIMITED_NS + cause] += idle_ns
     return int(idle_ns)
+
+
+def backdate_loss(rows: I64, flow: int, cause: int, idle_ns: int, waited_ns: int) -> None:
+    """Give the time in which a timer ran to the loss that it ended in.
+
+    First the time since the flow's previous segment, which `attribute` gave to `cause`, then what came before.
+    """
+    if cause <= LOSS or idle_ns < 0:
+        return
+    rows[flow + LIMITED_NS + cause] -= idle_ns
+    rows[flow + LIMITED_NS + LOSS] += idle_ns
+    rest_ns = waited_ns - idle_ns
+    for taken in (PATH, RECEIVER_WINDOW):
+        moved_ns = max(0, min(rest_ns, rows[flow + LIMITED_NS + taken]))
+        rows[flow + LIMITED_NS + taken] -= moved_ns
+        rows[flow + LIMITED_NS + LOSS] += moved_ns
+        rest_ns -= moved_ns

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from tcptrace.flows import ANNOUNCED, SEEN
 from tcptrace.flows import WIDTH as FLOW_WIDTH
-from tcptrace.schema import I8, I64, UNKNOWN, FlowMeasures, RoundTrips
+from tcptrace.schema import I8, I64, LIMITS, UNKNOWN, FlowMeasures, RoundTrips
 from tcptrace.tcp import labels as labels_of
 from tcptrace.tcp import round_trips as trips
 from tcptrace.tcp import sending_rows as s
@@ -64,7 +64,10 @@ def _flow_measures(measured: Measured, flows: I64) -> FlowMeasures:
     announced = measured.tracker.flows.rows[flows * FLOW_WIDTH + SEEN] & ANNOUNCED != 0
     lone_syn = np.where(announced, 0, labels_of.SYN_SENT)
     completeness = np.where(pairs < 0, lone_syn, labels[:, labels_of.COMPLETENESS] & labels_of.SEEN_BITS)
-    handshake, loss, receiver_window, path, application = (life[:, s.LIMITED_NS + cause] for cause in range(5))
+    told = _is_heard(client) & _is_heard(server) | ((client[:, s.MARKS] | server[:, s.MARKS]) & s.SPOKEN == 0)
+    handshake, loss, receiver_window, path, application = (
+        np.where(told, life[:, s.LIMITED_NS + cause], 0) for cause in range(len(LIMITS))
+    )
     return FlowMeasures(
         completeness=completeness.astype(np.int8),
         **{
@@ -74,17 +77,23 @@ def _flow_measures(measured: Measured, flows: I64) -> FlowMeasures:
         },
         client_slow_start_ns=_slow_start_ns(client),
         server_slow_start_ns=_slow_start_ns(server),
-        handshake_ns=handshake.copy(),
-        loss_ns=loss.copy(),
-        receiver_window_ns=receiver_window.copy(),
-        path_ns=path.copy(),
-        application_ns=application.copy(),
+        handshake_ns=handshake,
+        loss_ns=loss,
+        receiver_window_ns=receiver_window,
+        path_ns=path,
+        application_ns=application,
     )
+
+
+def _is_heard(rows: I64) -> npt.NDArray[np.bool_]:
+    """Whether anything came from a side; if not, what limited its flow is known only while that was being opened."""
+    heard: npt.NDArray[np.bool_] = (rows[:, s.NEXT] >= 0) | (rows[:, s.MARKS] & s.SPOKEN != 0)
+    return heard
 
 
 def _slow_start_ns(rows: I64) -> I64:
     end = rows[:, s.SLOW_START_END_NS]
-    return np.where(end == 0, UNKNOWN, end - rows[:, s.FIRST_DATA_NS])
+    return np.where(end <= 0, UNKNOWN, end - rows[:, s.FIRST_DATA_NS])
 
 
 FIELDS = {
@@ -115,7 +124,7 @@ def _round_trips(rows: I64, histograms: I64 | None) -> RoundTrips:
         "max_ns": rows[:, trips.MAX_NS],
         "srtt_ns": rows[:, trips.SRTT_NS],
         "rttvar_ns": rows[:, trips.RTTVAR_NS],
-        "rto_ns": np.maximum(rto_ns, trips.INITIAL_RTO_NS),
+        "rto_ns": np.maximum(rto_ns, trips.RTO_MIN_NS),
     }
     return RoundTrips(
         samples=count.copy(), **{name: np.where(none, UNKNOWN, values) for name, values in columns.items()}
@@ -146,22 +155,22 @@ def _from_histograms(rows: I64, histograms: I64, q: float) -> I64:
     counts = words[rows[:, trips.HISTOGRAM] - 1].view(np.uint32)[:, : trips.BUCKETS].astype(np.int64)
     below = np.cumsum(counts, axis=1)
     rank = q * (rows[:, trips.COUNT] - 1)
-    bucket = (below <= rank[:, None]).sum(axis=1)
-    here = np.arange(len(rows))
-    before = below[here, bucket] - counts[here, bucket]
-    low, high = EDGES[bucket], EDGES[bucket + 1]
-    value = low + (high - low) * (rank - before + 0.5) / counts[here, bucket]
-    clipped: I64 = np.clip(np.rint(value).astype(np.int64), rows[:, trips.MIN_NS], rows[:, trips.MAX_NS])
-    return clipped
+    least, most = rows[:, trips.MIN_NS], rows[:, trips.MAX_NS]
+    low, high = (
+        np.clip(MIDDLES[(below <= one[:, None]).sum(axis=1)], least, most) for one in (np.floor(rank), np.ceil(rank))
+    )
+    value: I64 = np.rint(low + (high - low) * (rank - np.floor(rank))).astype(np.int64)
+    return value
 
 
-def _edges() -> npt.NDArray[np.float64]:
-    powers = np.arange(trips.BUCKETS + 1) / trips.PER_POWER
-    whole = np.floor(powers)
-    edges: npt.NDArray[np.float64] = 2.0 ** (whole + trips.FIRST_POWER) * (1 + powers - whole)
-    edges[0] = 0
-    return edges
+def _middles() -> npt.NDArray[np.float64]:
+    steps = np.array([1 << trips.EDGE_BITS, trips.EDGE_1, trips.EDGE_2, trips.EDGE_3]) / (1 << trips.EDGE_BITS)
+    powers = 2.0 ** np.arange(trips.FIRST_POWER, trips.LAST_POWER)
+    edges = np.append((powers[:, None] * steps).ravel(), 2.0**trips.LAST_POWER)
+    middles: npt.NDArray[np.float64] = np.sqrt(edges[:-1] * edges[1:])
+    middles[0] = edges[1] / 2
+    return middles
 
 
-EDGES = _edges()
-"""Where the buckets begin and end, ns."""
+MIDDLES = _middles()
+"""What a sample in each bucket is told as: the geometric middle, ns; half the first one's end, as that begins at 0."""

@@ -2,7 +2,8 @@
 
 The smoothed round trip, its variation and the timer are those of RFC 6298 section 2. The first
 EXACT samples are kept as they are; with more of them a histogram takes their place, four buckets to
-a power of two, so that a quantile, interpolated within its bucket, is off by about a tenth at most.
+a power of two, each at most 1.191 times as wide as the last: a sample told as the geometric middle of
+its bucket is off by a tenth at most.
 """
 
 from tcptrace.schema import I64
@@ -22,11 +23,21 @@ WIDTH = 15
 FIRST_POWER = 13  # 8 us: all below falls into the first bucket
 LAST_POWER = 37  # 137 s
 PER_POWER = 4
+EDGE_BITS = 8  # the buckets of a power begin at 1, EDGE_1, EDGE_2 and EDGE_3 by 2**EDGE_BITS
+EDGE_1 = 304
+EDGE_2 = 362
+EDGE_3 = 431
 BUCKETS = (LAST_POWER - FIRST_POWER) * PER_POWER
 WORDS = BUCKETS // 2  # two counts of 32 bits in each
 
-INITIAL_RTO_NS = 1_000_000_000  # RFC 6298 section 2.1; also the least, section 2.4
+RTO_MIN_NS = 1_000_000_000  # RFC 6298 section 2.4: what a timer SHOULD be rounded up to
 LINUX_RTO_MIN_NS = 200_000_000  # TCP_RTO_MIN, include/net/tcp.h
+LONGEST_NS = 1 << 56  # two years, which leaves room to multiply
+
+
+def elapsed_ns(since_ns: int, until_ns: int) -> int:
+    """Time from one segment to another, at most LONGEST_NS; -1 where there is no time, or the clock went back."""
+    return min(until_ns - since_ns, LONGEST_NS) if 0 <= since_ns <= until_ns else -1
 
 
 def bucket_of(sample_ns: int) -> int:
@@ -39,8 +50,8 @@ def bucket_of(sample_ns: int) -> int:
         if rest >> step != 0:
             rest >>= step
             power += step
-    part = (min(sample_ns, (1 << LAST_POWER) - 1) >> (power - 2)) - PER_POWER
-    return (power - FIRST_POWER) * PER_POWER + part
+    part = min(sample_ns, (1 << LAST_POWER) - 1) >> (power - EDGE_BITS)
+    return (power - FIRST_POWER) * PER_POWER + int(part >= EDGE_1) + int(part >= EDGE_2) + int(part >= EDGE_3)
 
 
 def count_in(histograms: I64, number: int, sample_ns: int) -> None:
@@ -53,11 +64,11 @@ def smooth(rows: I64, at: int, sample_ns: int) -> None:
     """RFC 6298 (2.2) and (2.3)."""
     if rows[at + COUNT] == 0:
         rows[at + SRTT_NS] = sample_ns
-        rows[at + RTTVAR_NS] = sample_ns // 2
+        rows[at + RTTVAR_NS] = sample_ns >> 1
     else:
         error_ns = abs(rows[at + SRTT_NS] - sample_ns)
-        rows[at + RTTVAR_NS] += (error_ns - rows[at + RTTVAR_NS]) // 4
-        rows[at + SRTT_NS] += (sample_ns - rows[at + SRTT_NS]) // 8
+        rows[at + RTTVAR_NS] += (error_ns - rows[at + RTTVAR_NS]) >> 2
+        rows[at + SRTT_NS] += (sample_ns - rows[at + SRTT_NS]) >> 3
 
 
 def add_up(rows: I64, at: int, sample_ns: int) -> None:
@@ -83,10 +94,3 @@ def add_sample(rows: I64, at: int, histograms: I64, used: I64, sample_ns: int) -
         for kept in range(EXACT):
             count_in(histograms, rows[at + HISTOGRAM] - 1, rows[at + SAMPLES + kept])
     count_in(histograms, rows[at + HISTOGRAM] - 1, sample_ns)
-
-
-def timer_ns(rows: I64, at: int) -> int:
-    """How long a sender waits for an acknowledgement: RFC 6298 with the least that Linux takes."""
-    if rows[at + COUNT] == 0:
-        return INITIAL_RTO_NS
-    return int(rows[at + SRTT_NS] + max(LINUX_RTO_MIN_NS, 4 * rows[at + RTTVAR_NS]))

@@ -4,22 +4,26 @@ One pass over the segments of a chunk, after their positions are known: bytes in
 their causes, recovery, round trips.
 """
 
-from tcptrace.flows import RST, SYN
-from tcptrace.schema import I64, SACK_BLOCKS_MAX, UNKNOWN, Directions, Packets, Segments
-from tcptrace.tcp.directions import FIRST, FRAME, MASK, SEQ, TIME_NS
+from tcptrace.flows import FIN, RST, SYN
+from tcptrace.schema import I64, UNKNOWN, Directions, Packets, Segments
+from tcptrace.tcp.copies import is_copy, key_of, remember, rest_of, word_of
+from tcptrace.tcp.directions import FIRST, FRAME, SEQ, SYN_MSS, TIME_NS
 from tcptrace.tcp.labels import DUPLICATE_ACK, KEEP_ALIVE, ZERO_WINDOW_PROBE
-from tcptrace.tcp.limits import attribute
+from tcptrace.tcp.limits import attribute, backdate_loss, cause_of_flow
 from tcptrace.tcp.repeats import (
     COPY,
     NO_REPEAT,
     REORDERED_SEGMENT,
     SPURIOUS_REPEAT,
     TIMEOUT,
+    UNCLEAR,
     kind_of_repeat,
     was_made_earlier,
+    was_probe,
 )
-from tcptrace.tcp.round_trips import SUMS_WIDTH, add_sample, add_up
+from tcptrace.tcp.round_trips import SUMS_WIDTH, add_sample, add_up, elapsed_ns
 from tcptrace.tcp.round_trips import WIDTH as ROUND_TRIPS_WIDTH
+from tcptrace.tcp.scoreboard import prove_needless, sacked_bytes, take_blocks
 from tcptrace.tcp.sending_rows import (
     ACKED,
     ACKED_NS,
@@ -28,55 +32,74 @@ from tcptrace.tcp.sending_rows import (
     COPIES,
     DSACKS,
     DUPLICATES,
-    FIRST_DATA_NS,
     FIRST_NODE,
-    GROWN_TO,
     HIGH_IP_ID,
     HIGH_NS,
     HIGH_TSVAL,
+    ID_STEPS,
     IN_FLIGHT_MAX,
     LARGEST,
-    LAST_KIND,
     LAST_NS,
-    LAST_REPEAT_END,
+    MARKS,
+    MSS,
     NEXT,
+    NODES,
     PREVIOUS_NS,
     RAISED_NS,
     RECOVER,
     RECOVERED_NS,
     RECOVERIES,
+    RECOVERY_KIND,
     RECOVERY_NS,
     REORDERED,
+    REPEATED,
     REPEATS,
-    ROUND_END,
-    ROUND_MAX,
     ROUND_TRIPS,
     SACKED,
-    SAME_ID,
-    SEEN,
-    SEEN_0,
-    SEEN_NEXT,
+    SEEN_LAST,
     SENT_BELOW_NS,
-    SLOW_START_BYTES,
-    SLOW_START_END_NS,
+    SPOKEN,
     SPURIOUS,
     SYN_AT,
     TIMEOUTS,
     WINDOW,
 )
-from tcptrace.tcp.sequence import CYCLE, unwrap
-from tcptrace.tcp.unacked import END, FIRST_NS, NODE, SENT, SENT_NS, START, append, drop_all, drop_first, send_again
+from tcptrace.tcp.sequence import CYCLE
+from tcptrace.tcp.slow_start import end_slow_start, note_flight, note_new, note_round
+from tcptrace.tcp.unacked import (
+    END,
+    FIRST_NS,
+    FOLLOWING,
+    NODE,
+    NODES_MAX,
+    ONCE,
+    PARTLY,
+    REPORTED,
+    RESTAMPED,
+    SENT,
+    SENT_NS,
+    START,
+    append,
+    drop_acked,
+    drop_all,
+    drop_repeated,
+    find,
+    insert,
+    send_again,
+)
+from tcptrace.tcp.unacked import FRAME as NODE_FRAME
 from tcptrace.tcp.unacked import TSVAL as NODE_TSVAL
 
 BY_TIMESTAMP = ROUND_TRIPS + ROUND_TRIPS_WIDTH
 WIDTH = BY_TIMESTAMP + SUMS_WIDTH
-SPURIOUS_MIN_NS = 10_000_000  # ticks of timestamps are no longer than this; a repeat sooner has its original's
+DEFAULT_MSS = 536  # of a SYN without that option: RFC 9293 section 3.7.1
+ID_STEP_MAX = 256  # segments that a sender which counts IP identifications may send meanwhile, to others too
 
 
 def begin(rows: I64, x: int) -> None:
     """A direction of which nothing is known."""
-    rows[x + BEGUN] = 1
-    for field in (NEXT, HIGH_IP_ID, HIGH_TSVAL, ACKED, RECOVER, LAST_REPEAT_END, WINDOW, SYN_AT):
+    rows[x + MARKS] = BEGUN
+    for field in (NEXT, HIGH_IP_ID, HIGH_TSVAL, ACKED, RECOVER, WINDOW, SYN_AT, HIGH_NS, LAST_NS, RAISED_NS, ACKED_NS):
         rows[x + field] = UNKNOWN
 
 
@@ -86,28 +109,19 @@ def begin_pair(rows: I64, first: I64, nodes: I64, pair: int) -> None:
     begin(rows, x)
     begin(rows, x + WIDTH)
     if first[at + FRAME] != 0:
-        position, time_ns = first[at + SEQ] + CYCLE, max(0, first[at + TIME_NS])
+        position, time_ns = first[at + SEQ] + CYCLE, max(UNKNOWN, first[at + TIME_NS])
         rows[x + SYN_AT] = position
         rows[x + PREVIOUS_NS] = time_ns + 1
-        advance(rows, x, nodes, position, position + 1, UNKNOWN, UNKNOWN, first[at + FRAME], time_ns)
+        rows[x + WIDTH + MSS] = first[at + SYN_MSS] if first[at + SYN_MSS] > 0 else DEFAULT_MSS
+        append(rows, x, nodes, position, position + 1, time_ns, first[at + FRAME], UNKNOWN)
+        rows[x + NEXT] = position + 1
+        rows[x + HIGH_NS] = time_ns
+        rows[x + LAST_NS] = time_ns
 
 
-def is_out(rows: I64, x: int) -> bool:
-    """Whether anything of a direction is unacknowledged."""
-    return bool(rows[x + NEXT] > rows[x + ACKED] >= 0)
-
-
-def is_copy(rows: I64, x: int, ip_id: int, flags: int, position: int, end: int, ack: int) -> bool:
-    """Whether one of the last segments was the same, IP identification included: the capture holds it twice."""
-    if ip_id <= 0 or rows[x + SAME_ID] != 0:
-        return False
-    key = ((position & MASK) << 24) ^ ((ack & MASK) << 16) ^ ((end & MASK) << 8) ^ (flags << 48) ^ ip_id
-    for place in range(SEEN):
-        if rows[x + SEEN_0 + place] == key:
-            return True
-    rows[x + SEEN_0 + rows[x + SEEN_NEXT]] = key
-    rows[x + SEEN_NEXT] = (rows[x + SEEN_NEXT] + 1) & (SEEN - 1)
-    return False
+def out(rows: I64, x: int) -> int:
+    """Bytes that are unacknowledged; 0 while nothing was acknowledged."""
+    return int(rows[x + NEXT] - rows[x + ACKED]) if rows[x + ACKED] >= 0 else 0
 
 
 def advance(
@@ -117,151 +131,141 @@ def advance(
     append(rows, x, nodes, start, end, time_ns, frame, tsval)
     rows[x + NEXT] = end
     rows[x + HIGH_NS] = time_ns
-    if ip_id > 0 and rows[x + HIGH_IP_ID] == ip_id:
-        rows[x + SAME_ID] = 1
+    if ip_id > 0 and rows[x + HIGH_IP_ID] > 0 and rows[x + ID_STEPS] >= 0:
+        step = (ip_id - rows[x + HIGH_IP_ID]) & 0xFFFF
+        rows[x + ID_STEPS] = -1 if step == 0 else rows[x + ID_STEPS] + 1 if step <= ID_STEP_MAX else 0
     rows[x + HIGH_IP_ID] = ip_id
     rows[x + HIGH_TSVAL] = tsval
     rows[x + LAST_NS] = time_ns
 
 
-def end_slow_start(rows: I64, x: int, time_ns: int) -> None:
-    """The flights of X, which have grown so far, do so no longer."""
-    if rows[x + FIRST_DATA_NS] != 0 and rows[x + SLOW_START_END_NS] == 0:
-        rows[x + SLOW_START_END_NS] = time_ns + 1
-        rows[x + SLOW_START_BYTES] = max(rows[x + ROUND_MAX], rows[x + GROWN_TO])
-
-
-def note_round(rows: I64, x: int, ack: int, time_ns: int) -> None:
-    """Where an acknowledgement ends a round: in slow start each flight is half as large again as the last."""
-    if rows[x + SLOW_START_END_NS] != 0 or rows[x + FIRST_DATA_NS] == 0 or ack < rows[x + ROUND_END]:
-        return
-    if rows[x + ROUND_MAX] * 2 < rows[x + GROWN_TO] * 3:
-        end_slow_start(rows, x, time_ns)
-    rows[x + GROWN_TO] = rows[x + ROUND_MAX]
-    rows[x + ROUND_MAX] = 0
-    rows[x + ROUND_END] = rows[x + NEXT]
-
-
-def note_repeat(rows: I64, x: int, kind: int, end: int, time_ns: int) -> None:
+def note_repeat(rows: I64, x: int, y: int, kind: int, time_ns: int) -> None:
     """Count a repeat, and begin a recovery where it is no mistake."""
     rows[x + REPEATS] += 1
-    rows[x + LAST_KIND] = kind
-    rows[x + LAST_REPEAT_END] = end
     if kind == SPURIOUS_REPEAT:
         rows[x + SPURIOUS] += 1
         return
-    if kind == TIMEOUT:
-        rows[x + TIMEOUTS] += 1
-        rows[x + BACKOFF] += 1
+    if kind == UNCLEAR:
+        return
     if rows[x + RECOVER] < 0:
-        end_slow_start(rows, x, time_ns)
-        rows[x + RECOVER] = rows[x + NEXT]
+        end_slow_start(rows, x, y, time_ns)
+        rows[x + RECOVERY_KIND] = kind
         rows[x + RECOVERY_NS] = time_ns
         rows[x + RECOVERIES] += 1
+        rows[x + RECOVER] = rows[x + NEXT]
+    elif kind == TIMEOUT:
+        rows[x + RECOVERY_KIND] = kind
+        rows[x + RECOVER] = rows[x + NEXT]
 
 
 def send_below(
-    rows: I64, x: int, nodes: I64, start: int, end: int, ip_id: int, tsval: int, frame: int, time_ns: int
+    rows: I64,
+    x: int,
+    y: int,
+    nodes: I64,
+    start: int,
+    end: int,
+    ip_id: int,
+    tsval: int,
+    frame: int,
+    time_ns: int,
+    idle_ns: int,
 ) -> tuple[int, int, int, int]:
-    """Take a segment that begins below the highest: kind, frame it repeats, when that was sent, ranges beyond."""
+    """Take what a segment holds below the highest: kind, frame it repeats, time since that, ranges beyond."""
     acked = rows[x + ACKED]
-    original, first_ns, last_ns, beyond = 0, 0, 0, 0
+    original, since_ns, sent_ns, node, before, beyond = 0, UNKNOWN, rows[x + LAST_NS], 0, 0, 0
     if end > acked:
-        from_ = max(start, acked)
-        original, first_ns, last_ns, beyond = send_again(rows, x, nodes, from_, end, time_ns, frame, tsval)
-    elif time_ns > rows[x + SENT_BELOW_NS]:
-        rows[x + SENT_BELOW_NS] = time_ns
-    if original == 0 and end > acked and was_made_earlier(rows, x, ip_id, tsval, time_ns):
-        rows[x + REORDERED] += 1
-        return REORDERED_SEGMENT, 0, 0, beyond
-    kind = kind_of_repeat(rows, x, start, end, last_ns, time_ns)
-    note_repeat(rows, x, kind, end, time_ns)
+        node, before, beyond = find(rows, x, nodes, max(start, acked), end)
+        if node == 0:
+            following = nodes[before * NODE + FOLLOWING] if before != 0 else rows[x + FIRST_NODE]
+            opened_ns = nodes[following * NODE + FIRST_NS] if following != 0 else rows[x + HIGH_NS]
+            if rows[x + NODES] < NODES_MAX:
+                insert(rows, x, nodes, before, max(start, acked), end, time_ns, frame, tsval)
+            if was_made_earlier(rows, x, y, opened_ns, ip_id, tsval, time_ns):
+                rows[x + REORDERED] += 1
+                return REORDERED_SEGMENT, 0, elapsed_ns(rows[x + HIGH_NS], time_ns), beyond
+        else:
+            original, sent_ns = nodes[node * NODE + NODE_FRAME], nodes[node * NODE + SENT_NS]
+            since_ns = elapsed_ns(nodes[node * NODE + FIRST_NS], time_ns)
+    else:
+        rows[x + SENT_BELOW_NS] = max(time_ns, rows[x + SENT_BELOW_NS])
+        prove_needless(rows, x, nodes, start, end)
+    kind = kind_of_repeat(rows, x, y, start, end, sent_ns, time_ns)
+    if kind == TIMEOUT:
+        waited_ns = elapsed_ns(max(rows[x + LAST_NS], rows[x + RAISED_NS]), time_ns)
+        cause = cause_of_flow(rows, x, y, out(rows, x), out(rows, y))
+        backdate_loss(rows, min(x, y), cause, idle_ns, waited_ns)
+        if not was_probe(rows, x, nodes, node, time_ns):
+            rows[x + TIMEOUTS] += 1
+            rows[x + BACKOFF] += 1
+    note_repeat(rows, x, y, kind, time_ns)
+    send_again(nodes, node, end, time_ns, tsval)
     rows[x + LAST_NS] = time_ns
-    return kind, original, first_ns, beyond
+    return kind, original, since_ns, beyond
 
 
 def note_acked(rows: I64, x: int, nodes: I64, ack: int, tsecr: int, time_ns: int) -> tuple[int, int]:
     """Drop what the peer of X acknowledges; the round trips that shows, by acknowledgement and by timestamp (-1: none).
 
     Only the range that ends at the acknowledgement gives a sample, and only if it was sent once and
-    nothing before it later (Karn's rule as Ostermann's tcptrace has it).
+    nothing before it later (Karn's rule as Ostermann's tcptrace has it). That an acknowledgement echoes the
+    first transmission, whose repeats had other timestamps, proves those needless (RFC 3522).
     """
-    by_ack, by_timestamp = UNKNOWN, UNKNOWN
+    by_ack, by_timestamp, echoed = UNKNOWN, UNKNOWN, tsecr
     newest_ns = rows[x + SENT_BELOW_NS]
+    if rows[x + REPEATED] != 0 and nodes[rows[x + REPEATED] * NODE + REPORTED] < rows[x + ACKED]:
+        drop_repeated(rows, x, nodes, 0)
     while rows[x + FIRST_NODE] != 0:
         at = rows[x + FIRST_NODE] * NODE
         if nodes[at + START] >= ack:
             break
-        newest_ns = max(newest_ns, nodes[at + SENT_NS])
+        sent, sent_ns = nodes[at + SENT], nodes[at + SENT_NS]
+        newest_ns = max(newest_ns, sent_ns)
         if nodes[at + END] > ack:
-            nodes[at + SENT] += 1
+            nodes[at + SENT] = sent | PARTLY
+            rows[x + SACKED] -= nodes[at + REPORTED]
+            nodes[at + REPORTED] = 0
             break
-        if tsecr >= 0 and nodes[at + NODE_TSVAL] == tsecr and by_timestamp < 0:
-            by_timestamp = max(0, time_ns - nodes[at + FIRST_NS])
-            if nodes[at + SENT] > 1 and nodes[at + SENT_NS] - nodes[at + FIRST_NS] >= SPURIOUS_MIN_NS:
-                rows[x + SPURIOUS] += 1
-        if nodes[at + END] == ack and nodes[at + SENT] == 1 and nodes[at + SENT_NS] >= newest_ns:
-            by_ack = max(0, time_ns - nodes[at + SENT_NS])
-        drop_first(rows, x, nodes)
+        proven = False
+        if echoed >= 0 and nodes[at + NODE_TSVAL] == echoed:
+            echoed = UNKNOWN
+            proven = sent & RESTAMPED != 0
+            if proven or sent < 2 * ONCE:
+                by_timestamp = elapsed_ns(nodes[at + FIRST_NS], time_ns)
+            rows[x + SPURIOUS] += 1 if proven else 0
+        if nodes[at + END] == ack and sent == ONCE and sent_ns >= newest_ns:
+            by_ack = elapsed_ns(sent_ns, time_ns)
+        drop_acked(rows, x, nodes, proven)
     rows[x + SENT_BELOW_NS] = newest_ns
     return by_ack, by_timestamp
 
 
-def raise_acked(rows: I64, x: int, ack: int, time_ns: int) -> None:
+def raise_acked(rows: I64, x: int, y: int, ack: int, time_ns: int) -> None:
     """The peer of X acknowledges more than before."""
+    note_round(rows, x, y, ack, time_ns)
     rows[x + ACKED] = ack
     rows[x + RAISED_NS] = time_ns
     rows[x + DUPLICATES] = 0
     rows[x + BACKOFF] = 0
-    note_round(rows, x, ack, time_ns)
     if 0 <= rows[x + RECOVER] <= ack:
         rows[x + RECOVER] = UNKNOWN
         rows[x + RECOVERED_NS] += max(0, time_ns - rows[x + RECOVERY_NS])
 
 
-def sacked_bytes(sack: I64, i: int, count: int, ack: int) -> tuple[int, int]:
-    """Bytes beyond the acknowledgement that its SACK blocks report, and whether the first is a DSACK (RFC 2883)."""
-    total, first_left, first_right, duplicate = 0, 0, 0, 0
-    for block in range(count):
-        at = (i * SACK_BLOCKS_MAX + block) * 2
-        left, right = unwrap(sack[at], ack), unwrap(sack[at + 1], ack)
-        if block == 0:
-            first_left, first_right = left, right
-        if block == 1 and left <= first_left and first_right <= right and duplicate == 0:
-            duplicate = 1
-            total -= first_right - first_left
-        if block == 0 and right <= ack:
-            duplicate = 1
-        elif right > left:
-            total += right - left
-    return max(0, total), duplicate
-
-
 def acknowledge(
-    rows: I64,
-    x: int,
-    nodes: I64,
-    histograms: I64,
-    used: I64,
-    ack: int,
-    sacked: int,
-    tsecr: int,
-    again: bool,
-    time_ns: int,
+    rows: I64, x: int, y: int, nodes: I64, histograms: I64, used: I64, ack: int, tsecr: int, again: bool, time_ns: int
 ) -> tuple[int, int]:
-    """What an acknowledgement does to direction X; the round trips it shows (-1: none)."""
+    """What an acknowledgement by Y does to direction X; the round trips it shows (-1: none)."""
     by_ack, by_timestamp = UNKNOWN, UNKNOWN
     if ack > rows[x + ACKED]:
         by_ack, by_timestamp = note_acked(rows, x, nodes, ack, tsecr, time_ns)
-        raise_acked(rows, x, ack, time_ns)
+        raise_acked(rows, x, y, ack, time_ns)
         if by_ack >= 0:
             add_sample(rows, x + ROUND_TRIPS, histograms, used, by_ack)
         if by_timestamp >= 0:
             add_up(rows, x + BY_TIMESTAMP, by_timestamp)
     elif again:
         rows[x + DUPLICATES] += 1
-    if ack >= rows[x + ACKED]:
-        rows[x + SACKED] = sacked
     rows[x + ACKED_NS] = time_ns
     return by_ack, by_timestamp
 
@@ -269,6 +273,7 @@ def acknowledge(
 def send(
     rows: I64,
     x: int,
+    y: int,
     nodes: I64,
     flags: int,
     start: int,
@@ -278,6 +283,7 @@ def send(
     tsval: int,
     frame: int,
     time_ns: int,
+    idle_ns: int,
 ) -> tuple[int, int, int, int]:
     """What a segment with payload, SYN or FIN does to its sender's direction.
 
@@ -292,31 +298,27 @@ def send(
     kind, original, since_ns, beyond = NO_REPEAT, 0, UNKNOWN, 0
     if start < following:
         below = min(end, following)
-        kind, original, first_ns, beyond = send_below(rows, x, nodes, start, below, ip_id, tsval, frame, time_ns)
-        if kind == REORDERED_SEGMENT:
-            since_ns = max(0, time_ns - rows[x + HIGH_NS])
-        elif original != 0:
-            since_ns = max(0, time_ns - first_ns)
+        kind, original, since_ns, beyond = send_below(
+            rows, x, y, nodes, start, below, ip_id, tsval, frame, time_ns, idle_ns
+        )
     if end > following:
         advance(rows, x, nodes, max(start, following), end, ip_id, tsval, frame, time_ns)
+        note_new(rows, x, 0 if flags & FIN else length, tsval, time_ns)
     rows[x + LARGEST] = max(rows[x + LARGEST], length)
     return kind, original, since_ns, beyond
 
 
 def in_flight(rows: I64, x: int, time_ns: int) -> int:
     """Bytes that direction X has out: sent, not acknowledged, not SACKed; -1 while nothing was acknowledged."""
-    if rows[x + FIRST_DATA_NS] == 0:
-        rows[x + FIRST_DATA_NS] = time_ns + 1
-        rows[x + ROUND_END] = rows[x + NEXT]
-    if rows[x + ACKED] < 0:
-        return UNKNOWN
-    out = max(0, rows[x + NEXT] - rows[x + ACKED] - rows[x + SACKED])
-    rows[x + IN_FLIGHT_MAX] = max(rows[x + IN_FLIGHT_MAX], out)
-    rows[x + ROUND_MAX] = max(rows[x + ROUND_MAX], out)
-    return int(out)
+    flight = UNKNOWN
+    if rows[x + ACKED] >= 0:
+        flight = max(0, rows[x + NEXT] - rows[x + ACKED] - rows[x + SACKED])
+        rows[x + IN_FLIGHT_MAX] = max(rows[x + IN_FLIGHT_MAX], flight)
+    note_flight(rows, x, flight, time_ns)
+    return int(flight)
 
 
-def measure(
+def measure(  # noqa: C901  one loop, so that what is common needs few calls
     packets: Packets, count: int, segments: Segments, directions: Directions, nodes: I64, histograms: I64
 ) -> None:
     """Fill the columns of Segments from `bytes_in_flight` on, of `count` rows.
@@ -325,8 +327,9 @@ def measure(
     """
     rows, used, first, row_of = directions.sending, directions.used, directions.first, segments.direction
     flags_of, len_of, time_of, frame_of = packets.flags, packets.len, packets.time_ns, packets.frame
-    ip_id, tsval, tsecr = packets.ip_id, packets.tsval, packets.tsecr
-    sack, sack_count, labels, window = packets.sack, packets.sack_count, segments.labels, segments.window_bytes
+    raw_window, ttl, mss, tsval, tsecr = packets.window, packets.ttl, packets.mss, packets.tsval, packets.tsecr
+    ip_id, sack, sack_count = packets.ip_id, packets.sack, packets.sack_count
+    labels, window = segments.labels, segments.window_bytes
     starts, ends, acks, copy = segments.position, segments.end_position, segments.ack_position, segments.copy
     flight, rtt, timestamp_rtt = segments.bytes_in_flight, segments.rtt_ns, segments.timestamp_rtt_ns
     repeat, original, since, backoff = segments.repeat, segments.original, segments.since_original_ns, segments.backoff
@@ -340,32 +343,45 @@ def measure(
         if row < 0 or start < 0:
             continue
         x, y = row * WIDTH, (row ^ 1) * WIDTH
-        time_ns = max(0, time_of[i])
-        if rows[x + BEGUN] == 0:
+        time_ns = max(UNKNOWN, time_of[i])
+        if rows[x + MARKS] == 0:
             begin_pair(rows, first, nodes, row >> 1)
-        stalled[i] = 1 if is_out(rows, x) or is_out(rows, y) else 0
-        idle[i] = attribute(rows, x, y, time_ns)
-        if copy[i] != 0 or is_copy(rows, x, ip_id[i], flags_of[i], start, ends[i], acks[i]):
+        out_x, out_y, acked, following = out(rows, x), out(rows, y), rows[y + ACKED], rows[x + NEXT]
+        stalled[i] = 1 if out_x > 0 or out_y > 0 else 0
+        idle[i] = attribute(rows, x, y, out_x, out_y, time_ns)
+        flags, end, length, ack = flags_of[i], ends[i], len_of[i], acks[i]
+        has_id = ip_id[i] > 0 and rows[x + ID_STEPS] >= 0
+        key = key_of(start, flags, ip_id[i], raw_window[i], has_id)
+        rest = rest_of(length if end != start else ack, time_ns)
+        word = 0
+        if not has_id:
+            word = word_of(ack, ttl[i], tsval[i])
+        shows_news = ack > acked or (end > following and end != start) or time_ns < 0
+        if copy[i] != 0 or (not shows_news and is_copy(rows, x, y, end - start, sack_count[i], key, rest, word)):
             repeat[i] = COPY
             rows[x + COPIES] += 1
             continue
-        flags, end, length, ack = flags_of[i], ends[i], len_of[i], acks[i]
+        if not has_id:
+            rows[x + SEEN_LAST] = word
+        remember(rows, x, key, rest)
         probes = labels[i] & ZERO_WINDOW_PROBE != 0 or (labels[i] & KEEP_ALIVE != 0 and end <= rows[x + ACKED])
         if end != start and flags & RST == 0 and not probes:
+            if flags & SYN:
+                rows[y + MSS] = mss[i] if mss[i] > 0 else DEFAULT_MSS
             repeat[i], original[i], since[i], beyond[i] = send(
-                rows, x, nodes, flags, start, end, length, ip_id[i], tsval[i], frame_of[i], time_ns
+                rows, x, y, nodes, flags, start, end, length, ip_id[i], tsval[i], frame_of[i], time_ns, idle[i]
             )
             flight[i] = in_flight(rows, x, time_ns) if length > 0 else UNKNOWN
             backoff[i] = rows[x + BACKOFF] if repeat[i] == TIMEOUT else 0
         if ack >= 0:
-            total = 0
             if sack_count[i] > 0:
-                total, duplicate = sacked_bytes(sack, i, sack_count[i], ack)
-                sacked[i], dsack[i] = total, duplicate
-                rows[y + DSACKS] += duplicate
-            again = labels[i] & DUPLICATE_ACK != 0 or (total > 0 and length == 0)
-            rtt[i], timestamp_rtt[i] = acknowledge(
-                rows, y, nodes, histograms, used, ack, total, tsecr[i], again, time_ns
-            )
+                sacked[i], dsack[i] = sacked_bytes(sack, i, sack_count[i], ack)
+                rows[y + DSACKS] += dsack[i]
+            again = labels[i] & DUPLICATE_ACK != 0 or (sacked[i] > 0 and length == 0)
+            rtt[i], timestamp_rtt[i] = acknowledge(rows, y, x, nodes, histograms, used, ack, tsecr[i], again, time_ns)
+            if sack_count[i] > 0:
+                take_blocks(rows, y, nodes, sack, i, sack_count[i], ack, dsack[i])
         if flags & RST == 0:
-            rows[x + WINDOW] = window[i]
+            rows[x + WINDOW] = 0 if raw_window[i] == 0 else window[i]
+        if flags & SYN == 0 and rows[x + MARKS] & SPOKEN == 0:
+            rows[x + MARKS] |= SPOKEN

@@ -77,7 +77,7 @@ def test_a_loss_is_told_by_its_repeats_and_how_long_its_repair_took() -> None:
     text = full(LOST_FIN)
     assert figures(text, "retransmissions") == figures(text, "  by timeout") == ["1", "0"]
     assert figures(text, "loss recoveries") == ["1 in 57.4 ms", "0"]
-    assert "  loss             12.7%     57.4 ms  a loss was repaired; retransmissions: client 1, server 0\n" in text
+    assert "  loss             60.2%      272 ms  a loss was repaired; retransmissions: client 1, server 0\n" in text
 
 
 def test_what_is_not_known_is_a_dash() -> None:

@@ -21,7 +21,15 @@ def places(chunk: Packets) -> list[str]:
 
 @pytest.mark.parametrize(
     ("server_half_ms", "client_half_ms", "place"),
-    [(10, 0.03, "client"), (0.03, 10, "server"), (10, 8, "between"), (9, 1, "between"), (0, 0, "unknown")],
+    [
+        (10, 0.03, "client"),
+        (0.03, 10, "server"),
+        (10, 8, "between"),
+        (9, 1, "between"),
+        (0.1, 0.02, "between"),
+        (0.01, 0.02, "unknown"),
+        (0, 0, "unknown"),
+    ],
 )
 def test_the_shorter_half_of_the_handshake_is_that_of_the_near_end(
     server_half_ms: float, client_half_ms: float, place: str

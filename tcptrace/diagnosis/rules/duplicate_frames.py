@@ -22,8 +22,8 @@ Record at one interface, or mirror one direction of each port; editcap -d, or -D
 
 When it stays silent
 --------------------
-Each copy has another TTL (that is a second point of the path, or routing-loop), or comes later than a copy would.
-Fewer than `copies`.
+Each copy has another TTL (that is a second point of the path, or routing-loop). Fewer than `copies`; what comes
+later than 20 ms is none.
 
 References
 ----------
@@ -49,8 +49,6 @@ RULE = Rule(
 )
 
 EXAMPLES = 5
-LATE_NS = 100_000_000
-"""So long after the segment before, a frame with the same IP identification was sent anew by a simple stack."""
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
@@ -81,11 +79,11 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 
 
 def _are_none(evidence: Evidence) -> Rows:
-    """Flows whose copies differ in TTL from what they copy (a router lies between, or a loop), or come much later."""
+    """Flows whose copies differ in TTL from what they copy (a router lies between, or a loop)."""
     told, flows = evidence.notable, evidence.flows.flow
     copies = np.flatnonzero(told.kinds >> KINDS.index("copy") & 1)
     row = np.searchsorted(flows, told.flow[copies])
     usual = np.where(told.side[copies] == CLIENT, *(facts.ttl[row] for facts in evidence.sides))
     is_other = (told.ttl[copies] != usual) & (told.ttl[copies] >= 0) & (usual >= 0)
-    none: Rows = np.isin(flows, told.flow[copies[is_other | (told.idle_ns[copies] > LATE_NS)]])
+    none: Rows = np.isin(flows, told.flow[copies[is_other]])
     return none
