@@ -1,6 +1,6 @@
 """Writes the pages that are made from the code: `make docs`; a test checks they are fresh.
 
-docs/states.md comes from the endpoint's state table, docs/tables.md from schema.py and the names that reports use,
+docs/states.md comes from the endpoint's state table, docs/tables.md from schema/ and the names that reports use,
 docs/rules.md from the rules, docs/cases.md from what is true of the captures; README.md shows what commands print.
 """
 
@@ -194,7 +194,7 @@ def tables() -> str:
     segments = schema.columns(schema.Segments) | schema.columns(schema.Packets)
     return "\n".join(
         [
-            "<!-- Made by docs/generate.py from tcptrace/schema.py. Do not edit. -->",
+            "<!-- Made by docs/generate.py from tcptrace/schema/. Do not edit. -->",
             "# The tables",
             "",
             "What is not known is empty in CSV and Markdown, `null` in JSON and `<NA>` in pandas; the library's arrays",

@@ -65,7 +65,11 @@ KERNEL_MODULES: dict[str, tuple[str, ...]] = {
 The others are called by kernels only.
 """
 
-_COMPILED_BY = ("tcptrace.schema", "tcptrace.kernels.interface", "tcptrace.kernels.compiler")
+_COMPILED_BY = (
+    *(f"tcptrace.schema.{name}" for name in ("column", "packets", "segments")),
+    "tcptrace.kernels.interface",
+    "tcptrace.kernels.compiler",
+)
 """What else the machine code depends on: the order of columns, how kernels are called and compiled."""
 
 Notice = Callable[[str], None]

@@ -60,8 +60,8 @@ CLOSURES = 9
 PROBES = 10  # zero window probes and keep-alives sent
 DELAYED_NS = 11  # how long the first bare acknowledgement of all it sent took, while nothing followed; 0: none yet
 DELAYED_AT_NS = 12
-STALLS = 13
-STALLED_NS = 14  # of those together
+DELAYED_WRITES = 13
+DELAYED_WRITES_NS = 14  # of those together
 TTL = 15  # of its last segment without RST, plus 1; 0: none, or not said
 IP_ID = 16  # likewise
 FIN_SENT = 17
@@ -125,8 +125,8 @@ def note_delay(rows: I64, x: int, y: int, length: int, acks_all: bool, time_ns: 
     small = length < max(min(rows[x + LARGEST], FULL_MAX), FULL_MIN)
     if delayed_ns <= 0 or not small or time_ns - rows[x + DELAYED_AT_NS] > PROMPT_NS:
         return 0
-    rows[x + STALLS] += 1
-    rows[x + STALLED_NS] += delayed_ns
+    rows[x + DELAYED_WRITES] += 1
+    rows[x + DELAYED_WRITES_NS] += delayed_ns
     return 1 << STALL_KIND
 
 

@@ -17,8 +17,8 @@ FIELDS = {
     "closed_max_ns": n.CLOSED_MAX_NS,
     "probes": n.PROBES,
     "unanswered": n.UNANSWERED,
-    "stalls": n.STALLS,
-    "stalled_ns": n.STALLED_NS,
+    "delayed_writes": n.DELAYED_WRITES,
+    "delayed_ns": n.DELAYED_WRITES_NS,
     "unseen": n.UNSEEN,
     "largest_bytes": n.LARGEST,
 }

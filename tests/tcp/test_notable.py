@@ -25,7 +25,7 @@ OPEN = "0 C S 0\n 10 S S. 0 1\n 20 C . 1 1\n"
 MS = 1_000_000
 FACTS = (
     "last_frame last_ns last_data_frame last_data_ns ttl ip_id largest_bytes largest_seq is_closed closures "
-    "closed_max_ns probes unanswered stalls stalled_ns unseen"
+    "closed_max_ns probes unanswered delayed_writes delayed_ns unseen"
 ).split()
 
 
@@ -188,8 +188,8 @@ def test_the_largest_segment_and_where_the_first_of_its_size_was() -> None:
 def test_stalls_add_up() -> None:
     more = "150 S . 1:5 21\n 151 C . 21 5\n 200 C . 21:31 5\n 250 S . 5 31\n 251 C . 31:41 5\n"
     client, server = facts(WRITE + "140 S . 1 11\n 141 C . 11:21 1\n" + more)
-    assert (client.stalls, client.stalled_ns) == (2, 90 * MS)
-    assert server.stalls == 0
+    assert (client.delayed_writes, client.delayed_ns) == (2, 90 * MS)
+    assert server.delayed_writes == 0
 
 
 def test_without_times_nothing_lasts() -> None:
@@ -348,8 +348,8 @@ class Twin:
             "closed_max_ns": x.closed_max_ns,
             "probes": x.probes,
             "unanswered": x.unanswered,
-            "stalls": len(x.stalls),
-            "stalled_ns": sum(x.stalls),
+            "delayed_writes": len(x.stalls),
+            "delayed_ns": sum(x.stalls),
             "unseen": x.unseen,
         }
 

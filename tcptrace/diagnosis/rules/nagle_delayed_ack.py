@@ -64,7 +64,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A side whose small writes waited for acknowledgements that came late."""
     for side in (CLIENT, SERVER):
         facts = evidence.sides[side]
-        often = (facts.stalls > 0) & (facts.stalls >= thresholds["stalls"])
+        often = (facts.delayed_writes > 0) & (facts.delayed_writes >= thresholds["stalls"])
         if not often.any():
             continue
         late = _delay_ns(facts) >= thresholds["delay_ms"] * 1e6
@@ -76,13 +76,13 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 
 def _delay_ns(facts: SideFacts) -> I64:
     """How much later than all others the acknowledgements came that small writes waited for."""
-    mean = facts.stalled_ns // np.maximum(facts.stalls, 1)
-    return np.where(facts.rtt_samples > facts.stalls, mean - _usual_ns(facts), -1)
+    mean = facts.delayed_ns // np.maximum(facts.delayed_writes, 1)
+    return np.where(facts.rtt_samples > facts.delayed_writes, mean - _usual_ns(facts), -1)
 
 
 def _usual_ns(facts: SideFacts) -> I64:
     """How long those others took on the average."""
-    usual: I64 = (facts.rtt_sum_ns - facts.stalled_ns) // np.maximum(facts.rtt_samples - facts.stalls, 1)
+    usual: I64 = (facts.rtt_sum_ns - facts.delayed_ns) // np.maximum(facts.rtt_samples - facts.delayed_writes, 1)
     return usual
 
 
@@ -90,15 +90,15 @@ def _finding(story: Story, side: int) -> Finding:
     writer, reader = story.end(side), story.end(1 - side)
     waits, facts = story.kind("stall", side), story.sides[side]
     frames = numbers(waits)
-    mean = elapsed(facts.stalled_ns // facts.stalls)
+    mean = elapsed(facts.delayed_ns // facts.delayed_writes)
     return RULE.finding(
         confidence=0.7 if story.flow.midstream else 0.9,
         flows=(story.number,),
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(
-            f"{writer} held {facts.stalls:,} small writes back, {mean} each, until {reader} acknowledged the write"
-            f" before (frames {', '.join(map(str, frames[:5]))}): {elapsed(facts.stalled_ns)} lost in all."
+            f"{writer} held {facts.delayed_writes:,} small writes back, {mean} each, until {reader} acknowledged the"
+            f" write before (frames {', '.join(map(str, frames[:5]))}): {elapsed(facts.delayed_ns)} lost in all."
         ),
         cause="Nagle's algorithm at the writer waits for an acknowledgement that the reader's kernel delays",
         evidence=(
