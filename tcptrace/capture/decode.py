@@ -70,6 +70,7 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
     sports, dports, seqs, acks, all_flags = packets.sport, packets.dport, packets.seq, packets.ack, packets.flags
     windows, lens, option_kinds = packets.window, packets.len, packets.option_kinds
     tsvals, tsecrs = packets.tsval, packets.tsecr
+    ip_ats, payload_ats = packets.ip_at, packets.payload_at
     room = len(addresses.words) // WIDTH - ADDRESSES_MAX
     used = addresses.used
     known_src, known_dst, src, dst = -1, -1, 0, 0
@@ -124,6 +125,7 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
                     seqs[row] = u32(buffer, tcp + 4, BIG)
 
         frames[row] = first_frame + record
+        ip_ats[row] = ip - offsets[record]
         version = buffer[ip] // 16
         if version == 4:
             ttls[row] = buffer[ip + 8]
@@ -155,6 +157,7 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
             payload = tcp + header_len
             if payload <= end:
                 lens[row] = end - payload
+                payload_ats[row] = payload - offsets[record]
                 if end > limit:
                     packets.len_cut[row] = end - max(payload, limit)
                 if end - payload == RFB_LEN and end <= limit and u32(buffer, payload, BIG) == RFB:

@@ -60,6 +60,8 @@ class Rows:
                 target.port,
                 ip.ttl,
                 ip.ip_id,
+                UNKNOWN,
+                UNKNOWN,
                 flags,
                 seq,
                 ack,

@@ -15,6 +15,7 @@ from tcptrace.schema.column import (
     allocate,
     columns,
 )
+from tcptrace.schema.correlation import Sightings
 from tcptrace.schema.flows import FlowMeasures, Flows
 from tcptrace.schema.names import CLOSED_BY, CLOSES, KINDS, LABELS, LIMITS, REPEATS, SIDES, STATES, TAKEN_NEAR
 from tcptrace.schema.packets import Addresses, Packets, Records, SectionInterfaces
@@ -56,6 +57,7 @@ __all__ = [
     "SectionInterfaces",
     "Segments",
     "SideFacts",
+    "Sightings",
     "Stalls",
     "Transitions",
     "allocate",

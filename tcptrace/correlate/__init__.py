@@ -1,0 +1,1 @@
+"""Flows of many captures → connections: which flows are one conversation, its path, its clocks, its losses."""
