@@ -35,11 +35,12 @@ class Chunk(NamedTuple):
 class CaptureReader:
     """An open capture. `summary` is complete once `chunks` is exhausted; `addresses` grows with it."""
 
-    def __init__(self, source: Source, notice: Notice) -> None:
+    def __init__(self, source: Source, notice: Notice, addresses: AddressBook | None = None) -> None:
         self._source = source
         self._choice = KernelChoice(source.size, notice)
         self.summary = CaptureSummary(source.path, "")
-        self.addresses = AddressBook(self.summary.context.names)
+        self._settles = addresses is None
+        self.addresses = AddressBook(self.summary.context.names) if addresses is None else addresses
         self._ahead: Ahead[tuple[Chunk, bool]] | None = None
         self._container = _identify(source, self.summary)
         kind = self._container.format if self._container else "tcpdump text"
@@ -57,7 +58,8 @@ class CaptureReader:
         """Stop reading and close the file; the addresses are settled."""
         if self._ahead is None or self._ahead.close():
             self._source.close()
-            self.addresses.settle()
+            if self._settles:
+                self.addresses.settle()
 
     def chunks(self) -> Iterator[Chunk]:
         """All packets, once. Ends early, and says so in the summary, where the capture is damaged."""
@@ -108,14 +110,17 @@ class CaptureReader:
         summary.end_ns = last if summary.end_ns is None else max(last, summary.end_ns)
 
 
-def open_capture(path: str | Path, notice: Notice = lambda text: None) -> CaptureReader:
+def open_capture(
+    path: str | Path, notice: Notice = lambda text: None, addresses: AddressBook | None = None
+) -> CaptureReader:
     """Open a capture: a path, or `-` for standard input. Raises CaptureError when it cannot be read at all.
 
-    `notice` is told, in one line, when something will take some seconds.
+    `notice` is told, in one line, when something will take some seconds. `addresses` are those of captures that
+    were read before, and are then the caller's to settle.
     """
     source = open_source(str(path))
     try:
-        return CaptureReader(source, notice)
+        return CaptureReader(source, notice, addresses)
     except CaptureError:
         source.close()
         raise

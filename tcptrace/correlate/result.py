@@ -224,6 +224,18 @@ class Candidate:
     confidence: float
 
 
+@dataclass(frozen=True)
+class Translation:
+    """What a director's table or log says that it does with a client's connection; ends as `10.0.0.1:80`."""
+
+    client: str
+    virtual: str
+    """What the client calls."""
+    local: str
+    """Who the director is to the realserver; empty: the client itself."""
+    realserver: str
+
+
 Clocks = Mapping[str, Clock]
 """By host."""
 

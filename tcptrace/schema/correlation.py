@@ -8,8 +8,7 @@ from tcptrace.schema.column import I8, I16, I32, I64, Column
 class Sightings(NamedTuple):
     """Segments as the points saw them, one row a frame, in order of point and frame; copies by the capture left out.
 
-    Positions are sequence numbers counted from the sender's ISN (its first number, where the SYN was not
-    seen), and do not wrap.
+    Positions are sequence numbers that do not wrap, as the recording's endpoints count them.
     """
 
     point: Annotated[I16, Column("", "index into the points")]
@@ -24,6 +23,8 @@ class Sightings(NamedTuple):
     flags: Annotated[I16, Column("", "TCP flags")]
     len: Annotated[I32, Column("bytes", "payload; -1 unknown")]
     window: Annotated[I32, Column("", "raw window field")]
+    mss: Annotated[I32, Column("bytes", "maximum segment size option; -1 without")]
+    window_scale: Annotated[I8, Column("bits", "window scale option; -1 without")]
     tsval: Annotated[I64, Column("ticks", "timestamp option's value; -1 without")]
     ip_id: Annotated[I32, Column("", "IPv4 identification; -1 without")]
     ttl: Annotated[I16, Column("hops", "TTL or hop limit; -1 unknown")]

@@ -1,0 +1,84 @@
+"""The files into which one recording was cut (`tcpdump -C` and `-G`), read as the one it was."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.context import Context
+from tcptrace.capture.reader import Chunk, open_capture
+from tcptrace.capture.summary import CaptureSummary
+from tcptrace.kernels import Notice
+
+
+class RotatedReader:
+    """Captures in order of their first frame; frame numbers go on from file to file.
+
+    `summary` is of all of them, complete once `chunks` is exhausted; `addresses` grows with it.
+    """
+
+    def __init__(self, paths: Sequence[str], notice: Notice) -> None:
+        self._paths, self._notice = sorted(paths, key=_begins_ns) if len(paths) > 1 else list(paths), notice
+        self.summary = CaptureSummary(", ".join(self._paths), "")
+        self.addresses = AddressBook(self.summary.context.names)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All packets, once. Raises CaptureError for a file that cannot be read at all."""
+        for path in self._paths:
+            yield from self._of_file(path)
+        self.addresses.settle()
+
+    def _of_file(self, path: str) -> Iterator[Chunk]:
+        with open_capture(path, self._notice, self.addresses) as reader:
+            before, places = self.summary.frames, np.zeros(0, np.int32)
+            for chunk in reader.chunks():
+                if before and len(places) < len(reader.summary.interfaces):
+                    places = np.array(list(map(self._interface, reader.summary.interfaces)), np.int32)
+                if len(places):
+                    chunk.packets.interface[:] = places[chunk.packets.interface]
+                chunk.packets.frame[:] += before
+                yield chunk
+            if not before:
+                self.summary.interfaces += reader.summary.interfaces
+            _add(self.summary, reader.summary, several=len(self._paths) > 1)
+
+    def _interface(self, name: str) -> int:
+        """The number of an interface of a later file among those of all files: those of one name are one."""
+        known = self.summary.interfaces
+        if name not in known:
+            known.append(name)
+        return known.index(name)
+
+
+def _begins_ns(path: str) -> tuple[int, str]:
+    """When a file's first frames were taken."""
+    with open_capture(path) as reader:
+        next(reader.chunks(), None)
+        return reader.summary.start_ns or 0, path
+
+
+def _add(whole: CaptureSummary, part: CaptureSummary, *, several: bool) -> None:
+    """Add what is known of one file to what is known of those before it."""
+    before = whole.frames
+    whole.problems += [f"{part.path}: {problem}" if several else problem for problem in part.problems]
+    whole.link_types += [name for name in part.link_types if name not in whole.link_types]
+    whole.format = whole.format or part.format
+    whole.dated &= part.dated
+    whole.truncated |= part.truncated
+    times = [time for time in (whole.start_ns, whole.end_ns, part.start_ns, part.end_ns) if time is not None]
+    whole.start_ns, whole.end_ns = (min(times), max(times)) if times else (None, None)
+    for name, count in part.other_frames.items():
+        whole.other_frames[name] = whole.other_frames.get(name, 0) + count
+    whole.cut_examples += [frame + before for frame in part.cut_examples]
+    whole.cut_to_bytes = max(whole.cut_to_bytes, part.cut_to_bytes)
+    whole.frames += part.frames
+    whole.tcp_frames += part.tcp_frames
+    whole.cut_frames += part.cut_frames
+    _add_context(whole.context, part.context, before)
+
+
+def _add_context(whole: Context, part: Context, before: int) -> None:
+    whole.icmp += [error._replace(frame=error.frame + before) for error in part.icmp]
+    whole.arp += [claim._replace(frame=claim.frame + before) for claim in part.arp]
+    whole.names.update(part.names)
+    whole.met.update(part.met)
