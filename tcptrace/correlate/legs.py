@@ -9,7 +9,7 @@ import numpy as np
 from tcptrace import flows as f
 from tcptrace.correlate.recording import Recording
 from tcptrace.correlate.result import Points
-from tcptrace.rows import chosen, joined
+from tcptrace.rows import joined
 from tcptrace.schema import I64, UNKNOWN, Sightings
 from tcptrace.tcp import endpoint_rows as e
 from tcptrace.tcp.sequence import CYCLE
@@ -23,9 +23,11 @@ class Legs:
     """L legs, by point and flow; side 0 is the client."""
 
     sightings: Sightings
-    """Of all points, in order of leg and frame."""
+    """Of all points, in order of point and frame."""
     leg: I64
     """Row for row beside `sightings`: its leg."""
+    order: I64
+    """The rows of `sightings` leg by leg."""
     point: I64
     """(L,) index into the points."""
     flow: I64
@@ -39,20 +41,19 @@ class Legs:
     """(L, 2) raw initial sequence numbers, as a SYN or its acknowledgement tells; -1 unknown."""
 
     @cached_property
-    def first(self) -> I64:
-        """(L + 1,) the row of each leg's first sighting, and the end."""
-        found: I64 = np.searchsorted(self.leg, np.arange(len(self.point) + 1))
-        return found
+    def _first(self) -> list[int]:
+        """Where each leg's rows begin in `order`, and the end."""
+        return [0, *np.cumsum(np.bincount(self.leg, minlength=len(self.point))).tolist()]
 
-    def rows(self, leg: int) -> slice:
+    def rows(self, leg: int) -> I64:
         """Its sightings."""
-        return slice(int(self.first[leg]), int(self.first[leg + 1]))
+        return self.order[self._first[leg] : self._first[leg + 1]]
 
     def profile(self, leg: int, side: int) -> frozenset[tuple[int, int]]:
         """Where the first segments with payload of a side begin and end, counted from its base."""
         rows = self.rows(leg)
         seen = self.sightings
-        chosen = np.flatnonzero((seen.side[rows] == side) & (seen.len[rows] > 0))[:PROFILE] + rows.start
+        chosen = rows[(seen.side[rows] == side) & (seen.len[rows] > 0)][:PROFILE]
         base = int(self.base[leg, side])
         return frozenset(zip((seen.start[chosen] - base).tolist(), (seen.end[chosen] - base).tolist(), strict=True))
 
@@ -63,9 +64,6 @@ def legs_of(points: Points, recordings: Sequence[Recording]) -> Legs:
     width = int(sightings.flow.max(initial=0)) + 1
     key = sightings.point.astype(np.int64) * width + sightings.flow
     found, leg = np.unique(key, return_inverse=True)
-    if np.any(np.diff(leg) < 0):
-        order = np.argsort(leg, kind="stable")
-        leg, sightings = leg[order], chosen(sightings, order)
     point, flow = found // width, found % width
     client: list[str] = [""] * len(found)
     server = client.copy()
@@ -76,7 +74,8 @@ def legs_of(points: Points, recordings: Sequence[Recording]) -> Legs:
             _tell(recording, flow[rows], rows, client, server)
             base[rows], isn[rows] = _beginnings(recording, flow[rows])
     _orient(sightings, leg, client, server, base, isn)
-    return Legs(sightings, leg.astype(np.int64), point, flow, client, server, base, isn)
+    order = np.argsort(leg, kind="stable")
+    return Legs(sightings, leg.astype(np.int64), order, point, flow, client, server, base, isn)
 
 
 def _orient(sightings: Sightings, leg: I64, client: list[str], server: list[str], base: I64, isn: I64) -> None:

@@ -93,7 +93,7 @@ def passages_of(legs: Legs, stream_of_leg: Sequence[int], points: Points) -> Pas
     flags = seen.flags.astype(np.int64) & NUMBERED
     bare = np.where(start == end, ack, UNKNOWN)
     group = numbered(stream * 2 + side, start, end, flags, bare)
-    passage = tell_apart(group, leg, seen)
+    passage = tell_apart(group, legs)
     count = int(passage.max(initial=-1)) + 1
     row = np.full((count, len(points)), NOWHERE, np.int32)
     row[passage[::-1], seen.point[::-1]] = np.arange(len(passage))[::-1]  # of two legs at a point, the first

@@ -69,7 +69,7 @@ def _by_ends_and_numbers(legs: Legs) -> Keys:
         ends[legs.client[leg], legs.server[leg]].append(leg)
     seen = legs.sightings
     for pair, several in ends.items():
-        if len(several) > 1:
+        if len(several) > 1 and (legs.isn[several] < 0).any():
             for leg in several:
                 rows = legs.rows(leg)
                 blocks = np.unique((seen.seq[rows] >> 18) * 2 + seen.side[rows]).tolist()
@@ -81,7 +81,7 @@ def _by_raw_segments(legs: Legs) -> Keys:
     seen = legs.sightings
     for leg in np.flatnonzero((legs.isn < 0).any(axis=1)).tolist():
         rows = legs.rows(leg)
-        chosen = np.flatnonzero((seen.len[rows] > 0) & (seen.inferred[rows] == 0))[:RAW_MIN] + rows.start
+        chosen = rows[(seen.len[rows] > 0) & (seen.inferred[rows] == 0)][:RAW_MIN]
         if len(chosen) == RAW_MIN:
             columns = (column[chosen].tolist() for column in (seen.side, seen.seq, seen.len))
             yield leg, tuple(zip(*columns, strict=True))
