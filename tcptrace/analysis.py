@@ -13,20 +13,17 @@ from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.reader import CaptureReader, open_capture
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.diagnose import diagnose
-from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.gather import gather
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.diagnosis.wanted import ALL, Wanted
 from tcptrace.errors import UsageError
 from tcptrace.kernels import Kernels, Notice, plain
-from tcptrace.rows import chosen, in_batches, joined
-from tcptrace.schema import NO_TIME, Flows, Packets, Segments, SideFacts, Transitions
+from tcptrace.rows import chosen, joined
+from tcptrace.schema import NO_TIME, Flows, Packets, Segments, Transitions
 from tcptrace.selection import EVERYTHING, Selection
 from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
-from tcptrace.tcp.icmp_errors import about_flows
 from tcptrace.tcp.joined_flows import joined_flows
 from tcptrace.tcp.measures import Measured
-from tcptrace.tcp.notable_table import notable_table
-from tcptrace.tcp.side_facts import side_facts
 from tcptrace.tcp.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -217,7 +214,9 @@ def _results(reader: CaptureReader, tracker: Tracker, selection: Selection, want
     flows = flow_table(tracker, client, guessed)
     reader.summary.flows = len(flows.flow)
     measured = Measured(tracker, client, joined_flows(tracker, client))
-    found = wanted.chosen(diagnose(_evidence(reader, measured, flows, transitions), wanted.settings))
+    found = wanted.chosen(
+        diagnose(gather(reader.summary, reader.addresses, measured, flows, transitions), wanted.settings)
+    )
     if selection != EVERYTHING:
         flows = chosen(flows, selection.flow_rows(flows, reader.addresses, reader.summary.start_ns))
         found = tuple(finding for finding in found if not finding.flows or np.isin(finding.flows, flows.flow).any())
@@ -233,30 +232,6 @@ def _with_application(analysis: Analysis, wanted: Wanted, notice: Notice) -> Ana
     from tcptrace.application.decode import decoded
 
     return replace(analysis, found=decoded(analysis.found, analysis.summaries[0], analysis.flow_table, notice))
-
-
-def _evidence(reader: CaptureReader, measured: Measured, flows: Flows, transitions: Transitions) -> Evidence:
-    is_lone = measured.tracker.directions.of_flow[flows.flow] == 0
-    lone, others = np.flatnonzero(is_lone), np.flatnonzero(~is_lone)
-    full = chosen(flows, others) if len(lone) else flows
-    notable = notable_table(measured.tracker, measured.client)  # first: it frees more than it takes
-
-    def of_side(side: int) -> SideFacts:
-        return in_batches(lambda numbers: side_facts(measured, numbers, side), full.flow)
-
-    return Evidence(
-        reader.summary,
-        reader.addresses,
-        all_flows=flows,
-        lone_syns=lone,
-        flows=full,
-        measures=in_batches(measured.of, full.flow),
-        sides=(of_side(0), of_side(1)),
-        notable=notable,
-        transitions=transitions,
-        joined=measured.joined,
-        icmp=about_flows(reader.summary.context.icmp, measured.tracker, measured.client),
-    )
 
 
 def _numbered(table: Any, capture: int) -> Any:

@@ -22,6 +22,9 @@ from tcptrace.tcp.endpoint import EVENTS
 from tcptrace.tcp.flow_columns import DESCRIBED, TRUTHS, WORDS, flow_columns
 from tcptrace.tcp.measures import Measured
 
+OF_CORRELATION = ("point", "connection", "evidence_frames")
+"""What findings about single captures do not have."""
+
 
 def captures(summaries: Sequence[CaptureSummary]) -> pd.DataFrame:
     """One row a capture."""
@@ -76,7 +79,7 @@ def _measure(name: str, parts: Sequence[Any]) -> Any:
 
 def findings(found: Sequence[Finding]) -> pd.DataFrame:
     """One row a finding, the worst of each capture first; what may be several is a list."""
-    names = [field.name for field in fields(Finding) if field.compare]
+    names = [field.name for field in fields(Finding) if field.compare and field.name not in OF_CORRELATION]
     rows = [{name: getattr(finding, name) for name in names} for finding in found]
     frame = pd.DataFrame(rows, columns=names)
     for name in ("flows", "frames", "evidence", "symptoms", "application"):

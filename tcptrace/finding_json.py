@@ -6,13 +6,27 @@ from tcptrace.diagnosis.rule import Finding
 
 
 def finding_dict(finding: Finding, first_capture: int = 0) -> dict[str, Any]:
-    """One entry of `findings`; `first_capture` is added to its index into `captures`."""
+    """One entry of an analysis's `findings`; `first_capture` is added to its index into `captures`."""
+    return _dict(finding, {"capture": finding.capture + first_capture})
+
+
+def correlated_finding_dict(finding: Finding) -> dict[str, Any]:
+    """One entry of a correlation's `findings`: by point and connection, its frames at each point."""
+    told = _dict(finding, {"point": finding.point, "connection": finding.connection})
+    if finding.evidence_frames:
+        told["evidence_frames"] = [
+            {"point": point, "frames": list(frames)} for point, frames in finding.evidence_frames
+        ]
+    return told
+
+
+def _dict(finding: Finding, place: dict[str, Any]) -> dict[str, Any]:
     several = {"flows": list(finding.flows)} if len(finding.flows) > 1 else {}
     return {
         "rule": finding.rule,
         "severity": finding.severity,
         "confidence": finding.confidence,
-        "capture": finding.capture + first_capture,
+        **place,
         "flow": finding.flow,
         **several,
         "frames": list(finding.frames),

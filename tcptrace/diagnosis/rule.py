@@ -45,6 +45,12 @@ class Finding:
     """Numbers of the flows it is about; empty: the whole capture. An array where there may be millions."""
     capture: int = 0
     """Index into the captures."""
+    point: str | None = None
+    """Where its frames were seen, of findings about connections over several points; None: at several, or none."""
+    connection: int | None = None
+    """The one connection it is about; None where connections are not told, or it is about more."""
+    evidence_frames: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Point and frames there, where it takes several points to show it."""
     symptoms: tuple[str, ...] = ()
     """Other rules that saw the same event; their findings are part of this one."""
     application: tuple[str, ...] = ()

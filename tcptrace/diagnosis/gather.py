@@ -1,0 +1,40 @@
+"""From what tracking kept of a capture to what rules may look at."""
+
+import numpy as np
+
+from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.summary import CaptureSummary
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.rows import chosen, in_batches
+from tcptrace.schema import Flows, SideFacts, Transitions
+from tcptrace.tcp.icmp_errors import about_flows
+from tcptrace.tcp.measures import Measured
+from tcptrace.tcp.notable_table import notable_table
+from tcptrace.tcp.side_facts import side_facts
+
+
+def gather(
+    summary: CaptureSummary, book: AddressBook, measured: Measured, flows: Flows, transitions: Transitions
+) -> Evidence:
+    """All tables of one capture that rules read; `flows` and `transitions` are of all its flows."""
+    is_lone = measured.tracker.directions.of_flow[flows.flow] == 0
+    lone, others = np.flatnonzero(is_lone), np.flatnonzero(~is_lone)
+    full = chosen(flows, others) if len(lone) else flows
+    notable = notable_table(measured.tracker, measured.client)  # first: it frees more than it takes
+
+    def of_side(side: int) -> SideFacts:
+        return in_batches(lambda numbers: side_facts(measured, numbers, side), full.flow)
+
+    return Evidence(
+        summary,
+        book,
+        all_flows=flows,
+        lone_syns=lone,
+        flows=full,
+        measures=in_batches(measured.of, full.flow),
+        sides=(of_side(0), of_side(1)),
+        notable=notable,
+        transitions=transitions,
+        joined=measured.joined,
+        icmp=about_flows(summary.context.icmp, measured.tracker, measured.client),
+    )
