@@ -1,7 +1,7 @@
 """Findings for people: the story of each in a few lines, the worst first."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from tcptrace.capture.address_book import AddressBook
@@ -28,25 +28,45 @@ class Line(NamedTuple):
     exact: bool = False
 
 
+class Place(NamedTuple):
+    """What a finding is about."""
+
+    between: str
+    """Its ends, as `10.0.0.1:40000 → 10.0.0.9:80`."""
+    number: str
+    """`flow 3`, `connection 0 at lvs:eth0`."""
+
+
 def write_findings(screen: Screen, found: Sequence[Finding], flows: Flows, book: AddressBook, *, top: int) -> None:
-    """The `top` worst findings, or one line that there are none."""
+    """The `top` worst findings of a capture, or one line that there are none."""
+
+    def place(finding: Finding) -> Place:
+        return Place(ends(finding, flows, book), flows_told(finding))
+
+    write_stories(screen, found, place, f"no findings in {count(len(flows.flow), 'flow')}", top=top)
+
+
+def write_stories(
+    screen: Screen, found: Sequence[Finding], place: Callable[[Finding], Place], nothing: str, *, top: int
+) -> None:
+    """The first `top` findings in full, or the line that says there are none."""
     screen.line()
     if not found:
-        screen.line(Piece(f"no findings in {count(len(flows.flow), 'flow')}", "good"))
+        screen.line(Piece(nothing, "good"))
         return
     for number, finding in enumerate(found[:top]):
         if number:
             screen.line()
-        write_finding(screen, finding, flows, book)
+        write_finding(screen, finding, place(finding))
     if len(found) > top:
         screen.line()
         screen.line(Piece(f"… and {count(len(found) - top, 'more finding')}: --top, --format json", "dim"))
 
 
-def write_finding(screen: Screen, finding: Finding, flows: Flows, book: AddressBook) -> None:
+def write_finding(screen: Screen, finding: Finding, place: Place) -> None:
     """One finding: between whom, what happened, the cause, what would disprove it, how to see it, what to do."""
     prose = _readable(screen, READING)
-    _write_head(prose, finding, ends(finding, flows, book))
+    _write_head(prose, finding, place)
     prose.paragraph(finding.summary, label=Piece(INDENT))
     last = ""
     for label, text, exact in story(finding):
@@ -71,7 +91,7 @@ def story(finding: Finding) -> Iterator[Line]:
     said = [
         Line("cause", finding.cause),
         *(Line("evidence", observation) for observation in finding.evidence),
-        Line("frames", frames_told(finding.frames)),
+        *(Line("frames", told) for told in frames_by_point(finding)),
         Line("seen as", ", ".join(finding.symptoms)),
         *(Line("says", message) for message in finding.application),
         Line("unless", finding.disproof),
@@ -93,6 +113,14 @@ def frames_told(frames: Sequence[int]) -> str:
     return ", ".join(map(str, frames[:FRAMES_TOLD])) + more
 
 
+def frames_by_point(finding: Finding) -> Iterator[str]:
+    """`2, 5, 7`, of correlated captures `2, 5, 7 at lvs:eth0`, a line a point."""
+    for point, frames in finding.evidence_frames:
+        yield f"{frames_told(frames) or 'none'} at {point}"
+    if finding.frames and not finding.evidence_frames:
+        yield frames_told(finding.frames) + (f" at {finding.point}" if finding.point else "")
+
+
 def confidence(finding: Finding) -> str:
     """`confidence 0.95`."""
     return f"confidence {finding.confidence:.2g}"
@@ -103,11 +131,12 @@ def _readable(screen: Screen, width: int) -> Screen:
     return Screen(screen.stream, width=min(screen.width or width, width), color=screen.color)
 
 
-def _write_head(screen: Screen, finding: Finding, between: str) -> None:
-    """Mark, rule and ends at the left, flow and confidence at the right; on two lines where one is too short."""
+def _write_head(screen: Screen, finding: Finding, place: Place) -> None:
+    """Mark, rule and ends at the left, number and confidence at the right; on two lines where one is too short."""
+    between = place.between
     mark = MARKS[finding.severity]
     name = Piece(finding.rule, mark.style or "title")
-    right = "   ".join(text for text in (flows_told(finding), confidence(finding)) if text)
+    right = "   ".join(text for text in (place.number, confidence(finding)) if text)
     room = (screen.width or READING) - text_width(right) - len(INDENT) - text_width(f"{finding.rule}   ")
     if text_width(between) + len(INDENT) <= room:
         middle = Piece(f"   {between}")

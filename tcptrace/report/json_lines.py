@@ -1,10 +1,11 @@
-"""JSON Lines: one flow, segment or packet a line."""
+"""JSON Lines: one flow, segment, packet or connection a line."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
 import orjson
 
+from tcptrace import correlation_json
 from tcptrace.analysis_json import valid_text
 from tcptrace.flow_json import Json
 from tcptrace.report import flow_rows
@@ -13,7 +14,7 @@ from tcptrace.report.packet_columns import Chunk
 from tcptrace.report.view import View
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Analysis, Timeline
+    from tcptrace.analysis import Analysis, Correlation, Timeline
 
 
 def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> None:
@@ -30,6 +31,11 @@ def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:
 def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -> None:
     """One TCP frame a line."""
     _write_lines(out, packet_batches(chunks))
+
+
+def write_correlation(correlation: "Correlation", out: TextIO, view: View) -> None:
+    """One connection a line."""
+    _write_lines(out, correlation_json.connection_batches(correlation))
 
 
 def _write_lines(out: TextIO, batches: Iterable[list[Json]]) -> None:

@@ -5,6 +5,7 @@ from typing import IO, TYPE_CHECKING, TextIO
 
 import orjson
 
+from tcptrace import correlation_json
 from tcptrace.analysis_json import SCHEMA, capture_dict, flow_batches, valid_text
 from tcptrace.finding_json import finding_dict
 from tcptrace.flow_json import Json
@@ -13,7 +14,7 @@ from tcptrace.report.packet_columns import Chunk
 from tcptrace.report.view import View
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Analysis, Timeline
+    from tcptrace.analysis import Analysis, Correlation, Timeline
 
 Batches = Iterable[list[Json]]
 
@@ -39,6 +40,13 @@ def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -
     """Every TCP frame as `tcptrace.packets/1`."""
     head = {"schema": "tcptrace.packets/1", "path": valid_text(path)}
     _write_document(out, head, "packets", packet_batches(chunks))
+
+
+def write_correlation(correlation: "Correlation", out: TextIO, view: View) -> None:
+    """All points, connections and findings as `tcptrace.correlation/1`."""
+    connections = correlation_json.connection_batches(correlation)
+    head, tail = correlation_json.head(correlation), correlation_json.tail(correlation)
+    _write_document(out, head, "connections", connections, tail)
 
 
 def analysis_batches(analyses: Iterable["Analysis"]) -> Iterator[list[Json]]:

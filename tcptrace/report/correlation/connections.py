@@ -1,0 +1,110 @@
+"""Many connections: those that take one way together, and the worst of them in a table."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcptrace.correlate.result import REPLY, REQUEST, Connection
+from tcptrace.diagnosis.rule import SEVERITIES
+from tcptrace.report.correlation.columns import Form, write_columns
+from tcptrace.report.correlation.way import Way, write_way
+from tcptrace.report.terminal import Piece, Screen
+from tcptrace.report.units import count
+
+if TYPE_CHECKING:
+    from tcptrace.analysis import Correlation
+
+
+class Row(NamedTuple):
+    """One connection as text."""
+
+    connection: str
+    client: str
+    server: str
+    mode: str
+    segments: str
+    """That went over its hops' first points, both ways."""
+    lost: str
+    client_state: str
+    server_state: str
+    findings: str
+    """Rules."""
+
+
+FORM = Form(
+    Row("nr", "client", "server", "mode", "segments", "lost", "client is", "server is", "findings"),
+    right={"connection", "segments", "lost"},
+    first_to_go=("segments", "client_state", "server_state", "mode"),
+    kept=("connection", "lost"),
+)
+STYLES = {"connection": "title", "lost": "bad", "findings": "odd"}
+
+WAYS_TOLD = 6
+
+
+def write_ways(screen: Screen, correlation: "Correlation") -> None:
+    """Each way that connections take, the most used first, with all that went over it."""
+    ways = Counter((connection.mode, connection.path) for connection in correlation.connections)
+    for (mode, path), number in ways.most_common(WAYS_TOLD):
+        screen.line()
+        screen.line(Piece(f"{count(number, 'connection')}, mode {mode}", "title"))
+        alike = [one for one in correlation.connections if (one.mode, one.path) == (mode, path)]
+        for direction in (REQUEST, REPLY):
+            hops = [hop for one in alike for hop in one.hops if hop.direction == direction]
+            write_way(screen, correlation.points, Way(direction, path[direction], path[1 - direction], hops, mode))
+    if len(ways) > WAYS_TOLD:
+        screen.line()
+        screen.line(Piece(f"… and {count(len(ways) - WAYS_TOLD, 'more way')}: --format json", "dim"))
+
+
+def write_connection_table(screen: Screen, correlation: "Correlation", *, top: int) -> None:
+    """The `top` worst connections, and how to see one in full."""
+    rules = rules_by_connection(correlation)
+    rows = [connection_row(one, rules.get(one.connection, ())) for one in worst(correlation, top)]
+    screen.line()
+    write_columns(screen, FORM, rows, lambda name, text: STYLES.get(name, ""))
+    more = len(correlation.connections) - len(rows)
+    others = f"… and {count(more, 'more connection')}: --top, --format json; " if more else ""
+    screen.line()
+    screen.line(Piece(f"{others}one in full, with its ladder: --connection {rows[0].connection}", "dim"))
+
+
+def worst(correlation: "Correlation", top: int) -> list[Connection]:
+    """The first `top` by errors, warnings and losses; those that are alike by number."""
+    tallies = {severity: Counter[int | None]() for severity in SEVERITIES}
+    for finding in correlation.found:
+        tallies[finding.severity][finding.connection] += 1
+
+    def rank(connection: Connection) -> tuple[int, ...]:
+        found = (-tallies[severity][connection.connection] for severity in SEVERITIES[:-1])
+        return *found, -sum(hop.lost for hop in connection.hops), connection.connection
+
+    return sorted(correlation.connections, key=rank)[:top]
+
+
+def rules_by_connection(correlation: "Correlation") -> dict[int | None, list[str]]:
+    """Rules that found something, by connection, each once."""
+    rules: dict[int | None, list[str]] = {}
+    for finding in correlation.found:
+        of_connection = rules.setdefault(finding.connection, [])
+        if finding.rule not in of_connection:
+            of_connection.append(finding.rule)
+    return rules
+
+
+def connection_row(connection: Connection, rules: Sequence[str]) -> Row:
+    """One connection as the table has it."""
+    firsts = {(way[0], direction) for direction, way in enumerate(connection.path) if way}
+    passed = sum(hop.frames + hop.lost + hop.missed for hop in connection.hops if (hop.source, hop.direction) in firsts)
+    client, server = ("?" if state == "UNKNOWN" else state for state in connection.states)
+    return Row(
+        str(connection.connection),
+        connection.client,
+        connection.server,
+        connection.mode,
+        f"{passed:,}",
+        f"{sum(hop.lost for hop in connection.hops):,}",
+        client,
+        server,
+        ", ".join(rules),
+    )

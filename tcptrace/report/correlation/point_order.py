@@ -1,0 +1,28 @@
+"""Points as a drawing has them, from the client's end to the server's, and their names in parts."""
+
+from collections.abc import Sequence
+
+from tcptrace.correlate.result import REPLY, REQUEST, Connection, Point
+
+
+def point_order(points: Sequence[Point], connection: Connection) -> list[int]:
+    """The points of a connection: as its requests pass them; those of replies only beside their host's."""
+    order = list(dict.fromkeys(connection.path[REQUEST]))
+    seen = dict.fromkeys((*reversed(connection.path[REPLY]), *(leg.point for leg in connection.legs)))
+    before = -1
+    for point in seen:
+        if point not in order:
+            of_host = [place for place, other in enumerate(order) if points[other].host == points[point].host]
+            order.insert((of_host[-1] if of_host else before) + 1, point)
+        before = order.index(point)
+    return order
+
+
+def interface(point: Point) -> str:
+    """What its name says beside the host: `eth0` of `lvs:eth0`, nothing where the name is the host's."""
+    return point.name.removeprefix(point.host).removeprefix(":")
+
+
+def hosts_in_order(points: Sequence[Point]) -> list[str]:
+    """Every host once, as the points were given."""
+    return list(dict.fromkeys(point.host for point in points))
