@@ -18,6 +18,7 @@ from rules_page import rules
 
 from tcptrace import schema
 from tcptrace.capture.summary import CaptureSummary
+from tcptrace.dataframes import OF_CORRELATION
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report import flow_rows, packet_columns, timeline_rows
 from tcptrace.schema import SIDES, STATES
@@ -187,7 +188,9 @@ def tables() -> str:
     """tables.md."""
     named = {"context": "names"}
     assert list(CAPTURES) == [named.get(field.name, field.name) for field in fields(CaptureSummary)]
-    assert list(FINDINGS) == [field.name for field in fields(Finding) if field.compare]
+    assert list(FINDINGS) == [
+        field.name for field in fields(Finding) if field.compare and field.name not in OF_CORRELATION
+    ]
     flows = {"handshake_ns": schema.columns(schema.Flows)["handshake_total_ns"]}
     flows |= schema.columns(schema.Flows) | flow_columns.DESCRIBED
     packets = schema.columns(schema.Packets) | schema.columns(schema.Segments)
