@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tcptrace import analysis_json, correlation_json
+from tcptrace import analysis_json
 from tcptrace import flows as f
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.reader import CaptureReader, open_capture
 from tcptrace.capture.summary import CaptureSummary
-from tcptrace.correlate.passages import Passages
-from tcptrace.correlate.recording import Recording
-from tcptrace.correlate.result import Candidate, Clocks, Connection, Point
 from tcptrace.diagnosis.diagnose import diagnose
 from tcptrace.diagnosis.gather import gather
 from tcptrace.diagnosis.rule import Finding
@@ -31,6 +28,10 @@ from tcptrace.tcp.tracker import Tracker
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tcptrace.correlate.passages import Passages
+    from tcptrace.correlate.recording import Recording
+    from tcptrace.correlate.result import Candidate, Clocks, Connection, Point
 
 
 def _silent(text: str) -> None:
@@ -91,23 +92,25 @@ class Analysis:
 class Correlation:
     """What came of captures of several points: one conversation each, its path, and what went wrong on it."""
 
-    points: tuple[Point, ...]
+    points: "tuple[Point, ...]"
     """In the order given; the clock of the first is the reference."""
-    recordings: tuple[Recording, ...]
+    recordings: "tuple[Recording, ...]"
     """What was read; points may share one."""
-    clocks: Clocks
+    clocks: "Clocks"
     """By host."""
-    connections: tuple[Connection, ...]
+    connections: "tuple[Connection, ...]"
     """By number."""
-    passages: Passages
+    passages: "Passages"
     """The segments of all streams, and where each was seen."""
-    candidates: tuple[Candidate, ...] = ()
+    candidates: "tuple[Candidate, ...]" = ()
     """What may belong together and was not joined."""
     found: tuple[Finding, ...] = ()
     """What went wrong, the worst first."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document `tcptrace.correlation/1` as plain dicts, lists, ints and strings."""
+        from tcptrace import correlation_json
+
         return correlation_json.document(self)
 
 

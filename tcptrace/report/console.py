@@ -7,7 +7,6 @@ import numpy as np
 
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
-from tcptrace.report.correlation.console import write_correlation
 from tcptrace.report.findings import tally as tally_findings
 from tcptrace.report.findings import write_findings
 from tcptrace.report.flow_table import write_flow_table
@@ -26,8 +25,6 @@ from tcptrace.tcp.joined_flows import Joined
 
 if TYPE_CHECKING:
     from tcptrace.analysis import Analysis, Timeline
-
-__all__ = ["write_analyses", "write_correlation", "write_packets", "write_timeline"]
 
 NAMES_TOLD = 6
 """Names of addresses in a summary."""

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, TextIO
 
 from tcptrace.analysis_json import valid_text
 from tcptrace.report import flow_rows, packet_columns, timeline_rows
-from tcptrace.report.correlation import hop_rows
 from tcptrace.report.escape import csv_cell
 from tcptrace.report.packet_columns import Chunk
 from tcptrace.report.view import View
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Analysis, Correlation, Timeline
+    from tcptrace.analysis import Analysis, Timeline
 
 FLAGS = {number: f"0x{number:03x}" for number in range(0x1000)} | {"": ""}
 """Flags as written; twelve bits."""
@@ -44,10 +43,3 @@ def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -
             columns = packet_columns.columns(batch, "", csv_cell)
             columns[flags] = [FLAGS[value] for value in columns[flags]]
             writer.writerows(zip(*columns, strict=True))
-
-
-def write_correlation(correlation: "Correlation", out: TextIO, view: View) -> None:
-    """One row a hop of a connection."""
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(hop_rows.NAMES)
-    writer.writerows(hop_rows.rows(correlation, "", csv_cell))

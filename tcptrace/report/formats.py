@@ -1,4 +1,4 @@
-"""The formats of a report, each a module with the same functions."""
+"""The formats of a report, each a module with the same three functions."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO, cast
 from tcptrace.report.view import View
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Analysis, Correlation, Timeline
+    from tcptrace.analysis import Analysis, Timeline
     from tcptrace.report.packet_columns import Chunk
 
 
@@ -39,9 +39,6 @@ class Report(Protocol):
 
     def write_timeline(self, timeline: "Timeline", out: TextIO, view: View) -> None:
         """Write the segments of one flow with both ends' states."""
-
-    def write_correlation(self, correlation: "Correlation", out: TextIO, view: View) -> None:
-        """Write the connections of captures of several points."""
 
     def write_packets(self, path: str, chunks: Iterable["Chunk"], out: TextIO, view: View) -> None:
         """Write the TCP frames of one capture."""

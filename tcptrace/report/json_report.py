@@ -5,7 +5,6 @@ from typing import IO, TYPE_CHECKING, TextIO
 
 import orjson
 
-from tcptrace import correlation_json
 from tcptrace.analysis_json import SCHEMA, capture_dict, flow_batches, valid_text
 from tcptrace.finding_json import finding_dict
 from tcptrace.flow_json import Json
@@ -14,7 +13,7 @@ from tcptrace.report.packet_columns import Chunk
 from tcptrace.report.view import View
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Analysis, Correlation, Timeline
+    from tcptrace.analysis import Analysis, Timeline
 
 Batches = Iterable[list[Json]]
 
@@ -25,7 +24,7 @@ def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> N
     """All captures and all flows as `tcptrace.analysis/1`."""
     done = list(analyses)
     captures = [capture_dict(summary) for analysis in done for summary in analysis.summaries]
-    _write_document(out, {"schema": SCHEMA, "captures": captures}, "flows", analysis_batches(done), _findings(done))
+    write_document(out, {"schema": SCHEMA, "captures": captures}, "flows", analysis_batches(done), _findings(done))
 
 
 def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:
@@ -33,20 +32,13 @@ def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:
     analysis = timeline.analysis
     [[flow]] = flow_batches(analysis)
     head = {"schema": "tcptrace.timeline/1", "capture": capture_dict(timeline.summary), "flow": flow}
-    _write_document(out, head, "segments", timeline_batches(timeline), _findings([analysis]))
+    write_document(out, head, "segments", timeline_batches(timeline), _findings([analysis]))
 
 
 def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -> None:
     """Every TCP frame as `tcptrace.packets/1`."""
     head = {"schema": "tcptrace.packets/1", "path": valid_text(path)}
-    _write_document(out, head, "packets", packet_batches(chunks))
-
-
-def write_correlation(correlation: "Correlation", out: TextIO, view: View) -> None:
-    """All points, connections and findings as `tcptrace.correlation/1`."""
-    connections = correlation_json.connection_batches(correlation)
-    head, tail = correlation_json.head(correlation), correlation_json.tail(correlation)
-    _write_document(out, head, "connections", connections, tail)
+    write_document(out, head, "packets", packet_batches(chunks))
 
 
 def analysis_batches(analyses: Iterable["Analysis"]) -> Iterator[list[Json]]:
@@ -77,17 +69,7 @@ def packet_batches(chunks: Iterable[Chunk]) -> Iterator[list[Json]]:
             yield [dict(zip(packet_columns.NAMES, row, strict=True)) for row in rows]
 
 
-def _findings(analyses: Iterable["Analysis"]) -> Json:
-    """What went wrong, captures numbered through."""
-    found: list[Json] = []
-    first_capture = 0
-    for analysis in analyses:
-        found += (finding_dict(finding, first_capture) for finding in analysis.found)
-        first_capture += len(analysis.summaries)
-    return {"findings": found}
-
-
-def _write_document(out: TextIO, head: Json, name: str, batches: Batches, tail: Json | None = None) -> None:
+def write_document(out: TextIO, head: Json, name: str, batches: Batches, tail: Json | None = None) -> None:
     """The head's keys, then the items of all batches as an array under `name`, then the tail's keys."""
     write = _bytes_of(out).write
     write(orjson.dumps(head)[:-1] + f',"{name}":['.encode())
@@ -97,6 +79,16 @@ def _write_document(out: TextIO, head: Json, name: str, batches: Batches, tail: 
             write(separator + orjson.dumps(batch)[1:-1])
             separator = b",\n"
     write(b"\n]" + (b"," + orjson.dumps(tail)[1:] if tail else b"}") + b"\n")
+
+
+def _findings(analyses: Iterable["Analysis"]) -> Json:
+    """What went wrong, captures numbered through."""
+    found: list[Json] = []
+    first_capture = 0
+    for analysis in analyses:
+        found += (finding_dict(finding, first_capture) for finding in analysis.found)
+        first_capture += len(analysis.summaries)
+    return {"findings": found}
 
 
 def _bytes_of(out: TextIO) -> IO[bytes]:

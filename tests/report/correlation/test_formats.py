@@ -6,15 +6,24 @@ import json
 from dataclasses import replace
 
 from tcptrace import correlation_json
+from tcptrace.analysis import Correlation
 from tcptrace.correlate.result import Candidate, ClockStep, ResetOrigin, Rewrite
-from tcptrace.report.formats import Format
+from tcptrace.report.correlation.formats import CorrelationFormat, correlation_report
+from tcptrace.report.view import View
 from tests.report.correlation.samples import ASYMMETRIC, CLIENT, DR, LOST, VIP, clock, hop, leg, lossy, lvs_dr
 from tests.report.samples import START_NS
-from tests.report.test_formats import written
+
+
+def written(name: CorrelationFormat, correlation: Correlation) -> str:
+    buffer = io.BytesIO()
+    out = io.TextIOWrapper(buffer, "utf-8", newline="\n", write_through=True)
+    correlation_report(name).write_correlation(correlation, out, View(utc=True))
+    out.flush()
+    return buffer.getvalue().decode()
 
 
 def document(**facts: object) -> dict[str, object]:
-    told: dict[str, object] = json.loads(written(Format.JSON, "correlation", lvs_dr(**facts)))
+    told: dict[str, object] = json.loads(written(CorrelationFormat.JSON, lvs_dr(**facts)))
     return told
 
 
@@ -158,9 +167,9 @@ def test_candidates_name_connections() -> None:
 def test_what_is_streamed_is_the_document_also_of_several_batches() -> None:
     number = 2 * correlation_json.CONNECTIONS_PER_BATCH + 1
     correlation = lvs_dr(connections=tuple(replace(DR, connection=i) for i in range(number)))
-    told = json.loads(written(Format.JSON, "correlation", correlation))
+    told = json.loads(written(CorrelationFormat.JSON, correlation))
     assert told == correlation_json.document(correlation)
-    lines = written(Format.JSONL, "correlation", correlation).splitlines()
+    lines = written(CorrelationFormat.JSONL, correlation).splitlines()
     assert [json.loads(line) for line in lines] == told["connections"]
 
 
@@ -169,7 +178,7 @@ def test_nothing_in_common_is_a_document_too() -> None:
 
 
 def test_csv_has_a_row_a_hop() -> None:
-    rows = list(csv.DictReader(io.StringIO(written(Format.CSV, "correlation", lvs_dr(connections=(lossy(),))))))
+    rows = list(csv.DictReader(io.StringIO(written(CorrelationFormat.CSV, lvs_dr(connections=(lossy(),))))))
     assert len(rows) == 5
     assert rows[2] == {
         "connection": "0",
@@ -197,4 +206,4 @@ def test_csv_has_a_row_a_hop() -> None:
 
 def test_a_name_is_no_formula() -> None:
     hostile = replace(DR, client="=1+1", streams=(replace(DR.streams[0], legs=(leg(0),)),))
-    assert "'=1+1" in written(Format.CSV, "correlation", lvs_dr(connections=(hostile,)))
+    assert "'=1+1" in written(CorrelationFormat.CSV, lvs_dr(connections=(hostile,)))
