@@ -112,6 +112,6 @@ def kind_of_repeat(rows: I64, x: int, y: int, start: int, end: int, sent_ns: int
     if ran_out:
         return TIMEOUT
     is_tail = end == rows[x + NEXT] and sent_ns == rows[x + LAST_NS] and start > acked >= 0
-    probe_ns = max(PROBE_MIN_NS, 2 * path_ns(rows, x, y))
+    probe_ns = max(PROBE_MIN_NS, min(2 * path_ns(rows, x, y), timer_ns(rows, x, y)))
     known = rows[x + ROUND_TRIPS + COUNT] > 0 and not recovers
     return TAIL_LOSS_PROBE if is_tail and known and waited_ns * 8 >= probe_ns * 7 else UNCLEAR

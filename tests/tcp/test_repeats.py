@@ -8,6 +8,8 @@ from tests.tcp.measured import MS, last, last_of
 
 THREE = "100 C . 1:101 1\n 101 C . 101:201 1\n 102 C . 201:301 1\n"
 
+LONG = "".join(f"{at * 401} C . {at}:{at + 1} 1\n {at * 401 + 400} S . 1 {at + 1}\n" for at in range(1, 31))
+
 KINDS = [
     ("100 C . 1:101 1\n 130 C . 101:201 1", "none"),
     ("100 C . 1:101 1\n 130 S . 1 101\n 200 C . 100:101 1", "none"),  # a keep-alive
@@ -28,6 +30,8 @@ KINDS = [
     ),
     # twice the round trip from end to end, of which the handshake showed 10 ms either way
     ("100 C . 1:101 1\n 101 C . 101:201 1\n 141 C . 101:201 1", "tail_loss_probe"),
+    # or as long as a timer, where that is less: RFC 8985 section 7.2
+    (LONG + "12900 C . 31:32 1\n 12901 C . 32:33 1\n 13501 C . 32:33 1", "tail_loss_probe"),
     # no timer is so short, and nothing has asked for it
     ("100 C . 1:101 1\n 101 C . 101:201 1\n 130 C . 101:201 1", "unclear"),
     ("100 C . 1:101 1\n 130 C . 1:101 1", "unclear"),

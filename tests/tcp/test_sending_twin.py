@@ -206,7 +206,7 @@ class Twin:
         if ran_out:
             return "timeout"
         tail = row.end == mine.next and sent == mine.last_ms and row.start > mine.acked >= 0
-        probes = waited * 8 >= max(2 * MS, 2 * self.path(row.side)) * 7
+        probes = waited * 8 >= max(2 * MS, min(2 * self.path(row.side), self.timer(row.side))) * 7
         return "tail_loss_probe" if tail and probes and mine.samples and mine.recover < 0 else "unclear"
 
     def prove(self, mine: Side, left: int, right: int) -> int:
