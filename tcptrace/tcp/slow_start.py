@@ -45,7 +45,8 @@ def note_new(rows: I64, x: int, length: int, tsval: int, time_ns: int) -> None:
         rows[x + MARKS] = marks & ~FULL
         return
     raised_ns = rows[x + RAISED_NS]
-    if raised_ns >= rows[x + FIRST_DATA_NS] and time_ns - raised_ns <= rows[x + ROUND_TRIPS + SRTT_NS] >> 1:
+    is_released = raised_ns >= rows[x + FIRST_DATA_NS] and marks & DRY == 0
+    if is_released and time_ns - raised_ns <= rows[x + ROUND_TRIPS + SRTT_NS] >> 1:
         marks |= FILLED | WINDOW_BOUND
     rows[x + MARKS] = marks | FULL
 

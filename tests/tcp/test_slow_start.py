@@ -57,6 +57,7 @@ def test_a_loss_ends_it() -> None:
         flights(8, 8, 8, 8, 8, here="window=34"),  # no more than the receiver lets
         flights(8, 8, 8, 8, 8, opened="0 C . 1 1\n 10 S . 1 1\n"),  # its beginning was not seen
         flights(8, 8, 8, 8, 8, opened="0 C S 0\n 1 S S. 0 1\n 30 C . 1 1\n", ms=1),  # seen near the receiver
+        flights(1, size=100) + "\n 131 C . 101:637 1\n 132 C . 637:700 1\n 900 C . 101:637 1",  # no ACK let that go
         flights(1, size=100) + "\n 900 C . 101:201 1\n 1900 C . 101:201 1",  # a loss of what the application limited
     ],
 )
