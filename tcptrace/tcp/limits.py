@@ -15,6 +15,7 @@ from tcptrace.tcp.sending_rows import (
     LAST_LEN,
     LIMITED_NS,
     MARKS,
+    MSS,
     PREVIOUS_NS,
     RECOVER,
     SPOKEN,
@@ -23,20 +24,26 @@ from tcptrace.tcp.sending_rows import (
 
 HANDSHAKE = 0  # before a segment without SYN
 LOSS = 1  # data is out and what was lost is being repaired, or its timer runs that ran out later
-RECEIVER_WINDOW = 2  # the offered window has no room: with data out for one more segment, else for what was sent last
+RECEIVER_WINDOW = 2  # the offered window has no room: for a full segment, with nothing out for what was sent last
 PATH = 3  # data is out: it takes its round trip, at the bandwidth or congestion window there is
 APPLICATION = 4  # nothing is out: whoever has the word says nothing
 CAUSES = 5
+
+
+def segment_bytes(rows: I64, x: int) -> int:
+    """Payload of a full segment that X sends; the largest seen may be several that an offload joined."""
+    largest, mss = rows[x + LARGEST], rows[x + MSS]
+    return int(min(largest, mss) if mss > 0 else largest)
 
 
 def cause_of(rows: I64, x: int, y: int, out: int) -> int:
     """What holds direction X back, which has `out` bytes unacknowledged; Y, the other way, carries its window."""
     window = rows[y + WINDOW]
     if out <= 0:
-        return RECEIVER_WINDOW if 0 <= window < rows[x + LAST_LEN] else APPLICATION
+        return RECEIVER_WINDOW if 0 <= window < min(rows[x + LAST_LEN], segment_bytes(rows, x)) else APPLICATION
     if rows[x + RECOVER] >= 0:
         return LOSS
-    return RECEIVER_WINDOW if 0 <= window < out + rows[x + LARGEST] else PATH
+    return RECEIVER_WINDOW if 0 <= window < out + segment_bytes(rows, x) else PATH
 
 
 def cause_of_flow(rows: I64, x: int, y: int, out_x: int, out_y: int) -> int:

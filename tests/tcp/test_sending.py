@@ -89,6 +89,10 @@ LIMITED = [
         "111 S . 1 1 sack=101:351 window=3\n 151 S . 1 351 window=3",
         {"receiver_window": 50},
     ),
+    # full segments are those of the SYN's MSS, here 536, however many an offload joined
+    ("100 S . 1 1 window=20\n 101 C . 1:2001 1\n 151 S . 1 2001", {"path": 50}),
+    ("100 S . 1 1 window=20\n 101 C . 1:2101 1\n 151 S . 1 2101", {"receiver_window": 50}),
+    ("100 C . 1:2001 1\n 110 S . 1 2001 window=5\n 900 C . 2001:2101 1", {"application": 870}),
     # it is closed, and nothing can be sent: RFC 9293 section 3.8.6.1
     ("100 C . 1:101 1\n 110 S . 1 101 window=0\n 900 C . 100 1\n 910 S . 1 101 window=0", {"receiver_window": 800}),
     ("100 C . 1:501 1\n 110 S . 1 501 window=2\n 900 S . 1 501 window=9", {"receiver_window": 790}),
