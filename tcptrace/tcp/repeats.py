@@ -93,7 +93,8 @@ def kind_of_repeat(rows: I64, x: int, y: int, start: int, end: int, sent_ns: int
     """Why bytes that were sent before, at `sent_ns` last, are sent again.
 
     A timer repeats what is lowest, and runs from the last transmission of that, or from the ACK that left it the
-    lowest; after a timeout from the last transmission of anything, since ACKs then release repeats one by one.
+    lowest; after a timeout from the last transmission of anything, since ACKs then release repeats one by one. That
+    a repeat was lost too SACK may tell (RFC 8985), else only a timer: duplicate ACKs ask once (RFC 6582).
     """
     acked = rows[x + ACKED]
     if end <= acked:
@@ -105,6 +106,9 @@ def kind_of_repeat(rows: I64, x: int, y: int, start: int, end: int, sent_ns: int
     ran_out = (start <= acked or acked < 0) and waited_ns * 8 >= timer_ns(rows, x, y) * 7
     if after_timeout:
         return TIMEOUT if ran_out else GO_BACK_N
+    lost_again = recovers and sent_ns >= max(rows[x + RECOVERY_NS], rows[x + RAISED_NS]) and rows[x + SACKED] == 0
+    if ran_out and lost_again:
+        return TIMEOUT
     partial = recovers and start <= acked and rows[x + RAISED_NS] >= rows[x + RECOVERY_NS]
     prompt_ns = PROMPT_NS + rows[y + ROUND_TRIPS + MIN_NS] + rows[x + ROUND_TRIPS + SRTT_NS] // 4
     if (partial or is_asked_for(rows, x)) and elapsed_ns(rows[x + ACKED_NS], time_ns) <= prompt_ns:

@@ -18,6 +18,8 @@ KINDS = [
     ("100 C . 1:101 1\n 900 C . 1:101 1", "timeout"),
     ("100 C . 1:101 1\n 101 C . 101:201 1\n 300 S . 1 101\n 550 C . 101:201 1", "timeout"),
     ("100 C . 1:101 1\n 900 C . 1:101 1\n 2500 C . 1:101 1", "timeout"),
+    # duplicate ACKs go on, but only a timer can tell that the repeat was lost too
+    (THREE + "110 S . 1 1\n 111 C . 1:101 1\n 330 S . 1 1\n 335 C . 1:101 1", "timeout"),
     # an ACK has asked for it, or has left it the lowest of a recovery (RFC 6582)
     ("100 C . 1:101 1\n 101 C . 101:201 1\n 110 S . 1 1\n 111 C . 1:101 1", "fast"),
     ("100 C . 1:101 1\n 101 C . 101:201 1\n 110 S . 1 1 sack=101:201\n 111 C . 1:101 1", "fast"),

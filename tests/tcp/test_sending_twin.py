@@ -199,6 +199,9 @@ class Twin:
         ran_out = lowest and waited * 8 >= self.timer(row.side) * 7
         if in_loss:
             return "timeout" if ran_out else "go_back_n"
+        lost_again = mine.recover >= 0 and sent >= max(mine.begun_ms, mine.raised_ms)
+        if ran_out and lost_again and not any(unit in mine.units for unit in mine.reported):
+            return "timeout"
         partial = mine.recover >= 0 and row.start <= mine.acked and mine.raised_ms >= mine.begun_ms
         prompt = 20 * MS + min(peer.samples, default=0) + mine.srtt() // 4
         if (partial or mine.is_asked()) and (mine.acked_ms < 0 or (row.now - mine.acked_ms) * MS <= prompt):
