@@ -78,7 +78,7 @@ class FlowMeasures(NamedTuple):
         I64,
         Column(
             "ns",
-            "other time in which data was on its way: the bandwidth and round trip of the path, or the sender's own"
+            "other time in which data or its acknowledgement was on its way: the bandwidth and round trip of the path, or the sender's own"
             " window (congestion window, send buffer), which no capture shows",
         ),
     ]

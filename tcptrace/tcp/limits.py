@@ -9,8 +9,10 @@ Causes are numbers, in the order of schema.LIMITS.
 """
 
 from tcptrace.schema import I64
+from tcptrace.tcp.round_trips import MIN_NS
 from tcptrace.tcp.sending_rows import (
     ACKED,
+    ACKED_NS,
     LARGEST,
     LAST_LEN,
     LIMITED_NS,
@@ -18,6 +20,7 @@ from tcptrace.tcp.sending_rows import (
     MSS,
     PREVIOUS_NS,
     RECOVER,
+    ROUND_TRIPS,
     SPOKEN,
     WINDOW,
 )
@@ -25,7 +28,7 @@ from tcptrace.tcp.sending_rows import (
 HANDSHAKE = 0  # before a segment without SYN
 LOSS = 1  # data is out and what was lost is being repaired, or its timer runs that ran out later
 RECEIVER_WINDOW = 2  # the offered window has no room: for a full segment, with nothing out for what was sent last
-PATH = 3  # data is out: it takes its round trip, at the bandwidth or congestion window there is
+PATH = 3  # data, or its acknowledgement, is on its way: at the bandwidth or congestion window there is
 APPLICATION = 4  # nothing is out: whoever has the word says nothing
 CAUSES = 5
 
@@ -54,7 +57,10 @@ def cause_of_flow(rows: I64, x: int, y: int, out_x: int, out_y: int) -> int:
 
 
 def attribute(rows: I64, x: int, y: int, out_x: int, out_y: int, time_ns: int) -> int:
-    """Give the time since the flow's previous segment to a cause; how long it was (-1: unknown)."""
+    """Give the time since the flow's previous segment to a cause; how long it was (-1: unknown).
+
+    What Y sends takes its time to X, and what X then sends to here: so long nothing tells that X had nothing to say.
+    """
     flow = min(x, y)
     before_ns = rows[flow + PREVIOUS_NS] - 1
     rows[flow + PREVIOUS_NS] = time_ns + 1
@@ -62,7 +68,11 @@ def attribute(rows: I64, x: int, y: int, out_x: int, out_y: int, time_ns: int) -
         return -1
     idle_ns = max(0, time_ns - before_ns)
     cause = cause_of_flow(rows, x, y, out_x, out_y)
-    if cause >= 0:
+    if cause == APPLICATION and rows[x + ACKED_NS] == before_ns:
+        on_way_ns = min(idle_ns, rows[y + ROUND_TRIPS + MIN_NS])
+        rows[flow + LIMITED_NS + PATH] += on_way_ns
+        rows[flow + LIMITED_NS + APPLICATION] += idle_ns - on_way_ns
+    elif cause >= 0:
         rows[flow + LIMITED_NS + cause] += idle_ns
     return int(idle_ns)
 

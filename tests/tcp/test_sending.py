@@ -90,15 +90,15 @@ LIMITED = [
         {"receiver_window": 50},
     ),
     # full segments are those of the SYN's MSS, here 536, however many an offload joined
-    ("100 S . 1 1 window=20\n 101 C . 1:2001 1\n 151 S . 1 2001", {"path": 50}),
+    ("100 S . 1 1 window=20\n 101 C . 1:2001 1\n 151 S . 1 2001", {"path": 61}),
     ("100 S . 1 1 window=20\n 101 C . 1:2101 1\n 151 S . 1 2101", {"receiver_window": 50}),
-    ("100 C . 1:2001 1\n 110 S . 1 2001 window=5\n 900 C . 2001:2101 1", {"application": 870}),
+    ("100 C . 1:2001 1\n 110 S . 1 2001 window=5\n 900 C . 2001:2101 1", {"application": 860}),
     # it is closed, and nothing can be sent: RFC 9293 section 3.8.6.1
     ("100 C . 1:101 1\n 110 S . 1 101 window=0\n 900 C . 100 1\n 910 S . 1 101 window=0", {"receiver_window": 800}),
     ("100 C . 1:501 1\n 110 S . 1 501 window=2\n 900 S . 1 501 window=9", {"receiver_window": 790}),
     # it has room for what was sent last: the sender has nothing to say, or has said that it has not
-    ("100 C . 1:101 1\n 110 S . 1 101 window=2\n 900 C . 101:201 1", {"application": 870}),
-    ("100 S . 1 1 window=0\n 900 S . 1 1", {"application": 880}),
+    ("100 C . 1:101 1\n 110 S . 1 101 window=2\n 900 C . 101:201 1", {"application": 860}),
+    ("100 S . 1 1 window=0\n 900 S . 1 1", {"application": 870}),
     ("100 C . 1:101 1\n 101 C F. 101 1\n 110 S . 1 102 window=0\n 900 S F. 1 102", {"application": 870}),
     # a timer ran: from the last transmission, or the last news by an ACK
     ("100 C . 1:101 1\n 900 C . 1:101 1\n 950 S . 1 101", {"loss": 850}),
@@ -115,6 +115,12 @@ def test_what_held_the_flow_back(text: str, expected: dict[str, int]) -> None:
     found = limits(text)
     assert {name: found.get(name) for name in expected} == expected
     assert sum(found.values()) == int(packets(OPEN + text).time_ns[-1]) // MS
+
+
+def test_near_the_receiver_acknowledgements_and_what_they_release_are_on_their_way() -> None:
+    opened = "0 C S 0\n 1 S S. 0 1\n 31 C . 1 1\n"
+    flights = "".join(f"{at} C . {at}:{at + 1} 1\n {at} S . 1 {at + 1}\n" for at in (31, 61, 91, 500))
+    assert limits_of(packets(opened + flights)) == {"handshake": 31, "path": 90, "application": 379}
 
 
 def test_a_closed_window_needs_no_scale_to_be_known() -> None:
