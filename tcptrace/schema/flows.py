@@ -78,8 +78,8 @@ class FlowMeasures(NamedTuple):
         I64,
         Column(
             "ns",
-            "other time in which data or its acknowledgement was on its way: the bandwidth and round trip of the path, or the sender's own"
-            " window (congestion window, send buffer), which no capture shows",
+            "other time in which data or its acknowledgement was on its way: the bandwidth and round trip of the path,"
+            " or the sender's own window (congestion window, send buffer), which no capture shows",
         ),
     ]
     application_ns: Annotated[I64, Column("ns", "time in which nothing was on its way")]

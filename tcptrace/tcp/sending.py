@@ -15,6 +15,7 @@ from tcptrace.tcp.repeats import (
     NO_REPEAT,
     REORDERED_SEGMENT,
     SPURIOUS_REPEAT,
+    TAIL_LOSS_PROBE,
     TIMEOUT,
     UNCLEAR,
     kind_of_repeat,
@@ -191,13 +192,13 @@ def send_below(
         rows[x + SENT_BELOW_NS] = max(time_ns, rows[x + SENT_BELOW_NS])
         prove_needless(rows, x, nodes, start, end)
     kind = kind_of_repeat(rows, x, y, start, end, sent_ns, time_ns)
-    if kind == TIMEOUT:
+    if kind in (TIMEOUT, TAIL_LOSS_PROBE):
         waited_ns = elapsed_ns(max(rows[x + LAST_NS], rows[x + RAISED_NS]), time_ns)
         cause = cause_of_flow(rows, x, y, out(rows, x), out(rows, y))
         backdate_loss(rows, min(x, y), cause, idle_ns, waited_ns)
-        if not was_probe(rows, x, nodes, node, time_ns):
-            rows[x + TIMEOUTS] += 1
-            rows[x + BACKOFF] += 1
+    if kind == TIMEOUT and not was_probe(rows, x, nodes, node, time_ns):
+        rows[x + TIMEOUTS] += 1
+        rows[x + BACKOFF] += 1
     note_repeat(rows, x, y, kind, time_ns)
     send_again(nodes, node, end, time_ns, tsval)
     rows[x + LAST_NS] = time_ns
