@@ -7,7 +7,7 @@ schema.REPEATS; where none has what it needs, the kind is UNCLEAR.
 """
 
 from tcptrace.schema import I64
-from tcptrace.tcp.round_trips import COUNT, LINUX_RTO_MIN_NS, MIN_NS, RTTVAR_NS, SRTT_NS, elapsed_ns
+from tcptrace.tcp.round_trips import COUNT, LINUX_RTO_MIN_NS, MIN_NS, SRTT_NS, elapsed_ns
 from tcptrace.tcp.sending_rows import (
     ACKED,
     ACKED_NS,
@@ -56,10 +56,11 @@ def path_ns(rows: I64, x: int, y: int) -> int:
 
 
 def timer_ns(rows: I64, x: int, y: int) -> int:
-    """The least a sender waits for an acknowledgement: RFC 6298 as Linux has it, which is the shortest in wide use."""
-    if rows[x + ROUND_TRIPS + COUNT] == 0:
-        return LINUX_RTO_MIN_NS
-    return path_ns(rows, x, y) + int(max(LINUX_RTO_MIN_NS, 4 * rows[x + ROUND_TRIPS + RTTVAR_NS]))
+    """The least a sender waits for an acknowledgement: RFC 6298 as Linux has it, the shortest in wide use.
+
+    Without the variation: what a sender takes that for need not be what is seen here.
+    """
+    return path_ns(rows, x, y) + LINUX_RTO_MIN_NS
 
 
 def was_made_earlier(rows: I64, x: int, y: int, opened_ns: int, ip_id: int, tsval: int, time_ns: int) -> bool:

@@ -9,6 +9,7 @@ from tests.tcp.measured import MS, last, last_of
 THREE = "100 C . 1:101 1\n 101 C . 101:201 1\n 102 C . 201:301 1\n"
 
 LONG = "".join(f"{at * 401} C . {at}:{at + 1} 1\n {at * 401 + 400} S . 1 {at + 1}\n" for at in range(1, 31))
+UNSTEADY = "100 C . 1:2 1\n 400 S . 1 2\n 500 C . 2:3 1\n 900 S . 1 3\n"
 
 KINDS = [
     ("100 C . 1:101 1\n 130 C . 101:201 1", "none"),
@@ -17,6 +18,7 @@ KINDS = [
     # a timer has run out, since the range was sent or became the lowest
     ("100 C . 1:101 1\n 900 C . 1:101 1", "timeout"),
     ("100 C . 1:101 1\n 101 C . 101:201 1\n 300 S . 1 101\n 550 C . 101:201 1", "timeout"),
+    (UNSTEADY + "1100 C . 3:4 1\n 1438 C . 3:4 1", "timeout"),  # srtt and a least timer, whatever the variation
     ("100 C . 1:101 1\n 900 C . 1:101 1\n 2500 C . 1:101 1", "timeout"),
     # duplicate ACKs go on, but only a timer can tell that the repeat was lost too
     (THREE + "110 S . 1 1\n 111 C . 1:101 1\n 330 S . 1 1\n 335 C . 1:101 1", "timeout"),

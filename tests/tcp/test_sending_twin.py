@@ -93,13 +93,6 @@ class Side:
             smoothed += (sample - smoothed) // 8
         return smoothed
 
-    def rttvar(self) -> int:
-        smoothed, variation = self.samples[0], self.samples[0] // 2
-        for sample in self.samples[1:]:
-            variation += (abs(smoothed - sample) - variation) // 4
-            smoothed += (sample - smoothed) // 8
-        return variation
-
 
 class Twin:
     """Both sides; `take` gives the columns of a row by name."""
@@ -138,8 +131,7 @@ class Twin:
         return self.sides[side].srtt() + min(self.sides[1 - side].samples, default=0)
 
     def timer(self, side: int) -> int:
-        samples = self.sides[side].samples
-        return self.path(side) + max(200 * MS, 4 * self.sides[side].rttvar()) if samples else 200 * MS
+        return self.path(side) + 200 * MS
 
     def below(self, row: Row) -> dict[str, int | str]:
         mine = self.sides[row.side]
