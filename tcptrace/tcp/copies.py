@@ -20,7 +20,7 @@ from tcptrace.tcp.sending_rows import (
     SEEN_WORDS,
 )
 
-WITH_ID_TICKS = 20_000_000 >> 10  # of 1.024 us: FreeBSD's least timer is 30 ms, that of Linux 200 ms
+WITH_ID_TICKS = 20_000_000 >> 10  # of 1.024 us: Linux waits 200 ms at least, FreeBSD 30 and its slop of 200
 WITHOUT_ID_TICKS = 100_000 >> 10  # no timer is so short, and a fast retransmission is not next to its original
 
 FLAG_BITS = 12  # below the identification, or the window where there is none, and the sequence number above

@@ -93,7 +93,7 @@ from tcptrace.tcp.unacked import TSVAL as NODE_TSVAL
 
 BY_TIMESTAMP = ROUND_TRIPS + ROUND_TRIPS_WIDTH
 WIDTH = BY_TIMESTAMP + SUMS_WIDTH
-DEFAULT_MSS = 536  # of a SYN without that option: RFC 9293 section 3.7.1
+DEFAULT_MSS = 536  # of a SYN without that option, over IPv4: RFC 9293 section 3.7.1
 ID_STEP_MAX = 256  # segments that a sender which counts IP identifications may send meanwhile, to others too
 
 
