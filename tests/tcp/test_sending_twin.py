@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tcptrace import kernels
 from tcptrace.rows import part
-from tcptrace.schema import LABELS, REPEATS
+from tcptrace.schema import LABELS, LIMITS, REPEATS
 from tests.conversation import packets
 from tests.tcp.measured import MS, measures, told
 
@@ -30,6 +30,7 @@ class Row:
     blocks: list[tuple[int, int]]
     tsval: int
     tsecr: int
+    window: int
     duplicate: bool
 
     def sacked(self) -> int:
@@ -83,6 +84,12 @@ class Side:
     repeats: int = 0
     copies: int = 0
     before: Row | None = None
+    window: int = -1
+    last_len: int = 0
+    largest: int = 0
+
+    def out(self) -> int:
+        return self.next - self.acked if self.acked >= 0 else 0
 
     def is_asked(self) -> bool:
         return self.duplicates > 0 or any(unit in self.units for unit in self.reported)
@@ -99,10 +106,51 @@ class Twin:
 
     def __init__(self) -> None:
         self.sides = (Side(), Side())
+        self.previous_ms: int | None = None
+        self.limited = dict.fromkeys(LIMITS, 0)
+        self.latest = ("", 0)
+
+    def limit(self, row: Row) -> None:
+        """Give the time since the previous row, and within it what both sides wait for, to a cause."""
+        mine, peer = self.sides[row.side], self.sides[1 - row.side]
+        idle = 0 if self.previous_ms is None else (row.now - self.previous_ms) * MS
+        cause = min(self.cause(mine, peer), self.cause(peer, mine), key=LIMITS.index)
+        known = self.previous_ms is not None and mine.acked >= 0 and peer.acked >= 0
+        self.latest = (cause if known else "", idle)
+        if known:
+            is_answer = cause == "application" and mine.acked_ms == self.previous_ms
+            on_way = min(idle, min(peer.samples, default=0)) if is_answer else 0
+            self.limited["path"] += on_way
+            self.limited[cause] += idle - on_way
+        self.previous_ms = row.now
+
+    @staticmethod
+    def cause(mine: Side, peer: Side) -> str:
+        needed = mine.out() + mine.largest if mine.out() > 0 else mine.last_len
+        if mine.out() > 0 and mine.recover >= 0:
+            return "loss"
+        if 0 <= peer.window < needed:
+            return "receiver_window"
+        return "path" if mine.out() > 0 else "application"
+
+    def count_as_loss(self, waited: int) -> None:
+        """A timer ran so long: the time since the previous row, and before that what was the path's or the window's."""
+        cause, idle = self.latest
+        if cause not in ("path", "receiver_window"):
+            return
+        moved = {cause: idle}
+        for name in ("path", "receiver_window"):
+            here = self.limited[name] - (idle if name == cause else 0)
+            more = max(0, min(waited - sum(moved.values()), here))
+            moved[name] = moved.get(name, 0) + more
+        for name, taken in moved.items():
+            self.limited[name] -= taken
+            self.limited["loss"] += taken
 
     def take(self, row: Row) -> dict[str, int | str]:
         mine, peer = self.sides[row.side], self.sides[1 - row.side]
         found: dict[str, int | str] = {"repeat": "none", "original": 0, "rtt_ns": -1, "timestamp_rtt_ns": -1}
+        self.limit(row)
         found |= {"bytes_in_flight": -1, "backoff": 0, "sacked_bytes": 0, "dsack": 0, "reordered_by": 0}
         if self.is_copy(row):
             mine.copies += 1
@@ -113,17 +161,20 @@ class Twin:
                 found |= self.below(row)
             if row.end > mine.next:
                 mine.units[row.start] = Unit(row.frame, [row.now], [row.tsval])
-                mine.next, mine.high, mine.last_ms = row.end, row, row.now
+                mine.next, mine.high, mine.last_ms, mine.last_len = row.end, row, row.now, row.end - row.start
+            mine.largest = max(mine.largest, row.end - row.start)
             if mine.acked >= 0:
                 out = set(range(mine.acked, mine.next)) - (mine.reported & set(mine.units))
                 found["bytes_in_flight"] = len(out) * UNIT
-        return found | self.acknowledge(row, peer)
+        found |= self.acknowledge(row, peer)
+        mine.window = 0 if row.window == 0 else -1
+        return found
 
     def is_copy(self, row: Row) -> bool:
         mine, peer = self.sides[row.side], self.sides[1 - row.side]
         if mine.before is None or row.ack > peer.acked or (row.end > row.start and row.end > mine.next):
             return False
-        keys = [(r.start, r.end, r.ack, r.now, r.tsval) for r in (mine.before, row)]
+        keys = [(r.start, r.end, r.ack, r.now, r.tsval, r.window) for r in (mine.before, row)]
         asks = peer.next > peer.acked and mine.copies + peer.copies == 0
         return keys[0] == keys[1] and (row.end > row.start or not (asks or row.blocks))
 
@@ -147,6 +198,8 @@ class Twin:
                 return {"repeat": "reordered", "reordered_by": beyond}
         kind = self.kind(row, unit)
         mine.repeats += 1
+        if kind in ("timeout", "tail_loss_probe"):
+            self.count_as_loss((row.now - max(mine.last_ms, mine.raised_ms)) * MS)
         if kind == "spurious":
             mine.spurious += 1
         elif kind != "unclear":
@@ -266,15 +319,15 @@ def conversations(draw: st.DrawFn) -> list[Row]:
         if draw(st.booleans()):
             blocks = blocks[::-1]
         tsval, tsecr = (draw(st.integers(now // 10, now // 10 + 1)), draw(st.integers(0, 9))) if stamps else (-1, -1)
-        end = start + draw(st.integers(0, 1))
-        rows.append(Row(frame, draw(st.integers(0, 1)), start, end, ack, now, blocks, tsval, tsecr, False))
+        end, window = start + draw(st.integers(0, 1)), draw(st.sampled_from([1000, 1000, 1000, 0]))
+        rows.append(Row(frame, draw(st.integers(0, 1)), start, end, ack, now, blocks, tsval, tsecr, window, False))
     return rows
 
 
 def line(row: Row) -> str:
     first, last, ack = (1 + number * UNIT for number in (row.start, row.end, row.ack))
     sack = "sack=" + ",".join(f"{1 + left * UNIT}:{1 + right * UNIT}" for left, right in row.blocks)
-    given = f"tsval={row.tsval} tsecr={row.tsecr} {sack if row.blocks else ''}"
+    given = f"window={row.window} tsval={row.tsval} tsecr={row.tsecr} {sack if row.blocks else ''}"
     return f"{row.now} {'CS'[row.side]} . {first}:{last} {ack} {given}"
 
 
@@ -291,6 +344,9 @@ def test_sending_is_measured_as_by_the_twin(rows: list[Row], cut: int) -> None:
                 value = getattr(segments, name)[i]
                 assert (REPEATS[value] if name == "repeat" else value) == expected, (i, name)
         found = measures(tracker)
+        both_heard = {row.side for row in rows} == {0, 1}
+        for name, expected in twin.limited.items():
+            assert getattr(found, f"{name}_ns")[0] == (expected if both_heard else 0), name
         for name, side in zip(("client", "server"), twin.sides if rows[0].side == 0 else twin.sides[::-1], strict=True):
             for count in ("retransmissions", "timeouts", "spurious", "copies"):
                 expected = side.repeats if count == "retransmissions" else getattr(side, count)
