@@ -153,8 +153,8 @@ fewer of them, nested.
 `limited_by_*` share out the flow's time: every moment goes to the first of the causes, in this order, that can be seen
 to hold the transfer back. What shows each stands beside its share in `analyze --flow N` only. A sender held back by its
 own window (congestion window, send buffer) and one that fills the path look alike in a capture: both are `path`, but
-for the time in which a loss is repaired. So is, near the receiver, one that waits for room in the receiver's window: what
-reaches the capture is acknowledged at once there.
+for the time in which a loss is repaired. So is, near the receiver, one that waits for room in the receiver's window:
+what reaches the capture is acknowledged at once there.
 
 Retransmissions are counted in two ways: `*_retransmissions` by our verdict, of which `*_spurious` and `*_timeouts` are
 part; `*_retransmitted_packets` as `tcptrace -l` does ([tcptrace_c.md](tcptrace_c.md)), whatever the reason."""
