@@ -48,10 +48,11 @@ class Measured(NamedTuple):
 
 def rows_of(table: I64, width: int, pairs: I64, sides: npt.NDArray[Any]) -> I64:
     """The rows of width `width` that the given sides of these pairs own; zeros where there is no pair (-1)."""
-    rows: I64 = np.zeros((len(pairs), width), np.int64)
-    known = pairs >= 0
-    index = pairs[known] * 2 + sides[known]
-    rows[known] = table[: len(table) // width * width].reshape(-1, width)[index]
+    if not len(table):
+        return np.zeros((len(pairs), width), np.int64)
+    index = np.where(pairs >= 0, pairs * 2 + sides, 0)
+    rows: I64 = np.take(table[: len(table) // width * width].reshape(-1, width), index, axis=0)
+    rows[pairs < 0] = 0
     return rows
 
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from tcptrace import flows as flow_fields
 from tcptrace.kernels import Kernels
+from tcptrace.rows import stable_order
 from tcptrace.schema import I64, Directions, Endpoints, FlowRows, Packets, Segments, Transitions, allocate
 from tcptrace.tcp import (
     counters,
@@ -116,7 +117,7 @@ class Tracker:
         self._steps, self._step_count = np.empty(0, np.int64), 0
         endpoint = steps[:, transition_log.ENDPOINT]
         if (endpoint[:-1] >> 1 > endpoint[1:] >> 1).any():
-            steps = steps[np.argsort(endpoint >> 1, kind="stable")]
+            steps = np.take(steps, stable_order(endpoint >> 1), axis=0)
         flow, packed = steps[:, transition_log.ENDPOINT] >> 1, steps[:, transition_log.PACKED]
         before = (packed >> transition_log.FROM_SHIFT & transition_log.BYTE).astype(np.int8)
         after = (packed & transition_log.BYTE).astype(np.int8)
