@@ -64,6 +64,8 @@ class Tracker:
             history=np.zeros(0, np.int64),
             blocks=np.zeros(0, np.int64),
         )
+        self.completeness = np.zeros(0, np.int8)
+        """What was seen of the life of each pair of directions (tcp.completeness), once all is read."""
         self._holes = np.zeros(0, np.int64)
         self._unacked = np.zeros(0, np.int64)
         self.histograms = np.zeros(0, np.int64)
@@ -200,9 +202,10 @@ class Tracker:
         shrink(self.endpoints.wide, flows * 2 * endpoint_rows.WIDE)
         shrink(self.endpoints.narrow, flows * 2 * endpoint_rows.NARROW)
         shrink(self.directions.of_flow, flows)
-        self.directions = self.directions._replace(first=np.zeros(0, np.int64))
+        of_life = self.directions.labels[: pairs * 2 * labels.WIDTH][labels.COMPLETENESS :: 2 * labels.WIDTH]
+        self.completeness = (of_life & labels.SEEN_BITS).astype(np.int8)
+        self.directions = self.directions._replace(first=np.zeros(0, np.int64), labels=np.zeros(0, np.int64))
         for array, width in (
-            (self.directions.labels, labels.WIDTH),
             (self.directions.sending, sending.WIDTH),
             (self.directions.notable, notable.WIDTH),
             (self.directions.counters, counters.WIDTH),
