@@ -101,6 +101,8 @@ class Decoder:
         verdicts = self._verdicts[:n]
         others = verdicts[verdicts != c.IS_TCP]
         self.summary.tcp_frames += n - len(others)
+        if not len(others):
+            return set()
         counts = Counter(self.summary.other_frames)
         met, numbers = np.unique(others, return_counts=True)
         for verdict, count in zip(met.tolist(), numbers.tolist(), strict=True):

@@ -6,6 +6,7 @@ import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.story import CLIENT, SERVER
+from tcptrace.rows import distinct
 
 HOPS_MAX = 32
 """No path of today is longer; some programs send with a TTL of 1 (BGP)."""
@@ -28,7 +29,7 @@ def ttls_of(evidence: Evidence, address: int) -> list[int]:
     """TTLs with which an address sent anything but RSTs."""
     flows = evidence.flows
     ends = ((flows.client, evidence.sides[CLIENT].ttl), (flows.server, evidence.sides[SERVER].ttl))
-    known: list[int] = np.unique(np.concatenate([ttl[end == address] for end, ttl in ends])).tolist()
+    known: list[int] = distinct(np.concatenate([ttl[end == address] for end, ttl in ends])).tolist()
     return [ttl for ttl in known if ttl >= 0]
 
 

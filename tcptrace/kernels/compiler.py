@@ -18,6 +18,7 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba import types
+from numba.core import codegen
 from numba.cpython import slicing
 
 from tcptrace.kernels import KERNEL_MODULES, source
@@ -27,6 +28,11 @@ from tcptrace.schema import DTYPES, columns
 
 slicing.fix_index = lambda builder, index, size: index
 """Kernels count no index from the end: to allow for it takes a sixth of their time."""
+
+codegen.JITCodeLibrary._finalize_specific = lambda library: None
+codegen.JITCodeLibrary.get_pointer_to_function = lambda library, name: library._ensure_finalized() or 0
+codegen.JITCPUCodegen.set_env = lambda code, name, environment: None
+"""numba makes machine code of each function, with all that it calls; here that is made once, of the whole."""
 
 PROCESSES_MAX = 4
 SCALARS = {int: types.int64, bool: types.boolean}
@@ -60,20 +66,35 @@ def object_code(interfaces: dict[str, Interface]) -> bytes:
 
 
 def _worker(names: list[str]) -> "subprocess.Popen[bytes]":
-    """A process that compiles kernels; it imports from where this one does, and numba has its defaults there."""
+    """A process that compiles kernels; it imports from where this one does.
+
+    numba has its defaults there, but leaves the optimizing to `_optimize`.
+    """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_")}
+    environment["NUMBA_OPT"] = "0"
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     command = [sys.executable, "-P", "-m", __name__, *names]  # -P: never from the working directory
     return subprocess.Popen(command, stdout=PIPE, stdin=DEVNULL, stderr=DEVNULL, env=environment)
 
 
 def _dealt_out(names: list[str], hands: int) -> list[list[str]]:
-    """The kernels in as many groups, about as much source in each: the longest first, each to the lightest group."""
-    weights = {name: len(source(*_called(name.rpartition(".")[0], {}))) for name in names}
-    groups: list[list[str]] = [[] for _ in range(hands)]
-    for name in sorted(names, key=weights.__getitem__, reverse=True):
-        min(groups, key=lambda group: sum(weights[other] for other in group)).append(name)
-    return [group for group in groups if group]
+    """The kernels in as many groups, each with about as much source to compile.
+
+    The longest come first, each to the group that has least to compile with it: what two kernels of a group share
+    is compiled once.
+    """
+    length = {module: len(source(module)) for module in KERNEL_MODULES}
+    needs = {name: set(_called(name.rpartition(".")[0], {})) for name in names}
+
+    def weight(modules: set[str]) -> int:
+        return sum(map(length.__getitem__, modules))
+
+    groups: list[tuple[list[str], set[str]]] = [([], set()) for _ in range(hands)]
+    for name in sorted(names, key=lambda name: weight(needs[name]), reverse=True):
+        group, modules = min(groups, key=lambda group: weight(group[1] | needs[name]))
+        group.append(name)
+        modules |= needs[name]
+    return [group for group, _ in groups if group]
 
 
 def _called(module: str, found: dict[str, None]) -> dict[str, None]:
@@ -104,15 +125,15 @@ def _compiled(names: list[str]) -> Any:
 
 
 def _optimize(program: Any, names: list[str]) -> None:
-    """Let nothing but these functions be called from without, and optimize once more.
+    """Let nothing but these functions be called from without, and optimize.
 
-    numba optimizes each function by itself, and passes seven words for an array. Where all callers are known, words
-    that nobody reads are not passed, and what is called once is inlined: kernels of many functions take a third less.
+    numba would optimize each function by itself, with all that it calls, and passes seven words for an array. Where
+    all callers are known, words that nobody reads are not passed, and what is called once is inlined.
     """
     for function in program.functions:
         if not function.is_declaration and function.name not in names:
             function.linkage = "internal"
-    passes = llvm.create_pass_builder(target_machine(), llvm.create_pipeline_tuning_options(speed_level=1))
+    passes = llvm.create_pass_builder(target_machine(), llvm.create_pipeline_tuning_options(speed_level=2))
     passes.getModulePassManager().run(program, passes)
 
 

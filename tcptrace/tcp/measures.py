@@ -8,10 +8,10 @@ import numpy.typing as npt
 from tcptrace.flows import ANNOUNCED, SEEN
 from tcptrace.flows import WIDTH as FLOW_WIDTH
 from tcptrace.schema import I8, I64, LIMITS, UNKNOWN, FlowMeasures, RoundTrips
-from tcptrace.tcp import labels as labels_of
 from tcptrace.tcp import round_trips as trips
 from tcptrace.tcp import sending_rows as s
 from tcptrace.tcp.joined_flows import NONE, Joined
+from tcptrace.tcp.labels import SYN_SENT
 from tcptrace.tcp.sending import BY_TIMESTAMP, WIDTH
 from tcptrace.tcp.tracker import Tracker
 
@@ -48,28 +48,28 @@ class Measured(NamedTuple):
 
 def rows_of(table: I64, width: int, pairs: I64, sides: npt.NDArray[Any]) -> I64:
     """The rows of width `width` that the given sides of these pairs own; zeros where there is no pair (-1)."""
-    rows: I64 = np.zeros((len(pairs), width), np.int64)
-    known = pairs >= 0
-    index = pairs[known] * 2 + sides[known]
-    rows[known] = table[: len(table) // width * width].reshape(-1, width)[index]
+    if not len(table):
+        return np.zeros((len(pairs), width), np.int64)
+    index = np.where(pairs >= 0, pairs * 2 + sides, 0)
+    rows: I64 = np.take(table[: len(table) // width * width].reshape(-1, width), index, axis=0)
+    rows[pairs < 0] = 0
     return rows
 
 
 def _flow_measures(measured: Measured, flows: I64) -> FlowMeasures:
     client, server = measured._direction(flows, 0), measured._direction(flows, 1)
     pairs = measured._pairs(flows)
-    first_side = np.zeros(len(flows), np.int8)
-    labels = rows_of(measured.tracker.directions.labels, labels_of.WIDTH, pairs, first_side)
-    life = rows_of(measured.tracker.directions.sending, WIDTH, pairs, first_side)
+    limited = slice(s.LIMITED_NS, s.LIMITED_NS + len(LIMITS))
+    life = np.where(measured.client[flows, np.newaxis] == 0, client[:, limited], server[:, limited])  # that of side 0
     announced = measured.tracker.flows.rows[flows * FLOW_WIDTH + SEEN] & ANNOUNCED != 0
-    lone_syn = np.where(announced, 0, labels_of.SYN_SENT)
-    completeness = np.where(pairs < 0, lone_syn, labels[:, labels_of.COMPLETENESS] & labels_of.SEEN_BITS)
+    completeness = np.where(announced, 0, SYN_SENT).astype(np.int8)  # that of a lone SYN
+    completeness[pairs >= 0] = measured.tracker.completeness[pairs[pairs >= 0]]
     told = _is_heard(client) & _is_heard(server) | ((client[:, s.MARKS] | server[:, s.MARKS]) & s.SPOKEN == 0)
     handshake, loss, receiver_window, path, application = (
-        np.where(told, life[:, s.LIMITED_NS + cause], 0) for cause in range(len(LIMITS))
+        np.where(told, life[:, cause], 0) for cause in range(len(LIMITS))
     )
     return FlowMeasures(
-        completeness=completeness.astype(np.int8),
+        completeness=completeness,
         **{
             f"{name}_{column}": rows[:, field].copy()
             for name, rows in (("client", client), ("server", server))

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tcptrace.rows import stable_order
 from tcptrace.schema import I8, I64, Notable, columns
 from tcptrace.tcp import notes
 from tcptrace.tcp.tracker import Tracker
@@ -13,12 +14,12 @@ def notable_table(tracker: Tracker, client: I8) -> Notable:
     """Every segment kept, by flow and in order; sides are client and server as `client_sides` tells them."""
     words = tracker.take_notes()
     end = _values(words, notes.END)
-    order = np.argsort(end >> 1, kind="stable")
+    order = stable_order(end >> 1)
     flow = end[order] >> 1
     dtypes = {name: dtype for name, (dtype, _) in columns(Notable).items()}
 
     def column(name: str, field: tuple[int, int, int, int]) -> Any:
-        return _values(words, field)[order].astype(dtypes[name], copy=False)
+        return np.take(_values(words, field).astype(dtypes[name], copy=False), order)
 
     return Notable(
         flow=flow,

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from tcptrace import flows as flow_fields
 from tcptrace.kernels import Kernels
+from tcptrace.rows import stable_order
 from tcptrace.schema import I64, Directions, Endpoints, FlowRows, Packets, Segments, Transitions, allocate
 from tcptrace.tcp import (
     counters,
@@ -63,6 +64,8 @@ class Tracker:
             history=np.zeros(0, np.int64),
             blocks=np.zeros(0, np.int64),
         )
+        self.completeness = np.zeros(0, np.int8)
+        """What was seen of the life of each pair of directions (tcp.completeness), once all is read."""
         self._holes = np.zeros(0, np.int64)
         self._unacked = np.zeros(0, np.int64)
         self.histograms = np.zeros(0, np.int64)
@@ -116,7 +119,7 @@ class Tracker:
         self._steps, self._step_count = np.empty(0, np.int64), 0
         endpoint = steps[:, transition_log.ENDPOINT]
         if (endpoint[:-1] >> 1 > endpoint[1:] >> 1).any():
-            steps = steps[np.argsort(endpoint >> 1, kind="stable")]
+            steps = np.take(steps, stable_order(endpoint >> 1), axis=0)
         flow, packed = steps[:, transition_log.ENDPOINT] >> 1, steps[:, transition_log.PACKED]
         before = (packed >> transition_log.FROM_SHIFT & transition_log.BYTE).astype(np.int8)
         after = (packed & transition_log.BYTE).astype(np.int8)
@@ -199,9 +202,10 @@ class Tracker:
         shrink(self.endpoints.wide, flows * 2 * endpoint_rows.WIDE)
         shrink(self.endpoints.narrow, flows * 2 * endpoint_rows.NARROW)
         shrink(self.directions.of_flow, flows)
-        self.directions = self.directions._replace(first=np.zeros(0, np.int64))
+        of_life = self.directions.labels[: pairs * 2 * labels.WIDTH][labels.COMPLETENESS :: 2 * labels.WIDTH]
+        self.completeness = (of_life & labels.SEEN_BITS).astype(np.int8)
+        self.directions = self.directions._replace(first=np.zeros(0, np.int64), labels=np.zeros(0, np.int64))
         for array, width in (
-            (self.directions.labels, labels.WIDTH),
             (self.directions.sending, sending.WIDTH),
             (self.directions.notable, notable.WIDTH),
             (self.directions.counters, counters.WIDTH),

@@ -7,7 +7,7 @@ import numpy as np
 
 from tcptrace import kernels
 from tcptrace.kernels import Kernels
-from tcptrace.schema import LIMITS, REPEATS, Packets, Segments
+from tcptrace.schema import LIMITS, NO_TIME, REPEATS, Packets, Segments
 from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.tracker import Tracker
 from tests.conversation import packets
@@ -25,6 +25,7 @@ def told(*chunks: Packets, with_kernels: Kernels | None = None) -> tuple[Tracker
 
 def measures(tracker: Tracker) -> Any:
     """Those of the first flow, whose client sent first."""
+    tracker.finish(NO_TIME, kernels.plain())
     return Measured(tracker, np.zeros(1, np.int8)).of(np.zeros(1, np.int64))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from tcptrace import kernels
 from tcptrace.rows import part
-from tcptrace.schema import Packets
+from tcptrace.schema import NO_TIME, Packets
 from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.tracker import Tracker
 from tests.conversation import packets
@@ -17,6 +17,7 @@ def completeness(*chunks: Packets) -> list[int]:
     tracker = Tracker()
     for chunk in chunks:
         tracker.take(chunk, kernels.plain())
+    tracker.finish(NO_TIME, kernels.plain())
     client = np.zeros(tracker.flow_count, np.int8)
     return [int(bits) for bits in Measured(tracker, client).of(np.arange(tracker.flow_count)).completeness]
 

@@ -43,6 +43,7 @@ from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.host_clocks import UNTOLD, Pairs, ahead_by_rate, pairs, rates
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import elapsed, frames_filter
+from tcptrace.rows import distinct
 from tcptrace.schema import I64
 
 RULE = Rule(
@@ -110,11 +111,11 @@ def _agreed(of: Pairs, by_ns: I64, known: Rows, agree: Rows) -> Step | None:
     """The step that these pairs show, if they are of several hosts and few that span the same moment know nothing."""
     before, after = int(of.before[agree].max()), int(of.after[agree].min())
     against = (of.before <= before) & (of.after >= after) & known & ~agree
-    if before >= after or len(np.unique(of.sender[agree])) < 2 or against.sum() * 5 > agree.sum():
+    if before >= after or len(distinct(of.sender[agree])) < 2 or against.sum() * 5 > agree.sum():
         return None
     timed = agree & known
     by = np.median(by_ns[timed]) if timed.any() else by_ns[agree].min()
-    return Step(int(by), before, after, np.unique(of.direction[agree] // 2), bool(timed.any()))
+    return Step(int(by), before, after, distinct(of.direction[agree] // 2), bool(timed.any()))
 
 
 def _finding(evidence: Evidence, step: Step) -> Finding:

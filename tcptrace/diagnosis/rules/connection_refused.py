@@ -44,6 +44,7 @@ from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import ACK, CLIENT, RST, SERVER, Story, Told, elapsed, frames_filter, numbers
 from tcptrace.diagnosis.vantage import hops, ttls_of
+from tcptrace.rows import distinct
 from tcptrace.schema import I64
 
 RULE = Rule(
@@ -150,7 +151,7 @@ def _ttl(rst: Told, ttls: list[int]) -> str:
 
 def _many(evidence: Evidence, calls: c.Calls, rows: I64) -> Finding:
     flows = evidence.all_flows.flow[calls.row[rows]]
-    clients, listeners = np.unique(calls.client[rows]), np.unique(calls.listener[rows])
+    clients, listeners = distinct(calls.client[rows]), distinct(calls.listener[rows])
     is_scan = len(listeners) > 1
     server = c.endpoint(evidence, int(listeners[0]))
     called = f"{len(listeners):,} listeners ({server} and others)" if is_scan else server

@@ -48,7 +48,7 @@ from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import elapsed
-from tcptrace.rows import chosen
+from tcptrace.rows import chosen, distinct
 from tcptrace.schema import I64, NO_TIME
 
 RULE = Rule(
@@ -117,8 +117,8 @@ def _used(evidence: Evidence, calls: c.Calls, span_ns: int) -> Used:
     again = ports[order][1:] == ports[order][:-1]
     since = np.zeros_like(ports)
     since[order[1:][again]] = (order[1:] - order[:-1])[again]
-    in_burst = len(np.unique(ports[first : last + 1]))
-    return Used(calls, ports, np.unique(ports), in_burst, int(times[last] - times[first]), since)
+    in_burst = len(distinct(ports[first : last + 1]))
+    return Used(calls, ports, distinct(ports), in_burst, int(times[last] - times[first]), since)
 
 
 def _finding(evidence: Evidence, used: Used) -> Finding:

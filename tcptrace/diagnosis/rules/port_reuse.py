@@ -44,7 +44,7 @@ from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import SERVER, elapsed
-from tcptrace.rows import chosen
+from tcptrace.rows import chosen, stable_order
 from tcptrace.schema import I8, I64
 from tcptrace.tcp.endpoint import SENT_SYN, SENT_SYN_ACK, TIME_WAIT, TUPLE_REUSED
 
@@ -84,8 +84,8 @@ def _reused(evidence: Evidence) -> Reuse:
     steps = evidence.transitions
     ended = np.flatnonzero((steps.event == TUPLE_REUSED) & (steps.from_state == TIME_WAIT))
     opens = (steps.event == SENT_SYN) | (steps.event == SENT_SYN_ACK)
-    opened = np.flatnonzero(opens & np.isin(steps.frame, steps.frame[ended])) if len(ended) else ended
-    opened = opened[np.argsort(steps.frame[opened], kind="stable")]
+    opened = np.flatnonzero(opens) if len(ended) else ended
+    opened = opened[stable_order(steps.frame[opened])]
     place = np.searchsorted(steps.frame[opened], steps.frame[ended])
     known = place < len(opened)
     known[known] = steps.frame[opened][place[known]] == steps.frame[ended[known]]

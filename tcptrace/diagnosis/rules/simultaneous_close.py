@@ -35,6 +35,7 @@ from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.reset import flows_with_reset
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers
+from tcptrace.rows import distinct
 from tcptrace.schema import I64, KINDS, STATES, Notable
 
 RULE = Rule(
@@ -54,7 +55,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     closing = np.isin(flows.flow, steps.flow[steps.to_state == CLOSING]) & ~flows_with_reset(evidence)
     rows = np.flatnonzero(closing & _cross(evidence) & ~np.isin(flows.flow, evidence.explained))
     listener = flows.server[rows].astype(np.int64) << 16 | flows.server_port[rows]
-    for alike in (rows[listener == key] for key in np.unique(listener)):
+    for alike in (rows[listener == key] for key in distinct(listener)):
         for group in [alike] if len(alike) > TOLD_SINGLY else alike.reshape(-1, 1):
             story = evidence.story(int(group[0]))
             yield _finding(story, story.kind("fin", CLIENT)[0], story.kind("fin", SERVER)[0], flows.flow[group])

@@ -49,7 +49,7 @@ from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import SERVER, elapsed, frames_filter
-from tcptrace.rows import chosen
+from tcptrace.rows import chosen, distinct
 from tcptrace.schema import I64, NO_TIME
 
 RULE = Rule(
@@ -113,7 +113,7 @@ def _one(evidence: Evidence, known: c.Speaking, calls: c.Calls, row: int) -> Fin
 def _many(evidence: Evidence, known: c.Speaking, calls: c.Calls, rows: I64) -> Finding:
     some = chosen(calls, rows)
     flows = evidence.all_flows.flow[some.row]
-    clients, listeners = np.unique(some.client), np.unique(some.listener)
+    clients, listeners = distinct(some.client), distinct(some.listener)
     is_scan = len(clients) == 1 and len(listeners) > 1
     repeated = int((some.syns > 1).sum())
     server = c.endpoint(evidence, int(listeners[0]))
