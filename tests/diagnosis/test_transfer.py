@@ -72,9 +72,14 @@ class TestHighRetransmission:
         assert (midstream.confidence, one_sided.confidence) == (0.9, 0.7)
 
     def test_the_stalls_are_its_symptom(self) -> None:
-        found = diagnosed(bulk(50, 12) + "\n 4000 C P. 81:91 9999\n 4300 C P. 81:91 9999")
+        found = diagnosed(bulk(50, 12) + "\n 4000 S P. 5001:5011 81\n 4300 S P. 5001:5011 81")
         assert found["high-retransmission"].symptoms == ("rto-stall",)
         assert "rto-stall" not in found
+
+    def test_the_stalls_of_the_other_side_are_not(self) -> None:
+        found = diagnosed(bulk(50, 12) + "\n 4000 C P. 81:91 5001\n 4300 C P. 81:91 5001")
+        assert found["high-retransmission"].symptoms == ()
+        assert "10.0.0.1:1000 stood still once" in found["rto-stall"].summary
 
 
 class TestRtoStall:

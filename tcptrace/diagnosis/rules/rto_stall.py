@@ -78,6 +78,7 @@ def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
     return RULE.finding(
         confidence=_confidence(story, side),
         flows=(story.number,),
+        sender=side,
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(
