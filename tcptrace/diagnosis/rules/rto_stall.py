@@ -111,8 +111,9 @@ def _cause(story: Story, side: int, stalls: list[Told]) -> str:
     if story.measured(side, "dsacks") >= len(stalls):
         return "the path stood still or grew much slower: what was sent again had arrived (DSACK)"
     if growth := _growth(stalls):
-        grows = "doubled each time" if all(DOUBLED[0] <= ratio <= DOUBLED[1] for ratio in growth) else "did not double each time"
-        return f"the repeat was lost as well as what it repeats, or the receiver is gone; the waits {grows}"
+        doubled = all(DOUBLED[0] <= ratio <= DOUBLED[1] for ratio in growth)
+        waits = "the waits doubled each time" if doubled else "the waits did not double each time"
+        return f"the repeat was lost as well as what it repeats, or the receiver is gone; {waits}"
     return "a loss that no duplicate ACK revealed: the last segments of what was sent, or too few behind it"
 
 
