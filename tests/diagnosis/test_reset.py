@@ -42,6 +42,34 @@ class TestSidecarReset:
         assert of_rule("sidecar-reset", conversation) == []
 
 
+class TestSidecarResetOfTwoFlows:
+    CALL, ASK = "0 C S 0\n", "2 C . 1 1\n 3 C P. 1:81 1\n"
+    ELSEWHERE = "src=2 dst=3"
+
+    def text(self, end: str, ask: str = ASK) -> str:
+        answer = f"1 S S. 0 1 {self.ELSEWHERE}\n"
+        return f"{self.CALL}{answer}{ask}4 S . 1 81 {self.ELSEWHERE}\n{end} {self.ELSEWHERE}"
+
+    def test_it_is_no_surer_than_that_they_are_one(self) -> None:
+        found = diagnosed(self.text("5 S R. 1 81"))
+        assert "abortive-close" not in found
+        finding = found["sidecar-reset"]
+        assert (finding.flows, finding.confidence, finding.frames) == ((0, 1), 0.5, (4, 5, 6))
+        assert finding.evidence[0] == "flows 0 and 1 are one conversation, by ports and numbers, with confidence 0.5"
+        assert "80 bytes of request" in finding.summary
+
+    @pytest.mark.parametrize(
+        "end",
+        ["5 S R. 1 1", "5 S R 1", "31000 S R. 1 81", "5 S F. 1 81", "5 S P. 1:9 81 src=2 dst=3\n6 S R. 9 81"],
+        ids=["not acknowledged", "bare", "too late", "closed", "answered"],
+    )
+    def test_silence(self, end: str) -> None:
+        assert of_rule("sidecar-reset", self.text(end)) == []
+
+    def test_nothing_was_asked(self) -> None:
+        assert of_rule("sidecar-reset", self.text("5 S R. 1 81", ask="2 C . 1 1\n")) == []
+
+
 class TestFirstDataReset:
     def test_a_bare_rst_in_answer_to_the_first_data(self) -> None:
         (finding,) = diagnosed(ASKED + "30 S R 1 ip_id=0").values()

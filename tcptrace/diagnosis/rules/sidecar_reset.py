@@ -70,7 +70,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         if request and reset and reset.side == SERVER and _is_one(reset, request, thresholds["wait_s"]):
             yield _finding(reset, request, thresholds["refused_ms"])
     for call, answer, certainty in _halves(evidence):
-        request, reset = call.first("data", CLIENT), _reset_of(answer)
+        request, reset = call.first("data", CLIENT), next(resets(answer, SERVER), None)
         if request and reset and _is_one_of_two(call, reset, request, thresholds["wait_s"]):
             yield _of_two(call, _finding(reset, request, thresholds["refused_ms"]), certainty)
 
@@ -86,18 +86,11 @@ def _halves(evidence: Evidence) -> Iterator[tuple[Story, Story, float]]:
             yield evidence.story(rows[0]), evidence.story(rows[1]), float(joined.confidence[place])
 
 
-def _reset_of(answer: Story) -> Reset | None:
-    return next(resets(answer, SERVER), None)
-
-
 def _is_one_of_two(call: Story, reset: Reset, request: Told, wait_s: float) -> bool:
     """The same of two halves; in that of the server the client's numbers begin where the SYN-ACK says."""
     syn_ack = next((told for told in reset.story.of(SERVER) if told.is_syn_ack), None)
-    if (
-        syn_ack is None
-        or call.flow.server_frames
-        or any(told.is_fin for told in (*call.segments, *reset.story.segments))
-    ):
+    closed = any(told.is_fin for told in (*call.segments, *reset.story.segments))
+    if syn_ack is None or call.flow.server_frames or closed:
         return False
     acknowledged = reset.rst.has_ack and reset.rst.ack - syn_ack.ack + 1 > request.seq
     return acknowledged and request.frame < reset.rst.frame and apart_ns(request, reset.rst) <= wait_s * 1e9
