@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import orjson
+
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.finding_json import finding_dict
 from tcptrace.flow_json import Json, flow_dicts
@@ -20,7 +22,7 @@ def document(analysis: "Analysis") -> Json:
     return {
         "schema": SCHEMA,
         "captures": [capture_dict(summary) for summary in analysis.summaries],
-        "flows": [flow for batch in batches for flow in batch],
+        "flows": [flow for batch in batches for flow in orjson.loads(orjson.dumps(batch))],  # none shares a part
         "findings": [finding_dict(finding) for finding in analysis.found],
     }
 
