@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import orjson
-
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.finding_json import finding_dict
 from tcptrace.flow_json import Json, flow_dicts
@@ -18,6 +16,8 @@ SCHEMA = "tcptrace.analysis/1"
 
 def document(analysis: "Analysis") -> Json:
     """The whole analysis as one dict."""
+    import orjson  # not before JSON is asked for
+
     batches = flow_batches(analysis)
     return {
         "schema": SCHEMA,
