@@ -218,6 +218,10 @@ class TestWriteAfterClose:
         assert "10.0.0.1:1000 sent 80 bytes 300 ms later (frame 10)" in finding.summary
         assert "had acknowledged" in finding.evidence[0]
 
+    def test_an_answer_to_who_asked_and_closed(self) -> None:
+        (finding,) = of_rule("write-after-close", CLOSED + "180 C P. 81:161 202 ip_id=106\n 181 S R 202 ip_id=0")
+        assert finding.cause.startswith("10.0.0.1:1000 was still answering what 10.0.0.2:80 had asked")
+
     def test_what_was_under_way_when_the_other_closed(self) -> None:
         download = TAKEN + "31 C F. 81 1\n 32 S . 1:1001 81\n 32.1 C R 81"
         (finding,) = of_rule("write-after-close", download)

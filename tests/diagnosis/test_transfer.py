@@ -144,6 +144,7 @@ class TestRtoStall:
         (one_sided,) = of_rule("rto-stall", text)
         (midstream,) = of_rule("rto-stall", text + "410 C . 81 101")
         assert (one_sided.confidence, midstream.confidence) == (0.6, 0.85)
+        assert one_sided.cause.endswith("the capture holds nothing of the other side")
 
 
 class TestSpuriousRetransmission:

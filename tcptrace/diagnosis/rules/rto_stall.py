@@ -108,12 +108,17 @@ def _confidence(story: Story, side: int) -> float:
 
 def _cause(story: Story, side: int, stalls: list[Told]) -> str:
     """What made the sender wait: needless repeats, a lost repeat, or a loss that nothing revealed."""
+    told = next((error for error in story.icmp if error.is_too_big and error.side == side), None)
+    if told and told.frame < stalls[0].frame:
+        return f"a router had refused a segment as too big (ICMP, frame {told.frame}); the timer had to run out first"
     if story.measured(side, "dsacks") >= len(stalls):
         return "the path stood still or grew much slower: what was sent again had arrived (DSACK)"
     if growth := _growth(stalls):
         doubled = all(DOUBLED[0] <= ratio <= DOUBLED[1] for ratio in growth)
         waits = "the waits doubled each time" if doubled else "the waits did not double each time"
         return f"the repeat was lost as well as what it repeats, or the receiver is gone; {waits}"
+    if (story.flow.client_frames, story.flow.server_frames)[1 - side] == 0:
+        return "it or its acknowledgement was lost or late: the capture holds nothing of the other side"
     return "a loss that no duplicate ACK revealed: the last segments of what was sent, or too few behind it"
 
 
