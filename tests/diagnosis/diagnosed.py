@@ -1,13 +1,12 @@
 """What the rules make of a conversation in words, as tests.conversation reads it."""
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from tcptrace import kernels
-from tcptrace.analysis import _evidence
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.diagnose import diagnose
 from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.gather import gather
 from tcptrace.diagnosis.registry import BY_NAME
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.diagnosis.settings import thresholds
@@ -32,9 +31,9 @@ def evidence(text: str, *, until_ms: float | None = None, summary: dict[str, Any
     count = len(rows.frame)
     facts = {"frames": count, "tcp_frames": count, "start_ns": int(rows.time_ns.min()), "end_ns": end_ns}
     about = CaptureSummary("words", "words", **{**facts, **(summary or {})})
-    reader = cast(Any, SimpleNamespace(summary=about, addresses=endpoints()))
     flows, transitions = flow_table(tracker, client, guessed), transition_table(tracker, client)
-    return _evidence(reader, Measured(tracker, client, joined_flows(tracker, client)), flows, transitions)
+    measured = Measured(tracker, client, joined_flows(tracker, client))
+    return gather(about, endpoints(), measured, flows, transitions)
 
 
 def of_rule(rule: str, text: str, *, until_ms: float | None = None, **set_to: float) -> list[Finding]:
