@@ -95,6 +95,8 @@ FIELDS = {
     "idletime_max": seconds("idle_max_ns", 10**6, 1),
     "throughput": Field(lambda row: max(0, row.throughput), 1),
     "duplicate_acks": column("duplicate_acks"),
+    "max_#_retrans": column("segment_repeats_max"),
+    "max_retr_time": seconds("repeat_wait_max_ns", 10**6, 1),
     "triple_dupacks": column("triple_duplicate_acks"),
     "max_owin": Field(lambda row: row.outstanding_max_bytes + 1),
     "avg_owin": Field(lambda row: row.outstanding_mean_bytes + 1, 1),

@@ -16,11 +16,13 @@ SCHEMA = "tcptrace.analysis/1"
 
 def document(analysis: "Analysis") -> Json:
     """The whole analysis as one dict."""
+    import orjson  # not before JSON is asked for
+
     batches = flow_batches(analysis)
     return {
         "schema": SCHEMA,
         "captures": [capture_dict(summary) for summary in analysis.summaries],
-        "flows": [flow for batch in batches for flow in batch],
+        "flows": [flow for batch in batches for flow in orjson.loads(orjson.dumps(batch))],  # none shares a part
         "findings": [finding_dict(finding) for finding in analysis.found],
     }
 

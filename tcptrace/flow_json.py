@@ -1,21 +1,24 @@
 """The flows of an analysis as the dicts of its JSON, a batch at a time.
 
 Times are integer nanoseconds since the epoch, unknown is None. Columns go through `tolist()` batch by
-batch, so neither two million flows nor their JSON are ever in memory at once.
+batch, so neither two million flows nor their JSON are ever in memory at once. What lone SYNs have alike
+is made once a batch: a flood consists of nothing else.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import reduce
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tcptrace.capture.address_book import AddressBook
-from tcptrace.rows import part, records, told
+from tcptrace.rows import chosen, part, records, told
 from tcptrace.schema import (
     CLOSED_BY,
     CLOSES,
+    I64,
     LIMITS,
     NO_TIME,
     SIDES,
@@ -28,7 +31,7 @@ from tcptrace.schema import (
 from tcptrace.tcp.capture_place import taken_near
 from tcptrace.tcp.endpoint import EVENTS
 from tcptrace.tcp.measures import Measured
-from tcptrace.tcp.zeek import ZeekView, zeek_views
+from tcptrace.tcp.zeek import ZeekView, lone_syn_kinds, zeek_views
 
 FLOWS_PER_BATCH = 1000
 BYTE = 8
@@ -37,7 +40,8 @@ Json = dict[str, Any]
 Values = Iterable[Any]
 
 
-class Batch(NamedTuple):
+@dataclass(frozen=True)
+class Batch:
     """Some flows of one capture, and all that the JSON tells of them."""
 
     capture: int
@@ -47,20 +51,51 @@ class Batch(NamedTuple):
     """Of the whole capture."""
     book: AddressBook
     measured: Measured
-    measures: FlowMeasures
-    zeek: list[ZeekView]
+
+    @cached_property
+    def measures(self) -> FlowMeasures:
+        """Row for row beside `flows`, as is the next."""
+        return self.measured.of(self.flows.flow)
+
+    @cached_property
+    def zeek(self) -> list[ZeekView]:
+        """What Zeek says of them."""
+        return zeek_views(self.measured.tracker, self.flows.flow, self.measured.client)
 
 
 def flow_dicts(
     capture: int, flows: Flows, transitions: Transitions, book: AddressBook, measured: Measured
 ) -> Iterator[list[Json]]:
-    """The flows of one capture, in order, as entries of `flows`."""
+    """The flows of one capture, in order, as entries of `flows`. They share what they have alike: not to be changed."""
+
+    def dicts(rows: Flows, keys: Collection[str]) -> list[Json]:
+        if not len(rows.flow):
+            return []
+        batch = Batch(capture, rows, transitions, book, measured)
+        return [dict(zip(keys, row, strict=True)) for row in zip(*(KEYS[key](batch) for key in keys), strict=True)]
+
     for start in range(0, len(flows.flow), FLOWS_PER_BATCH):
         rows = part(flows, start, start + FLOWS_PER_BATCH)
-        zeek = zeek_views(measured.tracker, rows.flow, measured.client)
-        batch = Batch(capture, rows, transitions, book, measured, measured.of(rows.flow), zeek)
-        values = [values_of(batch) for values_of in KEYS.values()]
-        yield [dict(zip(KEYS, row, strict=True)) for row in zip(*values, strict=True)]
+        alike = _alike(rows, measured)
+        if len(alike) < 2:
+            yield dicts(rows, KEYS)
+            continue
+        others = np.setdiff1d(np.arange(len(rows.flow)), alike)
+        [example] = dicts(chosen(rows, alike[:1]), KEYS)
+        own = (example | values for values in dicts(chosen(rows, alike), OWN))
+        found = dict(zip([*others.tolist(), *alike.tolist()], [*dicts(chosen(rows, others), KEYS), *own], strict=True))
+        yield [found[row] for row in range(len(found))]
+
+
+def _alike(rows: Flows, measured: Measured) -> I64:
+    """The rows of lone SYNs that differ from the first of them in nothing but OWN."""
+    lone = np.flatnonzero(measured.tracker.directions.of_flow[rows.flow] == 0)
+    some = chosen(rows, lone)
+    columns = [getattr(some, name) for name in Flows._fields if name not in VARYING]
+    columns += [lone_syn_kinds(measured.tracker, some.flow, measured.client), *measured.joined.of(some.flow)]
+    same = np.logical_and.reduce([column == column[:1] for column in columns])
+    found: I64 = lone[same]
+    return found
 
 
 def timeline(transitions: Transitions) -> list[Json]:
@@ -201,3 +236,7 @@ KEYS: dict[str, Callable[[Batch], Values]] = {
     "join_confidence": _joined(1),
 }
 """Each key of a flow, and its values for a batch."""
+
+OWN = "flow client server start_ns end_ns timeline".split()
+"""Keys in which lone SYNs differ that are alike in all columns but VARYING."""
+VARYING = "flow client client_port server server_port start_ns end_ns".split()

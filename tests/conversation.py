@@ -31,7 +31,7 @@ def packets(text: str, isn: dict[str, int] | None = None) -> Packets:
     for column in table:
         column[:] = UNKNOWN
     table.quoted[:] = 0
-    table.rfb[:] = 0
+    table.rfb[:] = table.alert[:] = 0
     table.len_cut[:] = 0
     table.inferred[:] = 0
     now = 0.0

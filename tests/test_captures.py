@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import tcptrace
+from tcptrace.diagnosis.registry import BY_NAME
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 CASES = sorted(CAPTURES.glob("*/case.toml"))
@@ -60,12 +61,18 @@ def test_a_case_is_well_written(case: Path) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "points" not in tomllib.loads(case.read_text())], ids=name)
-def test_each_capture_shows_the_expected_flows(case: Path) -> None:
+def test_the_captures_show_what_is_expected(case: Path) -> None:
     expect = tomllib.loads(case.read_text()).get("expect", {})
+    missing = set(expect.get("findings", [])) & set(BY_NAME)
     for capture in captures_of(case):
-        flows = tcptrace.analyze(capture).to_dict()["flows"]
+        analysis = tcptrace.analyze(capture)
+        found = {finding.rule for finding in analysis.found}
+        missing -= found
+        assert set(expect.get("absent", [])) & found == set()
+        flows = analysis.to_dict()["flows"]
         assert len(flows) == expect.get("flows", len(flows))
         for expected in expect.get("flow", []):
-            found = next((flow for flow in flows if fits(expected, flow)), None)
-            assert found, f"no flow fits {expected} among {[(f['client'], f['server'], f['states']) for f in flows]}"
-            flows.remove(found)
+            fitting = next((flow for flow in flows if fits(expected, flow)), None)
+            assert fitting, f"no flow fits {expected} among {[(f['client'], f['server'], f['states']) for f in flows]}"
+            flows.remove(fitting)
+    assert missing == set()

@@ -100,5 +100,5 @@ class AddressBook:
         if family == addresses.NAMED:
             return self.names[int(d)]
         if family == 4:
-            return str(ipaddress.IPv4Address(d))
+            return f"{d >> 24}.{d >> 16 & 255}.{d >> 8 & 255}.{d & 255}"
         return str(ipaddress.IPv6Address(a << 96 | b << 64 | c << 32 | d))

@@ -23,6 +23,7 @@ from tcptrace.capture.cursor import (
 from tcptrace.capture.ftp import FTP, announced
 from tcptrace.capture.link_layer import of_link_type
 from tcptrace.capture.tcp_options import intern_at, options
+from tcptrace.capture.tls import ALERT, HIDDEN_ALERT_LEN, is_alert
 from tcptrace.capture.walk import begin, walk
 from tcptrace.capture.words import BIG, u32
 from tcptrace.schema import I32, I64, U8, Addresses, Packets, Records
@@ -162,6 +163,8 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
                     packets.len_cut[row] = end - max(payload, limit)
                 if end - payload == RFB_LEN and end <= limit and u32(buffer, payload, BIG) == RFB:
                     packets.rfb[row] = 1
+                if payload < limit and (buffer[payload] == ALERT or end - payload == HIDDEN_ALERT_LEN):
+                    packets.alert[row] = is_alert(buffer, payload, limit)
             if header_len >= 20:
                 acks[row] = (
                     buffer[tcp + 8] * 0x1000000

@@ -21,6 +21,7 @@ ABSENT = {
     "quoted": 0,
     "len_cut": 0,
     "rfb": 0,
+    "alert": 0,
     "inferred": 0,
     "sack_permitted": 0,
     "option_kinds": 0,

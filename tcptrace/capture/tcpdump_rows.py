@@ -70,6 +70,7 @@ class Rows:
                 0,
                 UNKNOWN,
                 0,
+                0,
                 UNKNOWN,
                 inferred,
                 options.mss,

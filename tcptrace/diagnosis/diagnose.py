@@ -51,12 +51,18 @@ def _folded(found: list[Finding]) -> Iterator[Finding]:
         beside = by_flow.get(finding.flows[0], []) if finding.flows else []
         if any(other is finding for other in beside) and _is_explained(finding, beside):
             continue
-        symptoms = [other.rule for other in beside if other.rule in BY_NAME[finding.rule].RULE.explains]
+        symptoms = [other.rule for other in beside if _explains(finding, other)]
         yield replace(finding, symptoms=tuple(dict.fromkeys(symptoms)))
 
 
 def _is_explained(finding: Finding, beside: Iterable[Finding]) -> bool:
-    return any(finding.rule in BY_NAME[other.rule].RULE.explains for other in beside if other is not finding)
+    return any(_explains(other, finding) for other in beside if other is not finding)
+
+
+def _explains(cause: Finding, symptom: Finding) -> bool:
+    """Whether a finding of the same flow is a symptom of another."""
+    one_way = len({cause.sender, symptom.sender} - {None}) < 2
+    return one_way and symptom.rule in BY_NAME[cause.rule].RULE.explains
 
 
 def _as_one(found: Iterable[Finding]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from tcptrace.diagnosis.evidence import Evidence, Rows
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told
+from tcptrace.diagnosis.story import CLIENT, SERVER, SYN, Story, Told
 
 RST_SEEN = 32
 """In FlowMeasures.completeness."""
@@ -50,10 +50,16 @@ class Reset:
         return not self.rst.has_ack
 
     @property
+    def has_payload(self) -> bool:
+        """Whether it carries bytes: RFC 9293 section 3.5.3 allows a text, which no common kernel sends."""
+        return self.rst.len > 0
+
+    @property
     def form(self) -> str:
         """As evidence: `bare RST, TTL 64, IP ID 0`."""
         ip = [f"{name} {value}" for name, value in (("TTL", self.rst.ttl), ("IP ID", self.rst.ip_id)) if value >= 0]
-        return ", ".join(["bare RST" if self.is_bare else "RST+ACK", *ip])
+        payload = [f"{self.rst.len} bytes of payload"] * self.has_payload
+        return ", ".join(["bare RST" if self.is_bare else "RST+ACK", *ip, *payload])
 
     @cached_property
     def others(self) -> list[Told]:
@@ -62,8 +68,12 @@ class Reset:
 
     @cached_property
     def ttls(self) -> list[int]:
-        """TTLs of the claimed sender's other segments, in order."""
-        known = {told.ttl for told in self.others} | {int(self.story.sides[self.side].ttl)}
+        """TTLs of the claimed sender's other segments, in order; of its SYN only where there are no others.
+
+        Something in between may open a connection in its name (SYN proxy).
+        """
+        later = {told.ttl for told in self.others if not told.flags & SYN}
+        known = {int(self.story.sides[self.side].ttl), *(later or {told.ttl for told in self.others})}
         return sorted(ttl for ttl in known if ttl >= 0)
 
     @property
@@ -109,6 +119,15 @@ class Reset:
         seen = self.sent_before("first", self.side) or self.sent_before("first", self.peer)
         own = self.side == SERVER or self.story.flow.midstream == 1 or self.sent_before("first", self.side)
         return seen is not None and bool(own)
+
+    @property
+    def alert(self) -> int:
+        """The frame by which the other side closed, or refused, at the level of TLS; 0 where it did not.
+
+        That must have been its last word: what goes on after an alert was only warned (RFC 5246 section 7.2).
+        """
+        peer = self.story.sides[self.peer]
+        return int(peer.alert_frame) if peer.alert_frame == peer.last_data_frame < self.rst.frame else 0
 
     @property
     def was_over(self) -> bool:

@@ -58,6 +58,10 @@ class Finding:
     alike: str = field(default="", compare=False)
     """Findings of one rule that say the same here are told as one."""
 
+    sender: int | None = field(default=None, compare=False)
+    """Whose segments it is about, 0 the client's, 1 the server's; None: both sides'. Findings about different ones are
+    no symptoms of each other."""
+
     @property
     def flow(self) -> int | None:
         """The one flow it is about; None for several or the whole capture."""

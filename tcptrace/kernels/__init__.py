@@ -30,6 +30,7 @@ KERNEL_MODULES: dict[str, tuple[str, ...]] = {
     "tcptrace.capture.tcp_options": (),
     "tcptrace.capture.walk": (),
     "tcptrace.capture.ftp": (),
+    "tcptrace.capture.tls": (),
     "tcptrace.capture.decode": ("decode",),
     "tcptrace.capture.walk_pcap": ("walk",),
     "tcptrace.capture.walk_pcapng": ("walk",),

@@ -47,6 +47,12 @@ def recoveries(side: Side) -> str:
     return f"{side['recoveries']:,}" + (f" in {duration(side['recovery_ns'])}" if side["recovery_ns"] else "")
 
 
+def repeats_of_one(side: Side) -> str:
+    """`3, 1.6 s apart at most`: most times the same part was sent again, and the longest wait between two sendings."""
+    most = side["segment_repeats_max"]
+    return f"{most:,}, {duration(side['repeat_wait_max_ns'])} apart at most" if most else "0"
+
+
 def by_timestamps(side: Side) -> str:
     """`3, mean 10.4 ms`: samples by timestamp."""
     samples = side["timestamp_rtt_samples"]
@@ -79,10 +85,12 @@ GROUPS = (
         Row("retransmissions", number("retransmissions"), "odd"),
         Row("  by timeout", number("timeouts"), "odd"),
         Row("  spurious", number("spurious"), "odd"),
+        Row("  of one segment", repeats_of_one),
         Row("reordered", number("reordered"), "odd"),
         Row("copies in the capture", number("copies"), "dim"),
         Row("triple duplicate ACKs", number("triple_duplicate_acks"), "odd"),
         Row("loss recoveries", recoveries, "odd"),
+        Row("  longest", time("recovery_max_ns")),
         Row("bytes the capture lacks", number("missed_bytes"), "odd"),
     ),
     (

@@ -61,6 +61,7 @@ class Packets(NamedTuple):
     len_cut: Annotated[I64, Column("bytes", "payload that the capture did not keep")]
     urgent: Annotated[I32, Column("bytes", "urgent pointer; -1 without URG")]
     rfb: Annotated[I8, Column("", "1: the payload is an RFB version message; Wireshark numbers what follows anew")]
+    alert: Annotated[I8, Column("", "1: the payload begins with a TLS alert, or, in TLS 1.3, with what must hide one")]
     announced: Annotated[
         I64, Column("", "end of a data connection that FTP names: index into addresses << 16 | port; -1 without")
     ]

@@ -31,7 +31,7 @@ class Directions(NamedTuple):
     used: Annotated[I64, Column("", "how many pairs there are, histograms of round trips, notes written")]
     first: Annotated[I64, Column("", "of a pair, fields as tcptrace.tcp.directions names them", per_row=6)]
     labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
-    sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=78)]
+    sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=79)]
     counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=53)]
     notable: Annotated[I64, Column("", "fields as tcptrace.tcp.notable names them", per_row=23)]
     history: Annotated[I64, Column("", "fields as tcptrace.tcp.zeek_rows names them", per_row=14)]

@@ -35,6 +35,7 @@ class SideFacts(NamedTuple):
     ]
     delayed_ns: Annotated[I64, Column("ns", "how long, together")]
     unseen: Annotated[I32, Column("", "times it acknowledged what the capture lacks")]
+    alert_frame: Annotated[I64, Column("", "its first TLS alert; 0: none, or behind other payload in its segment")]
 
 
 class RoundTrips(NamedTuple):
@@ -94,6 +95,13 @@ class DirectionStatistics(NamedTuple):
     retransmitted_bytes: Annotated[
         I64, Column("bytes", "payload bytes sent again, and 1 for each SYN and FIN sent again")
     ]
+    segment_repeats_max: Annotated[
+        I64, Column("", "most times a segment, or part of it, was sent again before its acknowledgement")
+    ]
+    repeat_wait_max_ns: Annotated[
+        I64, Column("ns", "longest time from one sending of such a part to the next; -1: none was sent again")
+    ]
+    recovery_max_ns: Annotated[I64, Column("ns", "longest time to repair a loss, of those that ended; 0: none")]
     zero_window_probes: Annotated[I64, Column("", "segments with payload or FIN sent into a closed window")]
     zero_window_probe_bytes: Annotated[I64, Column("bytes", "payload of those")]
     out_of_order_packets: Annotated[I64, Column("", "segments with new payload below what was sent before them")]

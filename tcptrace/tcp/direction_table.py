@@ -62,6 +62,13 @@ MEANS = {
 }
 """Columns that are a sum by a count."""
 
+REPEATS = {
+    "segment_repeats_max": sending_rows.REPEATED_MOST,
+    "repeat_wait_max_ns": sending_rows.REPEAT_WAIT_MAX_NS,
+    "recovery_max_ns": sending_rows.RECOVERED_MAX_NS,
+}
+"""Columns that are a field of `sending`."""
+
 
 def direction_table(tracker: Tracker, client: I8, flows: I64) -> DirectionStatistics:
     """Two rows for each of the given flow numbers, the client's first; `client` is that of `client_sides`.
@@ -83,6 +90,7 @@ def direction_table(tracker: Tracker, client: I8, flows: I64) -> DirectionStatis
         columns[name] = _where(counted[:, present] != 0, counted[:, field])
     for name, (total, count) in MEANS.items():
         columns[name] = _where(counted[:, count] != 0, counted[:, total] // np.maximum(counted[:, count], 1))
+    columns |= _repeats(tracker, flow, sender)
     return DirectionStatistics(
         capture=np.zeros(len(flow), np.int16),
         flow=flow,
@@ -131,6 +139,16 @@ def _rows(tracker: Tracker, flow: I64, sender: I8) -> tuple[npt.NDArray[np.bool_
     pair = tracker.directions.of_flow[flow].astype(np.int64) - 1
     has = pair >= 0
     return has, pair[has] * 2 + sender[has]
+
+
+def _repeats(tracker: Tracker, flow: I64, sender: I8) -> dict[str, I64]:
+    """What `sending` keeps of repeats and recoveries."""
+    has, row = _rows(tracker, flow, sender)
+    found = {name: np.zeros(len(flow), np.int64) for name in REPEATS}
+    for name, field in REPEATS.items():
+        found[name][has] = tracker.directions.sending[row * sending.WIDTH + field]
+    found["repeat_wait_max_ns"][found["segment_repeats_max"] == 0] = UNKNOWN
+    return found
 
 
 def _round_trip_stdev(tracker: Tracker, flow: I64, sender: I8, counted: I64) -> I64:

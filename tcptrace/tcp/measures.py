@@ -32,7 +32,7 @@ class Measured(NamedTuple):
         return _flow_measures(self, flows)
 
     def round_trips(self, flows: I64, side: int, *, by_timestamp: bool = False) -> RoundTrips:
-        """Round trips of what one side (0 client, 1 server) of these flows sent; by timestamp without quantiles."""
+        """Round trips of what one side (0 client, 1 server) of these flows sent; by timestamp sums alone."""
         rows = self._direction(flows, side)
         if by_timestamp:
             return _round_trips(rows[:, BY_TIMESTAMP:], None)
@@ -112,20 +112,24 @@ FIELDS = {
 
 
 def _round_trips(rows: I64, histograms: I64 | None) -> RoundTrips:
-    """Statistics of the groups of fields in `rows`, one a row; without quantiles where there are no histograms."""
+    """Statistics of the groups of fields in `rows`, one a row; sums alone where there are no histograms."""
     count, divisor = rows[:, trips.COUNT], np.maximum(rows[:, trips.COUNT], 1)
     none = count == 0
-    rto_ns = rows[:, trips.SRTT_NS] + 4 * rows[:, trips.RTTVAR_NS]
     columns = {
         "min_ns": rows[:, trips.MIN_NS],
         "mean_ns": rows[:, trips.SUM_NS] // divisor,
-        "p50_ns": UNKNOWN if histograms is None else _quantile(rows, histograms, 0.50),
-        "p99_ns": UNKNOWN if histograms is None else _quantile(rows, histograms, 0.99),
         "max_ns": rows[:, trips.MAX_NS],
-        "srtt_ns": rows[:, trips.SRTT_NS],
-        "rttvar_ns": rows[:, trips.RTTVAR_NS],
-        "rto_ns": np.maximum(rto_ns, trips.RTO_MIN_NS),
+        **dict.fromkeys(("p50_ns", "p99_ns", "srtt_ns", "rttvar_ns", "rto_ns"), np.full(len(rows), UNKNOWN)),
     }
+    if histograms is not None:
+        rto_ns = rows[:, trips.SRTT_NS] + 4 * rows[:, trips.RTTVAR_NS]
+        columns |= {
+            "p50_ns": _quantile(rows, histograms, 0.50),
+            "p99_ns": _quantile(rows, histograms, 0.99),
+            "srtt_ns": rows[:, trips.SRTT_NS],
+            "rttvar_ns": rows[:, trips.RTTVAR_NS],
+            "rto_ns": np.maximum(rto_ns, trips.RTO_MIN_NS),
+        }
     return RoundTrips(
         samples=count.copy(), **{name: np.where(none, UNKNOWN, values) for name, values in columns.items()}
     )

@@ -48,7 +48,7 @@ FULL_MAX = 1448  # and a larger one may be several (offload)
 FULL_MIN = 500  # no segment below this is full: hosts take at least 536 bytes, less options (RFC 9293 section 3.7.1)
 
 NOTED = 0  # how many of each kind are kept, COUNT_BITS each
-CALLED = 1  # 1: what answers the other side is yet to come from here
+MARKS = 1  # bits, named below
 LAST_FRAME = 2
 LAST_NS = 3
 LAST_DATA_FRAME = 4  # 0: no payload yet
@@ -64,13 +64,16 @@ DELAYED_WRITES = 13
 DELAYED_WRITES_NS = 14  # of those together
 TTL = 15  # of its last segment without RST, plus 1; 0: none, or not said
 IP_ID = 16  # likewise
-FIN_SENT = 17
+ALERT_FRAME = 17  # its first TLS alert; 0: none
 UNSEEN = 18  # acknowledgements it sent for what the capture lacks
 LARGEST = 19  # payload of the largest segment
 LARGEST_AT = 20  # position of the first of that size; -1 unknown
 UNANSWERED = 21  # probes since the other side last sent anything
 SENT_END = 22  # position after all it has sent
 WIDTH = 23
+
+CALLED = 1  # in MARKS: what answers the other side is yet to come from here
+FIN_SENT = 2
 
 
 def kinds_by_verdict(cause: int, labels: int) -> int:
@@ -133,7 +136,7 @@ def note_delay(rows: I64, x: int, y: int, length: int, acks_all: bool, time_ns: 
 def note_payload(rows: I64, x: int, y: int, position: int, length: int, frame: int, time_ns: int) -> int:
     """Kinds of a segment with payload that is not sent again."""
     kinds = 1 << DATA_KIND if rows[x + LAST_DATA_FRAME] == 0 else 0
-    if rows[y + FIN_SENT] != 0:
+    if rows[y + MARKS] & FIN_SENT:
         kinds |= 1 << AFTER_FIN_KIND
     rows[x + UNHEARD] += 1
     rows[x + LAST_DATA_FRAME] = frame
@@ -163,7 +166,7 @@ def begin(rows: I64, first: I64, notes: I64, used: I64, pair: int, flow: int) ->
         return
     rows[x + LAST_FRAME] = first[at + FRAME]
     rows[x + LAST_NS] = first[at + FIRST_NS]
-    rows[x + WIDTH + CALLED] = 1
+    rows[x + WIDTH + MARKS] = CALLED
     is_wanted(rows, x, 1 << SYN_KIND)
     begin_note(notes, used[2], first[at + FRAME], first[at + FIRST_NS], flow << 1, 1 << SYN_KIND, SYN)
     put(notes, used[2], SEQ, 0)
@@ -185,11 +188,11 @@ def kinds_by_flags(rows: I64, x: int, flags: int) -> int:
 
 def note_seen(rows: I64, x: int, y: int, kinds: int, flags: int, ttl: int, ip_id: int, frame: int, time_ns: int) -> int:
     """Keep what X must know of any segment; with the kind of one that answers."""
-    if rows[x + CALLED] != 0:
+    if rows[x + MARKS] & CALLED:
         kinds |= 1 << ANSWER_KIND
-        rows[x + CALLED] = 0
+        rows[x + MARKS] &= ~CALLED
     if kinds & CALLS:
-        rows[y + CALLED] = 1
+        rows[y + MARKS] |= CALLED
     if kinds & 1 << PROBE_KIND:
         rows[x + UNANSWERED] += 1
         rows[x + PROBES] += 1
@@ -198,7 +201,7 @@ def note_seen(rows: I64, x: int, y: int, kinds: int, flags: int, ttl: int, ip_id
     rows[x + LAST_FRAME] = frame
     rows[x + LAST_NS] = time_ns
     if flags & FIN:
-        rows[x + FIN_SENT] = 1
+        rows[x + MARKS] |= FIN_SENT
     if flags & RST == 0:
         rows[x + TTL] = ttl + 1
         rows[x + IP_ID] = ip_id + 1
@@ -230,6 +233,8 @@ def kinds_of(packets: Packets, segments: Segments, i: int, rows: I64, x: int, y:
         kinds |= note_delay(rows, x, y, length, segments.ack_position[i] >= rows[y + SENT_END], time_ns)
     if length > 0 and kinds & 1 << REPEAT_KIND == 0:
         kinds |= note_payload(rows, x, y, segments.position[i], length, frame, time_ns)
+        if packets.alert[i] != 0 and rows[x + ALERT_FRAME] == 0:
+            rows[x + ALERT_FRAME] = frame
     note_sent(rows, x, flags, segments.end_position[i])
     return note_seen(rows, x, y, kinds, flags, packets.ttl[i], packets.ip_id[i], frame, time_ns)
 

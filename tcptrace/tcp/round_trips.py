@@ -12,9 +12,9 @@ COUNT = 0
 MIN_NS = 1
 MAX_NS = 2
 SUM_NS = 3
+SUMS_WIDTH = 4  # where that is all
 SRTT_NS = 4
 RTTVAR_NS = 5
-SUMS_WIDTH = 6  # where that is all
 HISTOGRAM = 6  # number of its histogram, from 1; 0: none
 SAMPLES = 7  # the first EXACT of them
 EXACT = 8
@@ -72,8 +72,7 @@ def smooth(rows: I64, at: int, sample_ns: int) -> None:
 
 
 def add_up(rows: I64, at: int, sample_ns: int) -> None:
-    """Take a sample into the group of fields that begins at `at`, but for its quantiles."""
-    smooth(rows, at, sample_ns)
+    """Take a sample into the sums of the group of fields that begins at `at`."""
     count = rows[at + COUNT]
     rows[at + COUNT] = count + 1
     rows[at + SUM_NS] += sample_ns
@@ -84,6 +83,7 @@ def add_up(rows: I64, at: int, sample_ns: int) -> None:
 def add_sample(rows: I64, at: int, histograms: I64, used: I64, sample_ns: int) -> None:
     """Take a sample into the group of fields that begins at `at`; `used[1]` counts histograms."""
     count = rows[at + COUNT]
+    smooth(rows, at, sample_ns)
     add_up(rows, at, sample_ns)
     if count < EXACT:
         rows[at + SAMPLES + count] = sample_ns

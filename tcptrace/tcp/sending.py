@@ -48,6 +48,7 @@ from tcptrace.tcp.sending_rows import (
     PREVIOUS_NS,
     RAISED_NS,
     RECOVER,
+    RECOVERED_MAX_NS,
     RECOVERED_NS,
     RECOVERIES,
     RECOVERY_KIND,
@@ -200,7 +201,7 @@ def send_below(
         rows[x + TIMEOUTS] += 1
         rows[x + BACKOFF] += 1
     note_repeat(rows, x, y, kind, time_ns)
-    send_again(nodes, node, end, time_ns, tsval)
+    send_again(rows, x, nodes, node, end, time_ns, tsval)
     rows[x + LAST_NS] = time_ns
     return kind, original, since_ns, beyond
 
@@ -250,7 +251,9 @@ def raise_acked(rows: I64, x: int, y: int, ack: int, time_ns: int) -> None:
     rows[x + BACKOFF] = 0
     if 0 <= rows[x + RECOVER] <= ack:
         rows[x + RECOVER] = UNKNOWN
-        rows[x + RECOVERED_NS] += max(0, time_ns - rows[x + RECOVERY_NS])
+        took_ns = max(0, time_ns - rows[x + RECOVERY_NS])
+        rows[x + RECOVERED_NS] += took_ns
+        rows[x + RECOVERED_MAX_NS] = max(rows[x + RECOVERED_MAX_NS], took_ns)
 
 
 def acknowledge(

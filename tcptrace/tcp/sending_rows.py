@@ -52,7 +52,10 @@ ROUND_MAX = 53  # most bytes in flight in the round so far
 GROWN_TO = 54  # most bytes in flight in the rounds before
 SLOW_START_END_NS = 55  # when the flights stopped growing, plus 1; 0: they still do; below 0: perhaps then
 SLOW_START_BYTES = 56  # how large they were then
-ROUND_TRIPS = 57  # as `round_trips` names them: by acknowledgement, then the sums by timestamp
+REPEATED_MOST = 57  # most times a range was sent again before its acknowledgement
+REPEAT_WAIT_MAX_NS = 58  # longest time from one sending of a range to the next
+RECOVERED_MAX_NS = 59  # longest recovery of those that ended
+ROUND_TRIPS = 60  # as `round_trips` names them: by acknowledgement, then the sums by timestamp
 
 BEGUN = 1  # in MARKS: the row is set up
 SPOKEN = 2  # it sent a segment without SYN

@@ -21,6 +21,7 @@ FIELDS = {
     "delayed_ns": n.DELAYED_WRITES_NS,
     "unseen": n.UNSEEN,
     "largest_bytes": n.LARGEST,
+    "alert_frame": n.ALERT_FRAME,
 }
 
 

@@ -6,7 +6,17 @@ for a while after their acknowledgement, in a list of their own: a DSACK may yet
 """
 
 from tcptrace.schema import I64
-from tcptrace.tcp.sending_rows import ACKED, FIRST_NODE, LAST_NODE, NEXT, NODES, REPEATED, SACKED
+from tcptrace.tcp.sending_rows import (
+    ACKED,
+    FIRST_NODE,
+    LAST_NODE,
+    NEXT,
+    NODES,
+    REPEAT_WAIT_MAX_NS,
+    REPEATED,
+    REPEATED_MOST,
+    SACKED,
+)
 
 START = 0
 END = 1
@@ -153,12 +163,14 @@ def find(rows: I64, x: int, nodes: I64, start: int, end: int) -> tuple[int, int,
     return int(touched), int(before), beyond
 
 
-def send_again(nodes: I64, touched: int, end: int, time_ns: int, tsval: int) -> None:
+def send_again(rows: I64, x: int, nodes: I64, touched: int, end: int, time_ns: int, tsval: int) -> None:
     """Note that the ranges from `touched` on are sent again, up to `end`."""
     node = touched
     while node != 0 and nodes[node * NODE + START] < end:
         at = node * NODE
         restamped = tsval != nodes[at + TSVAL] and (nodes[at + SENT] < 2 * ONCE or nodes[at + SENT] & RESTAMPED != 0)
+        rows[x + REPEATED_MOST] = max(rows[x + REPEATED_MOST], nodes[at + SENT] // ONCE)
+        rows[x + REPEAT_WAIT_MAX_NS] = max(rows[x + REPEAT_WAIT_MAX_NS], time_ns - nodes[at + SENT_NS])
         nodes[at + SENT] = ((nodes[at + SENT] & ~RESTAMPED) + ONCE) | (RESTAMPED if restamped else 0)
         nodes[at + SENT_NS] = time_ns
         node = nodes[at + FOLLOWING]

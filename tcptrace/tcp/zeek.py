@@ -71,6 +71,14 @@ def zeek_views(tracker: Tracker, flows: I64, client: I8) -> list[ZeekView]:
     ]
 
 
+def lone_syn_kinds(tracker: Tracker, flows: I64, client: I8) -> I64:
+    """Of flows without rows of their own, a number each: equal where what Zeek says, and what was seen, is equal."""
+    seen = tracker.flows.rows[flows * f.WIDTH + f.SEEN]
+    closed = tracker.endpoints.narrow[flows * 2 * e.NARROW + e.WINDOW] == 0
+    kinds: I64 = seen << 2 | closed << 1 | client[flows]
+    return kinds
+
+
 def _endpoint(rows: I64) -> tuple[I64, npt.NDArray[np.bool_]]:
     """The states of endpoints, and whether Zeek counts no byte from them: neither SYN nor FIN are bytes.
 

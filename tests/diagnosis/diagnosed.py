@@ -1,6 +1,6 @@
 """What the rules make of a conversation in words, as tests.conversation reads it."""
 
-from typing import Any, cast
+from typing import Any
 
 from tcptrace import kernels
 from tcptrace.capture.summary import CaptureSummary
@@ -33,7 +33,7 @@ def evidence(text: str, *, until_ms: float | None = None, summary: dict[str, Any
     about = CaptureSummary("words", "words", **{**facts, **(summary or {})})
     flows, transitions = flow_table(tracker, client, guessed), transition_table(tracker, client)
     measured = Measured(tracker, client, joined_flows(tracker, client))
-    return gather(about, cast(Any, endpoints()), measured, flows, transitions)
+    return gather(about, endpoints(), measured, flows, transitions)
 
 
 def of_rule(rule: str, text: str, *, until_ms: float | None = None, **set_to: float) -> list[Finding]:

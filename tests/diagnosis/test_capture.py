@@ -27,12 +27,25 @@ class TestCaptureLoss:
         assert finding.summary.startswith(
             "10.0.0.1:1000 acknowledged 2,000 bytes of 10.0.0.2:80 that the capture lacks; it holds 2,000 bytes"
         )
-        assert (finding.severity, finding.confidence, finding.flow, finding.frames) == ("warning", 0.9, 0, (6, 7))
+        assert (finding.severity, finding.confidence, finding.flow, finding.frames) == ("warning", 0.9, 0, (7, 6))
 
     def test_an_acknowledgement_beyond_all_that_was_seen(self) -> None:
         (finding,) = of_rule("capture-loss", PART + "50 C . 101 4001")
         assert "3,000 bytes" in finding.summary
         assert "acknowledgements beyond all that was seen: 1" in finding.evidence
+        assert finding.evidence[0] == (
+            "frame 6: 10.0.0.1:1000 acknowledges 4,001, and not all below that was seen;"
+            " in all it lacks 3,000 bytes of 10.0.0.2:80"
+        )
+        assert finding.frames[0] == 6
+
+    def test_the_acknowledgement_that_proves_each_direction(self) -> None:
+        (finding,) = of_rule("capture-loss", PART + LATER + ALL_ACKED + "\n 60 S . 4001 301")
+        of_client, of_server = finding.evidence[:2]
+        assert of_client.startswith("frame 8: 10.0.0.2:80 acknowledges 301, and not all")
+        assert of_server.startswith("frame 7: 10.0.0.1:1000 acknowledges 4,001, and not all")
+        assert of_server.endswith("in all it lacks 2,000 bytes of 10.0.0.2:80")
+        assert finding.frames == (7, 8, 6)
 
     @pytest.mark.parametrize(
         "rest",
@@ -50,7 +63,7 @@ class TestCaptureLoss:
     def test_a_fin_alone_is_less_sure(self) -> None:
         (finding,) = of_rule("capture-loss", PART + "50 C . 101 1002")
         assert finding.confidence == 0.6
-        assert "a FIN, or a byte" in finding.summary
+        assert "a FIN or a byte" in finding.summary
         assert of_rule("capture-loss", PART + "45 S F. 1001 101\n 50 C . 101 1002") == []
 
     def test_of_a_connection_that_began_before_the_capture(self) -> None:

@@ -40,6 +40,14 @@ def test_a_syn_that_is_rejected(text: str) -> None:
     assert "it quotes the SYN" in finding.evidence
 
 
+def test_a_stall_that_a_router_explains() -> None:
+    told = "0 C S 0\n 1 S S. 0 1\n 1.1 C . 1 1\n 2 C P. 1:1401 1\n 302 C P. 1:1401 1\n 303 S . 1 1401"
+    too_big = error(4, seq=1, code=4)._replace(time_ns=3_000_000, mtu=1400)
+    summary = {"context": Context(icmp=[too_big])}
+    (stall,) = (one for one in diagnose(evidence(told, summary=summary), {}) if one.rule == "rto-stall")
+    assert stall.cause.startswith("a router had refused a segment as too big (ICMP, frame 4)")
+
+
 def test_the_silence_is_its_symptom() -> None:
     (finding,) = found(REPEATED, error(2))
     assert finding.symptoms == ("syn-unanswered",)

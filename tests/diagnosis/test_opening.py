@@ -148,7 +148,16 @@ class TestHandshakeSlow:
         [
             ("0 C S 0\n 1200 S S. 0 1\n 1200.1 C . 1 1", "the SYN-ACK took 1.2 s", "was slow: one SYN"),
             ("0 C S 0\n 1200 S S. 0 1\n 1210 C P. 1:9 1", "the SYN-ACK took 1.2 s", "was slow: one SYN"),
-            ("0 C S 0\n 1000 C S 0\n 1020 S S. 0 1\n 1020.1 C . 1 1", "the SYN-ACK took 1.02 s", "answered at once"),
+            (
+                "0 C S 0\n 1000 C S 0\n 1020 S S. 0 1\n 1020.1 C . 1 1",
+                "the SYN-ACK took 1.02 s",
+                "answered after 20 ms",
+            ),
+            (
+                "0 C S 0\n 1000 C S 0\n 1001 C S 0\n 2000 S S. 0 1\n 2000.1 C . 1 1",
+                "the SYN-ACK took 2 s",
+                "asked 3 times",
+            ),
             ("0 C S 0\n 1000 C S 0\n 1900 S S. 0 1\n 1900.1 C . 1 1", "the SYN-ACK took 1.9 s", "asked 2 times"),
             ("0 C S 0\n 1 S S. 0 1\n 1301 C . 1 1", "the client's ACK took 1.3 s", "slow to acknowledge"),
             ("0 C S 0\n 1 S S. 0 1\n 1001 S S. 0 1\n 1301 C . 1 1", "the client's ACK took 1.3 s", "was lost"),
@@ -159,7 +168,7 @@ class TestHandshakeSlow:
                 "the server dropped the first SYN",
             ),
         ],
-        ids=["slow server", "payload at once", "lost SYN", "slow path", "slow client", "lost SYN-ACK", "dropped SYN"],
+        ids="slow-server payload-at-once lost-SYN late-answer slow-path slow-client lost-SYN-ACK dropped-SYN".split(),
     )
     def test_it_tells_who_waited_and_why(self, text: str, waited: str, cause: str) -> None:
         (finding,) = of_rule("handshake-slow", together(text))

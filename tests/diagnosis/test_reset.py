@@ -42,6 +42,34 @@ class TestSidecarReset:
         assert of_rule("sidecar-reset", conversation) == []
 
 
+class TestSidecarResetOfTwoFlows:
+    CALL, ASK = "0 C S 0\n", "2 C . 1 1\n 3 C P. 1:81 1\n"
+    ELSEWHERE = "src=2 dst=3"
+
+    def text(self, end: str, ask: str = ASK) -> str:
+        answer = f"1 S S. 0 1 {self.ELSEWHERE}\n"
+        return f"{self.CALL}{answer}{ask}4 S . 1 81 {self.ELSEWHERE}\n{end} {self.ELSEWHERE}"
+
+    def test_it_is_no_surer_than_that_they_are_one(self) -> None:
+        found = diagnosed(self.text("5 S R. 1 81"))
+        assert "abortive-close" not in found
+        finding = found["sidecar-reset"]
+        assert (finding.flows, finding.confidence, finding.frames) == ((0, 1), 0.5, (4, 5, 6))
+        assert finding.evidence[0] == "flows 0 and 1 are one conversation, by ports and numbers, with confidence 0.5"
+        assert "80 bytes of request" in finding.summary
+
+    @pytest.mark.parametrize(
+        "end",
+        ["5 S R. 1 1", "5 S R 1", "31000 S R. 1 81", "5 S F. 1 81", "5 S P. 1:9 81 src=2 dst=3\n6 S R. 9 81"],
+        ids=["not acknowledged", "bare", "too late", "closed", "answered"],
+    )
+    def test_silence(self, end: str) -> None:
+        assert of_rule("sidecar-reset", self.text(end)) == []
+
+    def test_nothing_was_asked(self) -> None:
+        assert of_rule("sidecar-reset", self.text("5 S R. 1 81", ask="2 C . 1 1\n")) == []
+
+
 class TestFirstDataReset:
     def test_a_bare_rst_in_answer_to_the_first_data(self) -> None:
         (finding,) = diagnosed(ASKED + "30 S R 1 ip_id=0").values()
@@ -112,6 +140,35 @@ class TestAbortiveClose:
         (finding,) = of_rule("abortive-close", conversation)
         assert finding.severity == severity
 
+    @pytest.mark.parametrize(("quiet_ms", "first"), [(999, "close() while data"), (1000, "SO_LINGER")])
+    def test_who_had_time_to_read_left_nothing_unread(self, quiet_ms: int, first: str) -> None:
+        asked = ANSWERED + "130 C P. 81:161 201\n 180 S . 201 161\n"
+        (finding,) = of_rule("abortive-close", asked + f"{180 + quiet_ms} S R. 201 161")
+        assert finding.cause.startswith(first)
+        assert any("without a segment before it" in line for line in finding.evidence) == (quiet_ms == 1000)
+
+    def test_no_kernel_puts_payload_into_a_rst(self) -> None:
+        (finding,) = of_rule("abortive-close", ANSWERED + "130 S R. 201:211 81 ip_id=503")
+        assert finding.confidence == 0.4
+        assert "is said, by a RST with payload, to have reset the connection" in finding.summary
+        assert finding.cause.startswith("something in between")
+        assert finding.evidence[0] == "RST+ACK, TTL 64, IP ID 503, 10 bytes of payload, at byte 201 of 10.0.0.2:80"
+
+    @pytest.mark.parametrize(
+        ("conversation", "severity"),
+        [
+            (ANSWERED + "130 S P. 201:232 81 alert=1\n 140 C R. 81 232", "info"),
+            (ANSWERED + "130 S P. 201:232 81 alert=1\n 131 S P. 232:300 81\n 140 C R. 81 300", "warning"),
+            (ANSWERED + "130 C P. 81:112 201 alert=1\n 140 C R. 112 201", "warning"),
+        ],
+        ids=["closed by it", "only warned", "its own"],
+    )
+    def test_a_tls_alert_of_the_other_side_is_a_close(self, conversation: str, severity: str) -> None:
+        (finding,) = of_rule("abortive-close", conversation)
+        assert finding.severity == severity
+        said = "10.0.0.2:80 had closed, or refused, by a TLS alert (frame 8)"
+        assert (said in finding.evidence) == (severity == "info")
+
     def test_a_bare_rst_counts_where_nothing_asked_for_it(self) -> None:
         (finding,) = of_rule("abortive-close", ANSWERED + "13000 C R 81")
         assert finding.confidence == 0.5
@@ -160,6 +217,10 @@ class TestWriteAfterClose:
         assert finding.frames == (8, 10, 11)
         assert "10.0.0.1:1000 sent 80 bytes 300 ms later (frame 10)" in finding.summary
         assert "had acknowledged" in finding.evidence[0]
+
+    def test_an_answer_to_who_asked_and_closed(self) -> None:
+        (finding,) = of_rule("write-after-close", CLOSED + "180 C P. 81:161 202 ip_id=106\n 181 S R 202 ip_id=0")
+        assert finding.cause.startswith("10.0.0.1:1000 was still answering what 10.0.0.2:80 had asked")
 
     def test_what_was_under_way_when_the_other_closed(self) -> None:
         download = TAKEN + "31 C F. 81 1\n 32 S . 1:1001 81\n 32.1 C R 81"
@@ -220,6 +281,11 @@ class TestResetInjected:
     def test_both_ends_got_one(self) -> None:
         (finding,) = of_rule("reset-injected", ANSWERED + "130 S R 201 ttl=200\n 130.1 C R 81 ttl=200")
         assert finding.frames == (8, 9)
+
+    def test_the_answer_to_a_syn_may_be_a_third_partys_too(self) -> None:
+        opened = "0 C S 0\n 10 S S. 0 1 ttl=50\n 10.1 C . 1 1\n"
+        (finding,) = of_rule("reset-injected", opened + ANSWERED.removeprefix(OPEN) + "130 S R 201 ttl=50 ip_id=0")
+        assert "10.0.0.2:80 sent all else with TTL 64 (frame 6)" in finding.evidence
 
     def test_it_explains_what_it_looks_like(self) -> None:
         found = diagnosed(ASKED + "30 S R 1 ttl=200 ip_id=0")
@@ -310,6 +376,25 @@ class TestIdleTimeout:
     )
     def test_silence(self, later: str) -> None:
         assert of_rule("idle-timeout", ANSWERED + later) == []
+
+    @pytest.mark.parametrize(("idle_s", "rule"), [(179.9, "abortive-close"), (180, "idle-timeout")])
+    def test_a_rst_after_minutes(self, idle_s: float, rule: str) -> None:
+        (finding,) = diagnosed(ANSWERED + f"{30.2 + idle_s * 1000} S R. 201 81 ip_id=503").values()
+        assert (finding.rule, finding.severity, finding.frames[-1]) == (rule, "warning", 8)
+
+    def test_who_drops_what_was_idle(self) -> None:
+        (own,) = of_rule("idle-timeout", ANSWERED + "400000 S R. 201 81 ip_id=503")
+        (other,) = of_rule("idle-timeout", ANSWERED + "400000 S R. 201 81 ttl=60")
+        assert (own.confidence, other.confidence) == (0.5, 0.8)
+        assert own.cause.startswith("10.0.0.2:80 drops idle connections")
+        assert other.cause.startswith("a machine in between")
+        assert "the next one, a RST from 10.0.0.2:80 (frame 8), ended the connection" in own.summary
+
+    @pytest.mark.parametrize(
+        "rst", ["S R. 150 81", "S R. 201 81\n 400100 S P. 201:301 81"], ids=["stale", "the sender goes on"]
+    )
+    def test_a_late_rst_that_ends_nothing(self, rst: str) -> None:
+        assert of_rule("idle-timeout", ANSWERED + f"400000 {rst}") == []
 
     def test_nothing_is_known_of_a_side_that_was_never_heard(self) -> None:
         alone = "0 C P. 1:81 1\n 5000 C P. 81:161 1\n 5210 C P. 81:161 1\n 5630 C P. 81:161 1"

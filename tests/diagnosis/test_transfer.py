@@ -72,9 +72,14 @@ class TestHighRetransmission:
         assert (midstream.confidence, one_sided.confidence) == (0.9, 0.7)
 
     def test_the_stalls_are_its_symptom(self) -> None:
-        found = diagnosed(bulk(50, 12) + "\n 4000 C P. 81:91 9999\n 4300 C P. 81:91 9999")
+        found = diagnosed(bulk(50, 12) + "\n 4000 S P. 5001:5011 81\n 4300 S P. 5001:5011 81")
         assert found["high-retransmission"].symptoms == ("rto-stall",)
         assert "rto-stall" not in found
+
+    def test_the_stalls_of_the_other_side_are_not(self) -> None:
+        found = diagnosed(bulk(50, 12) + "\n 4000 C P. 81:91 5001\n 4300 C P. 81:91 5001")
+        assert found["high-retransmission"].symptoms == ()
+        assert "10.0.0.1:1000 stood still once" in found["rto-stall"].summary
 
 
 class TestRtoStall:
@@ -90,6 +95,27 @@ class TestRtoStall:
         assert "10.0.0.2:80 stood still twice, 900 ms in all" in finding.summary
         assert finding.evidence[0] == "silent for 300 ms, 600 ms"
         assert finding.cause.startswith("the repeat was lost")
+        assert finding.cause.endswith("the waits doubled each time")
+
+    @pytest.mark.parametrize(
+        ("times_ms", "grows"),
+        [
+            ((400, 1000, 2200, 4600), "the waits doubled each time"),
+            ((400, 1000, 1600, 2200), "the waits did not double each time"),
+            ((321, 544, 1006, 1907), "the waits doubled each time"),
+        ],
+        ids=["doubled", "at a steady pace", "after a probe"],
+    )
+    def test_waits_double_only_if_they_do(self, times_ms: tuple[int, ...], grows: str) -> None:
+        again = "".join(f"{now} S P. 1:101 81\n" for now in times_ms)
+        (finding,) = of_rule("rto-stall", REQUEST + "100 S P. 1:101 81\n" + again)
+        assert finding.cause.endswith(grows)
+        assert any("may be a tail loss probe" in line for line in finding.evidence) == (times_ms[0] == 321)
+
+    def test_the_probe_before_it_is_part_of_the_story(self) -> None:
+        probed = "100 S P. 1:101 81\n 100.1 S P. 101:201 81\n 121 S P. 101:201 81\n 400 S P. 1:101 81\n"
+        (finding,) = of_rule("rto-stall", REQUEST + probed + "1000 S P. 101:201 81\n 1010 C . 81 201")
+        assert finding.evidence[-1] == "before frame 9 a tail loss probe after 20 ms (frame 8), in vain"
 
     def test_a_loss_that_nothing_revealed(self) -> None:
         text = REQUEST + "100 S P. 1:101 81\n 400 S P. 1:101 81\n 410 C . 81 101"
@@ -118,6 +144,7 @@ class TestRtoStall:
         (one_sided,) = of_rule("rto-stall", text)
         (midstream,) = of_rule("rto-stall", text + "410 C . 81 101")
         assert (one_sided.confidence, midstream.confidence) == (0.6, 0.85)
+        assert one_sided.cause.endswith("the capture holds nothing of the other side")
 
 
 class TestSpuriousRetransmission:

@@ -54,6 +54,15 @@ CASES: list[tuple[str, dict[str, int]]] = [
     ("C S 0\n C . 1 1", {"syns": 2, "retransmitted_packets": 1, "retransmitted_bytes": 1, "unique_bytes": 0}),
     ("C F. 1 1\n C F. 1 1", {"fins": 2, "retransmitted_packets": 1, "retransmitted_bytes": 1}),
     ("C . 1:101 1\n S . 1 101\n C . 100:101 1", {"retransmitted_packets": 1}),
+    ("C . 1:101 1", {"segment_repeats_max": 0, "repeat_wait_max_ns": -1, "recovery_max_ns": 0}),
+    (
+        "100 C . 1:101 1\n 101 C . 101:201 1\n 400 C . 1:101 1\n 1000 C . 1:101 1\n 1020 S . 1 201",
+        {"segment_repeats_max": 2, "repeat_wait_max_ns": 600_000_000, "recovery_max_ns": 620_000_000},
+    ),
+    (
+        "100 C . 1:101 1\n 400 C . 1:101 1\n 420 S . 1 101\n 500 C . 101:201 1\n 900 C . 101:201 1\n 910 S . 1 201",
+        {"segment_repeats_max": 1, "repeat_wait_max_ns": 400_000_000, "recovery_max_ns": 20_000_000},
+    ),
     # what comes late
     ("C . 101:201 1\n C . 1:101 1", {"out_of_order_packets": 1, "retransmitted_packets": 0, "unique_bytes": 200}),
     ("C . 101:201 1\n C . 1:101 1\n C . 1:101 1", {"out_of_order_packets": 1, "retransmitted_packets": 1}),

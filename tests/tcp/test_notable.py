@@ -25,7 +25,7 @@ OPEN = "0 C S 0\n 10 S S. 0 1\n 20 C . 1 1\n"
 MS = 1_000_000
 FACTS = (
     "last_frame last_ns last_data_frame last_data_ns ttl ip_id largest_bytes largest_seq is_closed closures "
-    "closed_max_ns probes unanswered delayed_writes delayed_ns unseen"
+    "closed_max_ns probes unanswered delayed_writes delayed_ns unseen alert_frame"
 ).split()
 
 
@@ -351,6 +351,7 @@ class Twin:
             "delayed_writes": len(x.stalls),
             "delayed_ns": sum(x.stalls),
             "unseen": x.unseen,
+            "alert_frame": next((seen.frame for seen in x.data if seen.alert), 0),
         }
 
     def origin(self, x: Side) -> int:
@@ -411,17 +412,17 @@ def conversation(steps: list[Any], opened: bool) -> Packets:
         elif op == "syn":
             start = 0
         acked[side] = max(acked[side], ack)
-        columns = f"window={window} ip_id={ip_id} ttl={60 + size % 7}"
+        columns = f"window={window} ip_id={ip_id} ttl={60 + size % 7} alert={int(size == 10)}"
         lines.append(f"{now} {side} {flags} {start}:{start + length} {ack} {columns}")
     return packets("\n".join(lines), {"C": 1_000_000, "S": 2_000_000})
 
 
 def rows_of(chunk: Packets, segments: Segments) -> list[Any]:
     """What the twin is told of each segment."""
-    names = "frame time_ns flags len window ttl ip_id".split()
+    names = "frame time_ns flags len window ttl ip_id alert".split()
     values = [getattr(chunk, name).tolist() for name in names]
     names += "flow side direction idle_ns position end_position ack_position seq_relative ack_relative".split()
-    values += [getattr(segments, name).tolist() for name in names[7:]]
+    values += [getattr(segments, name).tolist() for name in names[8:]]
     labels = [{name for bit, name in enumerate(LABELS) if mask >> bit & 1} for mask in segments.labels.tolist()]
     repeats = [REPEATS[repeat] for repeat in segments.repeat.tolist()]
     rows = zip(labels, repeats, zip(*values, strict=True), strict=True)

@@ -144,7 +144,7 @@ def test_calls_without_an_answer_are_held_back_by_the_handshake() -> None:
 def test_smoothing_is_that_of_rfc_6298() -> None:
     rows = np.zeros(round_trips.WIDTH, np.int64)
     for sample in (100, 200):
-        round_trips.add_up(rows, 0, sample)
+        round_trips.add_sample(rows, 0, np.zeros(0, np.int64), np.zeros(2, np.int64), sample)
     assert rows[round_trips.SRTT_NS] == 100 + (200 - 100) // 8
     assert rows[round_trips.RTTVAR_NS] == 50 + (100 - 50) // 4
 

@@ -13,7 +13,9 @@ Two ways on Linux (net/ipv4/tcp.c, __tcp_close): the program set SO_LINGER with 
 1122 section 4.2.2.13, RFC 2525 section 2.17). Either way what was not yet sent or read is thrown away and the other
 side gets ECONNRESET. Some clients and health checks do so on purpose, to save themselves TIME_WAIT. The wire tells the
 two apart only where the other side never sent payload (then nothing could be unread) or the sender's window was closed
-(then much was unread).
+(then much was unread). Else the likelier one is named first: unread data where the other side had just spoken,
+SO_LINGER where the program had the last word or time to read. A RST with payload is neither: no common kernel sends
+one, so that something in between, or a stack of its own kind, made it.
 
 How to confirm
 --------------
@@ -31,8 +33,9 @@ When it stays silent
 The side had closed by FIN, or went on after the RST; a bare RST answers a segment, so that a kernel without a socket
 sent it (first-data-reset, write-after-close, idle-timeout); its repeats or keep-alives had gone unanswered
 (keepalive-timeout); it does not fit its sender (reset-injected); no byte of answer to an acknowledged request
-(sidecar-reset). Where nothing could be lost it is info: the other side had closed and all was acknowledged but for a
-farewell (TLS close_notify), or the client connected and said nothing.
+(sidecar-reset); nothing had been said for minutes (idle-timeout). Where nothing could be lost it is info: the other
+side had closed by FIN, all acknowledged but for a farewell (TLS close_notify), or had closed or refused by a TLS alert,
+or the client connected and said nothing.
 
 References
 ----------
@@ -44,14 +47,15 @@ from collections.abc import Iterator
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, Story, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, Story, elapsed, frames_filter, numbers
 
 RULE = Rule(
     name="abortive-close",
     family="reset",
     severity="warning",
     thresholds={
-        "farewell_bytes": Threshold(100, "bytes", "most that may be lost without harm where the other side had closed")
+        "farewell_bytes": Threshold(100, "bytes", "most that may be lost without harm where the other side had closed"),
+        "read_ms": Threshold(1000, "ms", "time after which a program has read what it wants of what came"),
     },
 )
 
@@ -60,9 +64,12 @@ SYN_ACK_OR_DATA = 2 | 8
 
 LINGER = "SO_LINGER with time 0: the program asked for a RST instead of a FIN"
 UNREAD = "close() while data of the other side lay unread in the receive buffer"
+FOREIGN = "something in between, or a stack of its own kind, made this RST: no common kernel puts payload into one"
 SURE = 0.85
 UNSURE = 0.6
 """Most where the wire does not tell the two causes apart."""
+DOUBTFUL = 0.4
+"""Where it may be no close of that side at all."""
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
@@ -71,7 +78,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     for story in evidence.stories(flows_with_reset(evidence) & ~refused):
         reset = next(resets(story), None)
         if reset and _aborts(reset):
-            yield _finding(reset, thresholds["farewell_bytes"])
+            yield _finding(reset, thresholds)
 
 
 def _aborts(reset: Reset) -> bool:
@@ -87,16 +94,19 @@ def _gave_up(reset: Reset) -> bool:
     return sum(told.is_kind("probe") or told.repeats == "timeout" for told in asked) > 1
 
 
-def _cause(reset: Reset) -> tuple[str, float]:
+def _cause(reset: Reset, read_ms: float) -> tuple[str, float]:
     """What made the kernel send a RST, the likelier cause first, and how sure that is."""
     story = reset.story
+    if reset.has_payload:
+        return FOREIGN, DOUBTFUL
     own, peer = story.sides[reset.side], story.sides[reset.peer]
     if story.flow.midstream == 0 and _payload(story)[reset.peer] == 0 and peer.last_frame > 0:
         return LINGER, SURE
     if own.is_closed:
         return UNREAD, SURE
-    last_word = peer.last_data_frame > own.last_data_frame
-    return (f"{UNREAD}; or {LINGER}" if last_word else f"{LINGER}; or {UNREAD}"), UNSURE
+    if own.last_data_frame < peer.last_data_frame and reset.rst.idle_ns < read_ms * 1e6:
+        return f"{UNREAD}; or {LINGER}", UNSURE
+    return f"{LINGER}; or {UNREAD}", UNSURE
 
 
 def _payload(story: Story) -> tuple[int, int]:
@@ -106,9 +116,12 @@ def _payload(story: Story) -> tuple[int, int]:
 def _loses_nothing(reset: Reset, farewell_bytes: float) -> bool:
     """Whether the other side had closed and all but a farewell was taken, or the client had come only to look."""
     story, fin = reset.story, reset.sent_before("fin", reset.peer)
+    if reset.alert:
+        return True
     if fin:
         lost = reset.rst.seq - story.sides[reset.side].acked
-        return reset.rst.ack >= fin.seq + fin.len and lost <= farewell_bytes
+        taken = max(reset.rst.ack, int(story.sides[reset.peer].acked))
+        return taken >= fin.seq + fin.len and bool(lost <= farewell_bytes)
     return reset.side == CLIENT and sum(_payload(story)) == 0 and story.flow.midstream == 0
 
 
@@ -117,14 +130,14 @@ def _is_partial(reset: Reset) -> bool:
     return reset.is_bare or reset.story.flow.midstream == 1 or reset.story.sides[reset.peer].last_frame == 0
 
 
-def _finding(reset: Reset, farewell_bytes: float) -> Finding:
+def _finding(reset: Reset, thresholds: Thresholds) -> Finding:
     story, rst = reset.story, reset.rst
     closer, other = story.end(reset.side), story.end(reset.peer)
-    cause, confidence = _cause(reset)
-    harmless = _loses_nothing(reset, farewell_bytes)
+    cause, confidence = _cause(reset, thresholds["read_ms"])
+    harmless = _loses_nothing(reset, thresholds["farewell_bytes"])
     frames = numbers([*story.before(rst)[-1:], rst])
-    whose = "which nobody asked for" if reset.is_bare else "a socket's own"
     sent, got = _payload(story)[reset.side], _payload(story)[reset.peer]
+    did = "reset" if not reset.has_payload else "is said, by a RST with payload, to have reset"
     return RULE.finding(
         severity="info" if harmless else "warning",
         confidence=confidence - (0.1 if _is_partial(reset) else 0),
@@ -132,15 +145,29 @@ def _finding(reset: Reset, farewell_bytes: float) -> Finding:
         frames=frames,
         alike=f"{story.server} {reset.side} {harmless} {cause}",
         summary=(
-            f"{closer} reset the connection with {other} {story.at(rst.time_ns)} into it (frame {rst.frame}) instead"
+            f"{closer} {did} the connection with {other} {story.at(rst.time_ns)} into it (frame {rst.frame}) instead"
             f" of closing it, after {sent} bytes sent and {got} received."
         ),
         cause=cause,
-        evidence=(
-            f"{reset.form}, {whose}, at byte {rst.seq} of {closer}",
-            f"no FIN of {closer} before it" + (f"; {other} had closed" if reset.sent_before("fin", reset.peer) else ""),
-        ),
+        evidence=tuple(_evidence(reset, thresholds["read_ms"])),
         disproof=f"TcpExtTCPAbortOnData and TcpExtTCPAbortOnClose of {closer} did not count it",
         confirm=f"Wireshark: {frames_filter(frames)}   {closer}: nstat -az TcpExtTCPAbortOnData TcpExtTCPAbortOnClose",
-        fix="nothing to do" if harmless else "no SO_LINGER 0; read to the end before close()",
+        fix=_fix(reset, harmless),
     )
+
+
+def _evidence(reset: Reset, read_ms: float) -> Iterator[str]:
+    closer, other, rst = reset.story.end(reset.side), reset.story.end(reset.peer), reset.rst
+    whose = "" if reset.has_payload else "which nobody asked for, " if reset.is_bare else "the form of a socket's own, "
+    yield f"{reset.form}, {whose}at byte {rst.seq} of {closer}"
+    yield f"no FIN of {closer} before it" + (f"; {other} had closed" if reset.sent_before("fin", reset.peer) else "")
+    if reset.alert:
+        yield f"{other} had closed, or refused, by a TLS alert (frame {reset.alert})"
+    if rst.idle_ns >= read_ms * 1e6:
+        yield f"{elapsed(rst.idle_ns)} without a segment before it: a time-out, or the end of the program"
+
+
+def _fix(reset: Reset, harmless: bool) -> str:
+    if reset.has_payload:
+        return "find what made it: capture at both ends and compare, and read its payload"
+    return "nothing to do" if harmless else "no SO_LINGER 0; read to the end before close()"

@@ -3,7 +3,7 @@
 What it detects
 ---------------
 Bytes (or a FIN) that one side acknowledged and of which the capture holds nothing, though it holds others of that
-direction of the flow. It counts them, and names frames at which the gap shows.
+direction of the flow. It counts them, and names in each direction the acknowledgement that proves it.
 
 Why it happens
 --------------
@@ -37,12 +37,13 @@ RFC 9293 section 3.4; pcap_stats(3PCAP); tcpdump(1), -B; Wireshark User's Guide,
 
 from array import array
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, RST, SERVER
+from tcptrace.diagnosis.story import CLIENT, RST, SERVER, Story, Told, frames_filter, numbers
 from tcptrace.schema import I64, KINDS
 
 RULE = Rule(
@@ -106,7 +107,10 @@ def _finding(evidence: Evidence, rows: I64, missing: tuple[I64, ...], total: int
     ends = (flow.client[row], flow.client_port[row]), (flow.server[row], flow.server_port[row])
     sender, receiver = (evidence.book.endpoint(int(host), int(port)) for host, port in (ends[side], ends[1 - side]))
     most, held = int(missing[side][row]), int((flow.client_payload_bytes, flow.server_payload_bytes)[side][row])
-    frames = evidence.frames_of("gap", flow.flow[rows], EXAMPLES)
+    proofs = [_proof(evidence.story(row), sent_by, int(missing[sent_by][row])) for sent_by in (CLIENT, SERVER)]
+    shown = numbers(told for proof in proofs for told in proof.frames)
+    gaps = evidence.frames_of("gap", flow.flow[rows], EXAMPLES)
+    frames = tuple(dict.fromkeys((*shown, *gaps)))[:EXAMPLES]
     elsewhere = f" In {len(rows):,} flows {total:,} bytes are missing." if len(rows) > 1 else ""
     return RULE.finding(
         confidence=_confidence(evidence, rows, total),
@@ -118,17 +122,46 @@ def _finding(evidence: Evidence, rows: I64, missing: tuple[I64, ...], total: int
         ),
         cause="the recorder or a mirror port dropped frames, or its filter or place leaves some out",
         evidence=(
+            *(proof.text for proof in proofs if proof.text),
             f"acknowledged and never seen: {total:,} bytes in {len(rows):,} of {len(flow.flow):,} flows",
             f"acknowledgements beyond all that was seen: {_beyond(evidence, rows):,}",
         ),
         disproof="something between answered in the receiver's name and kept what it acknowledged",
-        confirm="Wireshark: tcp.analysis.ack_lost_segment || tcp.analysis.lost_segment   tcpdump's last lines",
+        confirm=f"Wireshark: {frames_filter(frames)}, their acknowledgment numbers   tcpdump's last lines",
         fix="record with a narrower filter, tcpdump -s 128 -B 65536, and a faster disk",
     )
 
 
+class Proof(NamedTuple):
+    """What proves that bytes of one direction are missing."""
+
+    text: str = ""
+    frames: tuple[Told, ...] = ()
+
+
+def _proof(story: Story, side: int, missing: int) -> Proof:
+    """The acknowledgement of what is missing of a side, and where its numbers skip that; empty if nothing is."""
+    sender, receiver = story.end(side), story.end(1 - side)
+    acks = [told for told in story.of(1 - side) if told.has_ack and not told.is_rst]
+    skip = next((told for told in story.kind("gap", side) if told.has_label("lost_segment")), None)
+    beyond = next((told for told in acks if told.has_label("ack_lost_segment")), None)
+    if not missing:
+        return Proof()
+    lacks = f"in all it lacks {_amount(missing)} of {sender}"
+    if beyond:
+        text = f"frame {beyond.frame}: {receiver} acknowledges {beyond.ack:,}, and not all below that was seen"
+        return Proof(f"{text}; {lacks}", (beyond,))
+    ack = next((told for told in acks if skip and told.frame > skip.frame and told.ack > skip.seq), None)
+    if skip and ack:
+        text = (
+            f"frame {ack.frame}: {receiver} acknowledges {ack.ack:,}, though frame {skip.frame} skips to {skip.seq:,}"
+        )
+        return Proof(f"{text}; {lacks}", (ack, skip))
+    return Proof(f"{receiver} acknowledges up to {story.sides[side].acked:,}; {lacks}", (skip,) if skip else ())
+
+
 def _amount(missing: int) -> str:
-    return f"{missing:,} bytes" if missing > 1 else "a FIN, or a byte,"
+    return f"{missing:,} bytes" if missing > 1 else "a FIN or a byte"
 
 
 def _beyond(evidence: Evidence, rows: I64) -> int:

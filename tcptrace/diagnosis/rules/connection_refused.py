@@ -143,9 +143,8 @@ def _cause(is_foreign: bool, answered: int) -> str:
 
 
 def _ttl(rst: Told, ttls: list[int]) -> str:
-    form = (
-        f"the RST acknowledges the SYN, TTL {rst.ttl}, IP ID {rst.ip_id}" if rst.ttl >= 0 else "it acknowledges the SYN"
-    )
+    ip = [f"{name} {value}" for name, value in (("TTL", rst.ttl), ("IP ID", rst.ip_id)) if value >= 0]
+    form = ", ".join(["the RST acknowledges the SYN", *ip])
     return f"{form}; TTL of the server's other segments: {', '.join(map(str, ttls))}" if ttls else form
 
 

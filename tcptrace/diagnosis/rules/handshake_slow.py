@@ -59,6 +59,10 @@ UNREPEATED_NS = 3_500_000_000
 """A server that has no ACK repeats its SYN-ACK sooner, after 1 s, or 3 s in older stacks."""
 
 
+SOON = 4
+"""An answer that takes less than this part of the time since the first SYN answers the last one."""
+
+
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Flows whose client acknowledged the SYN-ACK late."""
     near, slow_ns = at_server(evidence), int(thresholds["slow_s"] * 1e9)
@@ -143,8 +147,10 @@ def _cause_before(story: Story, syns: list[Told], answer: Told, is_near: bool) -
         return "the server, or what sets connections up before it, was slow: one SYN, answered late"
     if is_near:
         return "the server dropped the first SYN: its accept queue was full, or a filter before the socket limits SYNs"
-    if answer.time_ns - asked[-1].time_ns < (asked[-1].time_ns - asked[0].time_ns) / 2:
-        return "the first SYN or its answer was lost, or the server dropped it: the repeat was answered at once"
+    took_ns = answer.time_ns - asked[-1].time_ns
+    if took_ns < (asked[-1].time_ns - asked[0].time_ns) / SOON:
+        lost = "the first SYN or its answer was lost, or the server dropped it"
+        return f"{lost}: the last of {len(asked)} was answered after {elapsed(took_ns)}"
     return f"the way to {story.server} or the server was slow, so that the client asked {len(asked)} times"
 
 

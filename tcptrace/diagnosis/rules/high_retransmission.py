@@ -106,6 +106,7 @@ def _finding(story: Story, side: int, repeats: list[Told], copies: int, segments
     return RULE.finding(
         confidence=0.7 if not heard else 0.9 if story.flow.midstream else 0.95,
         flows=(story.number,),
+        sender=side,
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(

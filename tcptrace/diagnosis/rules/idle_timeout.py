@@ -3,7 +3,8 @@
 What it detects
 ---------------
 A connection that worked and then was idle for 2 s or longer. The first segment after that is answered by a RST that
-acknowledges nothing of it, or is repeated at least twice and never answered.
+acknowledges nothing of it, or is repeated at least twice and never answered. After 3 minutes or longer that first
+segment may be the RST itself, of which then only a warning is given: nothing was under way.
 
 Why it happens
 --------------
@@ -11,7 +12,8 @@ Something on the way keeps a table of connections and drops idle entries without
 ipvsadm --set, 900 s by default), a NAT or firewall (nf_conntrack_tcp_timeout_established, 432000 s by default; many
 clouds 240 to 350 s), a proxy. What comes later belongs to no connection: dropped, rejected, or handed to a machine that
 answers by a RST in the server's name. The same is seen when the server restarted meanwhile. RFC 5382 asks NATs for
-2 h 4 min.
+2 h 4 min. Some say so when the time is over: balancers that send a RST, mostly to both ends, and programs that drop
+idle connections by one (SO_LINGER 0) rather than a FIN.
 
 How to confirm
 --------------
@@ -51,6 +53,7 @@ RULE = Rule(
     thresholds={
         "idle_s": Threshold(2, "s", "least time without a segment"),
         "repeats": Threshold(2, "", "unanswered repeats that count as silence"),
+        "reset_idle_s": Threshold(180, "s", "least time without a segment before a RST that answers nothing"),
     },
     explains=(
         "reset-injected",
@@ -77,9 +80,13 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         for first in story.kind("resumed"):
             if first.idle_ns >= thresholds["idle_s"] * 1e9 and _is_news(story, first):
                 finding = _reset(story, first) or _unanswered(story, first, thresholds["repeats"])
-                if finding:
-                    yield finding
-                    break
+            elif first.is_rst and first.idle_ns >= thresholds["reset_idle_s"] * 1e9:
+                finding = _expired(story, first)
+            else:
+                continue
+            if finding:
+                yield finding
+                break
 
 
 def _is_news(story: Story, first: Told) -> bool:
@@ -116,6 +123,21 @@ def _reset(story: Story, first: Told) -> Finding | None:
     return _finding(story, first, [first, answer], said, cause, evidence, certainty)
 
 
+def _expired(story: Story, rst: Told) -> Finding | None:
+    """The finding where the segment is itself a RST, which nobody asked for."""
+    reset = Reset(story, rst)
+    if not reset.was_open or reset.goes_on or reset.is_stale or any(told.is_fin for told in story.before(rst)):
+        return None
+    teller = story.end(reset.side)
+    evidence = [reset.form, "nothing was under way that it could answer"]
+    cause, certainty = "a machine in between whose time-out ran out", 0.8
+    if reset.fits_ttl:
+        cause, certainty = f"{teller} drops idle connections by a RST (SO_LINGER 0); or {cause}", 0.5
+    else:
+        evidence.append(f"{teller} sent all else with TTL {' or '.join(map(str, reset.ttls))}")
+    return _finding(story, rst, [rst], "ended the connection", cause, evidence, certainty)
+
+
 def _unanswered(story: Story, first: Told, repeats: float) -> Finding | None:
     """The finding where the segment was repeated and the other side never heard of again."""
     again = [told for told in story.after(first, first.side) if told.is_kind("repeat") and told.seq == first.seq]
@@ -139,20 +161,28 @@ def _finding(
     sender, frames = story.end(first.side), numbers(shown)
     is_closing = any(told.is_fin and told.seq - first.seq <= FAREWELL_BYTES for told in story.of(first.side))
     address = sender.rpartition(":")[0].strip("[]")
-    what = "a FIN" if first.is_fin else f"{first.len} bytes" if not first.is_kind("probe") else "a keep-alive"
+    disproof = f"an acknowledgement of frame {first.frame}, or a close of {story.end(1 - first.side)} before it"
+    if first.is_rst:
+        disproof = f"segments of the last {elapsed(first.idle_ns)} that this capture lacks"
     return RULE.finding(
-        severity="info" if is_closing else "error",
+        severity="info" if is_closing else "warning" if first.is_rst else "error",
         confidence=certainty,
         flows=(story.number,),
         frames=frames,
         alike=f"{story.server} {first.side} {is_closing}",
         summary=(
             f"after {elapsed(first.idle_ns)} without a segment between {story.client} and {story.server},"
-            f" the next one, {what} from {sender} (frame {first.frame}), {said}."
+            f" the next one, {_named(first)} from {sender} (frame {first.frame}), {said}."
         ),
         cause=cause,
         evidence=(f"idle from {story.at(first.time_ns - first.idle_ns)} to {story.at(first.time_ns)}", *evidence),
-        disproof=f"an acknowledgement of frame {first.frame}, or a close of {story.end(1 - first.side)} before it",
+        disproof=disproof,
         confirm=f"Wireshark: {frames_filter(frames)}   ipvsadm -l --timeout; conntrack -L -s {address}",
         fix="send keep-alives more often than the shortest time-out on the way, or lengthen that",
     )
+
+
+def _named(segment: Told) -> str:
+    if segment.is_rst or segment.is_fin:
+        return "a RST" if segment.is_rst else "a FIN"
+    return "a keep-alive" if segment.is_kind("probe") else f"{segment.len} bytes"

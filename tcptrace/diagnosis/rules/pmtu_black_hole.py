@@ -146,6 +146,7 @@ def _finding(story: Story, side: int, stuck: Stuck) -> Finding:
     return RULE.finding(
         confidence=_confidence(story, stuck),
         flows=(story.number,),
+        sender=side,
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(

@@ -66,6 +66,7 @@ def _finding(story: Story, side: int) -> Finding:
     return RULE.finding(
         confidence=0.9 if told_by_sender else 0.6,
         flows=(story.number,),
+        sender=side,
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(

@@ -50,6 +50,9 @@ RULE = Rule(
     thresholds={"silence_ms": Threshold(200, "ms", "shortest silence before a repeat that is told")},
 )
 
+DOUBLED = 1.5, 2.7
+"""A wait that many times the one before is told as doubled: timers tick, and a probe may start one anew."""
+
 TIMER_MAX_NS = 130_000_000_000
 """No timer runs longer (Linux: TCP_RTO_MAX, 120 s): what is silent for longer was no sender that waits."""
 
@@ -75,6 +78,7 @@ def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
     return RULE.finding(
         confidence=_confidence(story, side),
         flows=(story.number,),
+        sender=side,
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(
@@ -85,6 +89,7 @@ def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
         evidence=(
             f"silent for {_listed(elapsed(wait) for wait in waits)}",
             f"repeats {_listed(f'{told.len} bytes at {told.seq}' for told in stalls)}",
+            *_probes(story, side, stalls),
         ),
         disproof="duplicate ACKs before these repeats that this capture lacks: then they asked for them",
         confirm=f"Wireshark: {frames_filter(frames)}   sender: nstat -az TcpExtTCPTimeouts TcpExtTCPLossProbes",
@@ -103,11 +108,42 @@ def _confidence(story: Story, side: int) -> float:
 
 def _cause(story: Story, side: int, stalls: list[Told]) -> str:
     """What made the sender wait: needless repeats, a lost repeat, or a loss that nothing revealed."""
+    told = next((error for error in story.icmp if error.is_too_big and error.side == side), None)
+    if told and told.frame < stalls[0].frame:
+        return f"a router had refused a segment as too big (ICMP, frame {told.frame}); the timer had to run out first"
     if story.measured(side, "dsacks") >= len(stalls):
         return "the path stood still or grew much slower: what was sent again had arrived (DSACK)"
-    if any(told.seq == before.seq for before, told in pairwise(stalls)):
-        return "the repeat was lost as well as what it repeats, so that the timer doubles, or the receiver is gone"
+    if growth := _growth(stalls):
+        doubled = all(DOUBLED[0] <= ratio <= DOUBLED[1] for ratio in growth)
+        waits = "the waits doubled each time" if doubled else "the waits did not double each time"
+        return f"the repeat was lost as well as what it repeats, or the receiver is gone; {waits}"
+    if (story.flow.client_frames, story.flow.server_frames)[1 - side] == 0:
+        return "it or its acknowledgement was lost or late: the capture holds nothing of the other side"
     return "a loss that no duplicate ACK revealed: the last segments of what was sent, or too few behind it"
+
+
+def _growth(stalls: list[Told]) -> list[float]:
+    """By how much each wait for the same bytes was longer than the one before, which may have ended in a probe."""
+    pairs = [(before.idle_ns, told.idle_ns) for before, told in pairwise(stalls) if told.seq == before.seq]
+    growth = [later / sooner for sooner, later in pairs]
+    return growth[1:] if _begins_with_probe(stalls) and len(growth) > 1 else growth
+
+
+def _begins_with_probe(stalls: list[Told]) -> bool:
+    """Whether the timer first ran out for a probe, and then, not yet doubled, for the first timeout."""
+    first, second = (*stalls, *stalls)[:2]
+    return first.frame != second.frame and first.seq == second.seq and second.idle_ns * 2 < first.idle_ns * 3
+
+
+def _probes(story: Story, side: int, stalls: list[Told]) -> Iterator[str]:
+    """What had been sent as a probe before a timer ran out."""
+    for stall in stalls:
+        before = story.before(stall, side)[-1:]
+        if before and before[0].repeats == "tail_loss_probe":
+            waited, frame = elapsed(before[0].idle_ns), before[0].frame
+            yield f"before frame {stall.frame} a tail loss probe after {waited} (frame {frame}), in vain"
+    if _begins_with_probe(stalls):
+        yield f"frame {stalls[0].frame} may be a tail loss probe: the next wait was no longer"
 
 
 def _listed(items: Iterable[object]) -> str:

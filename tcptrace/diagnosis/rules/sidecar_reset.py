@@ -3,7 +3,9 @@
 What it detects
 ---------------
 A handshake that completes, a first request that is acknowledged, no byte of answer, and a RST+ACK from the server's
-side soon after: something accepted in the name of a server that could not be reached.
+side soon after: something accepted in the name of a server that could not be reached. Where addresses differ by
+direction, so that the capture shows two flows, both halves are read together, and the finding is no surer than that
+they are one conversation.
 
 Why it happens
 --------------
@@ -38,11 +40,14 @@ Envoy access log response flags; Istio application requirements; Linux net/ipv4/
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Told, apart_ns, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers
 
 RULE = Rule(
     name="sidecar-reset",
@@ -64,6 +69,40 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         request, reset = story.first("data", CLIENT), next(resets(story), None)
         if request and reset and reset.side == SERVER and _is_one(reset, request, thresholds["wait_s"]):
             yield _finding(reset, request, thresholds["refused_ms"])
+    for call, answer, certainty in _halves(evidence):
+        request, reset = call.first("data", CLIENT), next(resets(answer, SERVER), None)
+        if request and reset and _is_one_of_two(call, reset, request, thresholds["wait_s"]):
+            yield _of_two(call, _finding(reset, request, thresholds["refused_ms"]), certainty)
+
+
+def _halves(evidence: Evidence) -> Iterator[tuple[Story, Story, float]]:
+    """The call and the answer of conversations whose halves are flows of their own, those that were reset."""
+    joined, flows = evidence.joined, evidence.flows
+    mute = flows_with_reset(evidence) & (flows.server_payload_bytes == 0) & (flows.client_frames == 0)
+    places = np.flatnonzero((joined.flow < joined.joined_with) & np.isin(joined.joined_with, flows.flow[mute]))
+    for place in places.tolist():
+        rows = [evidence.row_of(int(flow[place])) for flow in (joined.flow, joined.joined_with)]
+        if min(rows) >= 0:
+            yield evidence.story(rows[0]), evidence.story(rows[1]), float(joined.confidence[place])
+
+
+def _is_one_of_two(call: Story, reset: Reset, request: Told, wait_s: float) -> bool:
+    """The same of two halves; in that of the server the client's numbers begin where the SYN-ACK says."""
+    syn_ack = next((told for told in reset.story.of(SERVER) if told.is_syn_ack), None)
+    closed = any(told.is_fin for told in (*call.segments, *reset.story.segments))
+    if syn_ack is None or call.flow.server_frames or closed:
+        return False
+    acknowledged = reset.rst.has_ack and reset.rst.ack - syn_ack.ack + 1 > request.seq
+    return acknowledged and request.frame < reset.rst.frame and apart_ns(request, reset.rst) <= wait_s * 1e9
+
+
+def _of_two(call: Story, finding: Finding, certainty: float) -> Finding:
+    """The finding about the server's half as one about both."""
+    flows = (call.number, *finding.flows)
+    whole = f"flows {flows[0]} and {flows[1]} are one conversation, by ports and numbers, with confidence {certainty:g}"
+    return replace(
+        finding, flows=flows, confidence=min(finding.confidence, certainty), evidence=(whole, *finding.evidence)
+    )
 
 
 def _is_one(reset: Reset, request: Told, wait_s: float) -> bool:
@@ -75,7 +114,7 @@ def _is_one(reset: Reset, request: Told, wait_s: float) -> bool:
 
 def _finding(reset: Reset, request: Told, refused_ms: float) -> Finding:
     story, rst = reset.story, reset.rst
-    ack = next((told for told in story.after(request, SERVER) if told.ack > request.seq), rst)
+    ack = next((told for told in story.of(SERVER) if told.frame > request.frame and told.ack > request.seq), rst)
     frames = numbers([request, ack, rst])
     took_ns = apart_ns(request, rst)
     return RULE.finding(
@@ -93,7 +132,7 @@ def _finding(reset: Reset, request: Told, refused_ms: float) -> Finding:
             " or the application itself aborted"
         ),
         evidence=(
-            f"the request was acknowledged: {story.sides[CLIENT].acked - 1} bytes",
+            f"the request was acknowledged: {request.len} bytes",
             f"no payload from {story.server}; {reset.form}: a socket's own",
         ),
         disproof="the application itself read the request and aborted (SO_LINGER 0): its own log says so",

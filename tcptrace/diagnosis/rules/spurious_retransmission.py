@@ -72,6 +72,7 @@ def _finding(story: Story, side: int, needless: int) -> Finding | None:
     return RULE.finding(
         confidence=0.9 if proven or dsacks >= story.measured(side, "retransmissions") else 0.7,
         flows=(story.number,),
+        sender=side,
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(

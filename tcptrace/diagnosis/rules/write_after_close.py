@@ -49,6 +49,9 @@ RULE = Rule(
     explains=("half-close", "abortive-close", "fin-retransmission"),
 )
 
+ANSWER_NS = 100_000_000
+"""What is written sooner than that after the FIN was under way in the program already."""
+
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A flow in which payload came after a FIN, and a RST after that from the side of the FIN."""
@@ -84,7 +87,7 @@ def _finding(reset: Reset, fin: Told, refused: list[Told], farewell_bytes: float
             f"{closer} closed (frame {fin.frame}), {writer} sent {written.len} bytes {elapsed(apart_ns(fin, written))}"
             f" later (frame {written.frame}), and {closer} answered by a RST (frame {rst.frame})."
         ),
-        cause=_cause(closer, writer, knew, farewell),
+        cause=_cause(closer, writer, knew, farewell, answers=apart_ns(fin, written) < ANSWER_NS),
         evidence=(
             f"its kernel {'had' if knew else 'had not yet'} acknowledged the FIN when {writer} wrote",
             f"{reset.form}",
@@ -99,9 +102,11 @@ def _finding(reset: Reset, fin: Told, refused: list[Told], farewell_bytes: float
     )
 
 
-def _cause(closer: str, writer: str, knew: bool, farewell: bool) -> str:
+def _cause(closer: str, writer: str, knew: bool, farewell: bool, *, answers: bool) -> str:
     if farewell:
         return f"{writer} was closing too: its last words (TLS close_notify) came after {closer}'s close()"
+    if knew and answers:
+        return f"{writer} was still answering what {closer} had asked before, or took its FIN for a half-close"
     if knew:
         return f"the program on {writer} had not noticed that {closer} was gone, or took its FIN for a half-close"
     return f"{closer} called close() while data was still coming, and its kernel refuses what nobody can read"

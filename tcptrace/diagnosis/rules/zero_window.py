@@ -103,6 +103,7 @@ def _finding(story: Story, side: int, found: Closures, severity: str) -> Finding
         severity=severity,
         confidence=0.95,
         flows=(story.number,),
+        sender=1 - side,
         frames=frames,
         alike=f"{receiver if side == SERVER else story.server} {severity}",
         summary=(
