@@ -42,7 +42,7 @@ class CaptureReader:
         self._settles = addresses is None
         self.addresses = AddressBook(self.summary.context.names) if addresses is None else addresses
         self._ahead: Ahead[tuple[Chunk, bool]] | None = None
-        self._container = _identify(source, self.summary)
+        self._container = identify(source, self.summary)
         kind = self._container.format if self._container else "tcpdump text"
         self.summary.format = f"{kind}, {source.compression}" if source.compression else kind
 
@@ -126,7 +126,7 @@ def open_capture(
         raise
 
 
-def _identify(source: Source, summary: CaptureSummary) -> Container | None:
+def identify(source: Source, summary: CaptureSummary) -> Container | None:
     """The container that a stream is, None for tcpdump text; CaptureError when it is no capture."""
     head = source.head
     if head.startswith(pcapng.MAGIC):
