@@ -1,6 +1,6 @@
 """Frames as a capture holds them, byte for byte, by their numbers: what decoding leaves behind, read once more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,7 +56,7 @@ class FrameReader:
                 return
             before = yield from self._of_file(path, wanted, before)
 
-    def _of_file(self, path: str, wanted: I64 | None, before: int) -> Iterator[Frame]:
+    def _of_file(self, path: str, wanted: I64 | None, before: int) -> Generator[Frame, None, int]:
         """The frames of one file after `before` frames; how many there are then, as far as it was read."""
         summary = CaptureSummary(path, "")
         with open_source(path) as source:
@@ -92,7 +92,8 @@ def _places(part: Walked, before: int, wanted: I64 | None) -> I64:
     first = before + part.first_frame
     low, high = np.searchsorted(wanted, (first, first + count))
     places = wanted[low:high] - first
-    return places[part.records.link_type[places] != NO_PACKET]
+    found: I64 = places[part.records.link_type[places] != NO_PACKET]
+    return found
 
 
 def _frames(part: Walked, places: I64, before: int) -> Iterator[Frame]:

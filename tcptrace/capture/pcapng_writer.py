@@ -38,9 +38,7 @@ class PcapngWriter:
         self._interfaces += 1
         return self._interfaces - 1
 
-    def write(
-        self, interface: int, time_ns: int, data: bytes, original_len: int, comments: Sequence[str] = ()
-    ) -> None:
+    def write(self, interface: int, time_ns: int, data: bytes, original_len: int, comments: Sequence[str] = ()) -> None:
         """A frame. The format knows no time before the epoch, and none that is unknown: they become the epoch."""
         ticks = max(time_ns, 0)
         fields = struct.pack("<5I", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(data), original_len & 0xFFFFFFFF)

@@ -14,17 +14,18 @@ from tcptrace.kernels import Notice
 class RotatedReader:
     """Captures in order of their first frame; frame numbers go on from file to file.
 
-    `summary` is of all of them, complete once `chunks` is exhausted; `addresses` grows with it.
+    `paths` are in that order. `summary` is of all of them, complete once `chunks` is exhausted; `addresses` grows with
+    it.
     """
 
     def __init__(self, paths: Sequence[str], notice: Notice) -> None:
-        self._paths, self._notice = sorted(paths, key=_begins_ns) if len(paths) > 1 else list(paths), notice
-        self.summary = CaptureSummary(", ".join(self._paths), "")
+        self.paths, self._notice = tuple(sorted(paths, key=_begins_ns) if len(paths) > 1 else paths), notice
+        self.summary = CaptureSummary(", ".join(self.paths), "")
         self.addresses = AddressBook(self.summary.context.names)
 
     def chunks(self) -> Iterator[Chunk]:
         """All packets, once. Raises CaptureError for a file that cannot be read at all."""
-        for path in self._paths:
+        for path in self.paths:
             yield from self._of_file(path)
         self.addresses.settle()
 
@@ -40,7 +41,7 @@ class RotatedReader:
                 yield chunk
             if not before:
                 self.summary.interfaces += reader.summary.interfaces
-            _add(self.summary, reader.summary, several=len(self._paths) > 1)
+            _add(self.summary, reader.summary, several=len(self.paths) > 1)
 
     def _interface(self, name: str) -> int:
         """The number of an interface of a later file among those of all files: those of one name are one."""

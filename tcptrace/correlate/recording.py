@@ -89,7 +89,7 @@ def _read(given: Input, notice: Notice) -> _Read:
     sightings.side[:] ^= client[sightings.flow]
     measured = Measured(tracker, client, joined_flows(tracker, client))
     transitions = transition_table(tracker, client)
-    recording = Recording(given.paths, summary, reader.addresses, flows, transitions, measured, sightings)
+    recording = Recording(reader.paths, summary, reader.addresses, flows, transitions, measured, sightings)
     return _Read(recording, np.concatenate(vias), np.concatenate(agains))
 
 
