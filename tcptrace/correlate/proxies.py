@@ -16,7 +16,7 @@ from tcptrace.correlate.excerpts import Excerpts, excerpts
 from tcptrace.correlate.passages import Passages
 from tcptrace.correlate.presence import SYN
 from tcptrace.correlate.proxy_evidence import Meeting, Party
-from tcptrace.correlate.proxy_hosts import Encounter, Ends, encounters
+from tcptrace.correlate.proxy_hosts import Ends, meetings, places
 from tcptrace.correlate.proxy_links import Link, link
 from tcptrace.correlate.recording import Recording
 from tcptrace.correlate.result import Candidate, Stream
@@ -60,11 +60,13 @@ def conversations(
     notice: Notice = lambda text: None,
 ) -> tuple[list[Conversation], list[Candidate]]:
     """The conversations of two streams or more, and what could not be decided; `ends` has one entry a stream."""
-    met = list(encounters(streams, passages, ends))
-    concerned = {stream for meeting in met for stream in meeting.streams} | _apart(streams, passages)
+    there = list(places(passages, ends))
+    concerned = {one.stream for place in there for one in (*place.downs, *place.ups)} | _apart(streams, passages)
     parties = _parties(streams, passages, concerned, excerpts(concerned, passages, recordings, notice))
-    links = _settled([*_links_at_hosts(met, parties), *_links_by_names(met, parties, streams)])
-    return _grouped(links[0]), links[1]
+    met = {(m.down.stream, m.up.stream): link(m) for place in there for m in meetings(place, parties)}
+    by_name = _links_by_name(met, parties, streams)
+    chosen, candidates = _settled([*(one for one in met.values() if one), *by_name])
+    return _grouped(chosen), candidates
 
 
 def _apart(streams: Sequence[Stream], passages: Passages) -> set[int]:
@@ -99,27 +101,18 @@ def _most(values: np.ndarray, those: np.ndarray) -> int:
     return int(values[those].max(initial=0))
 
 
-def _links_at_hosts(met: Iterable[Encounter], parties: Mapping[int, Party]) -> Iterator[Link]:
-    """Of streams that were at one host at a time."""
-    for meeting in met:
-        down, up = parties[meeting.down.stream], parties[meeting.up.stream]
-        if found := link(Meeting(down, up, meeting.down, meeting.up, meeting.tries)):
-            yield found
-
-
-def _links_by_names(
-    met: Iterable[Encounter], parties: Mapping[int, Party], streams: Sequence[Stream]
+def _links_by_name(
+    met: Collection[tuple[int, int]], parties: Mapping[int, Party], streams: Sequence[Stream]
 ) -> Iterator[Link]:
-    """Of streams that no host saw together: an upstream names its client, or both carry one identity."""
-    together = {frozenset(meeting.streams) for meeting in met}
+    """Of streams that did not meet: an upstream names its client, or both carry one identity."""
     named: dict[str, list[int]] = defaultdict(list)
     for number, party in parties.items():
         for name in party.names | party.ids:
             named[name].append(number)
     for number, up in parties.items():
-        names = up.ids | ({up.header.client} if up.header else set())
+        names = up.ids | up.named
         for down in {other for name in names if len(named[name]) <= NAMESAKES_MAX for other in named[name]}:
-            if down == number or frozenset((down, number)) in together:
+            if down == number or (down, number) in met or (number, down) in met:
                 continue
             is_ahead = streams[down].points[0] < streams[number].points[0]
             if (found := link(Meeting(parties[down], up))) and (found.names_client or is_ahead):
@@ -133,25 +126,26 @@ def _settled(links: Iterable[Link]) -> tuple[dict[int, Link], list[Candidate]]:
         if one.confidence >= MAYBE:
             options[one.up].append(one)
     chosen: dict[int, Link] = {}
+    passed_on: dict[int, int] = {}
     is_settled = False
     while not is_settled:
         is_settled = True
-        for up in options:
-            live = _live(options[up], chosen)
-            if up not in chosen and (best := _best(live, chosen)):
+        for up in sorted(options.keys() - chosen.keys()):
+            if best := _best(_live(options[up], chosen, passed_on), chosen):
                 chosen[up] = best
                 is_settled = False
-    undecided = ((up, _live(options[up], chosen)) for up in options if up not in chosen)
+                if best.is_passed_on:
+                    passed_on[best.down] = up
+    undecided = ((up, _live(options[up], chosen, passed_on)) for up in sorted(options.keys() - chosen.keys()))
     return chosen, [_candidate(up, live) for up, live in undecided if live]
 
 
-def _live(links: Sequence[Link], chosen: Mapping[int, Link]) -> list[Link]:
+def _live(links: Sequence[Link], chosen: Mapping[int, Link], passed_on: Mapping[int, int]) -> list[Link]:
     """Links that are still possible: bytes that one upstream answered are not sent to another, nor in a circle."""
-    passed_on = {one.down: up for up, one in chosen.items() if one.is_passed_on}
     return [
         one
         for one in links
-        if _way(one.down, chosen)[-1] != one.up and not (one.is_passed_on and passed_on.get(one.down, one.up) != one.up)
+        if _way(one.down, chosen)[-1] != one.up and not (one.is_passed_on and one.down in passed_on)
     ]
 
 

@@ -6,7 +6,7 @@ compared at the proxy's host, where one clock reads both.
 """
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,9 @@ PROMPT_NS = 5_000_000
 """A proxy that has nothing to wait for goes on within this time."""
 TELLING_BYTES = 8
 """Fewer equal bytes tell only if they are all there are."""
+
+TRAIT_BYTES = 32
+"""By so many first bytes streams are looked up that may have passed on each other's."""
 
 _TLS_HANDSHAKE = b"\x16\x03"
 
@@ -50,10 +53,10 @@ class Party:
         """How many there are of these."""
         return self.sent_bytes[0] - (self.header.length if self.header else 0), self.sent_bytes[1]
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """What its client is called, by a proxy before it too."""
-        return self.clients | {self.header.client} if self.header and self.header.client else self.clients
+        return self.clients | self.named
 
     @cached_property
     def heads(self) -> tuple[Head, ...]:
@@ -65,20 +68,47 @@ class Party:
         """What names its requests."""
         return frozenset().union(*(head.ids for head in self.heads))
 
+    @cached_property
+    def traits(self) -> Sequence[Collection[object]]:
+        """What it may share with another stream of its conversation, the most telling first."""
+        request, reply = ([data[:TRAIT_BYTES]] if data else [] for data in self.words)
+        unseen = [] if self.is_legible else [self.words_bytes]
+        return self.ids | self.names, request, [*reply, *unseen, *(head.request for head in self.heads)]
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """The client that the stream itself names."""
+        return frozenset((self.header.client,)) if self.header and self.header.client else frozenset()
+
+    @cached_property
+    def client_addresses(self) -> frozenset[str]:
+        """Of its client, without ports."""
+        return frozenset(map(address_of, self.clients))
+
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """Addresses of its server."""
+        return frozenset(map(address_of, self.servers))
+
     @property
+    def service(self) -> tuple[str, str]:
+        """Who calls which port: tries at several servers of a service are the same."""
+        return min(self.client_addresses), min(server.rpartition(":")[2] for server in self.servers)
+
+    @cached_property
     def is_legible(self) -> bool:
         """Whether captures hold what was sent, if anything was."""
         return all(bool(data) for data, count in zip(self.sent, self.sent_bytes, strict=True) if count > 0)
 
-    @property
+    @cached_property
     def is_encrypted(self) -> bool:
         """Whether its client begins TLS (RFC 8446 section 5.1)."""
         return self.words[0].startswith(_TLS_HANDSHAKE)
 
-    @property
+    @cached_property
     def is_from_loopback(self) -> bool:
         """Whether its client's address exists within a host only."""
-        return any(is_loopback(address_of(client)) for client in self.clients)
+        return any(map(is_loopback, self.client_addresses))
 
 
 @dataclass(frozen=True)
@@ -156,25 +186,29 @@ def nested(m: Meeting) -> str:
     if m.client is None or not m.client.begin_ns <= m.tries[0].begin_ns <= m.client.end_ns:
         return ""
     answer_ns = m.tries[-1].answer_ns
-    told = m.client.told_ns[m.client.told_ns >= m.tries[0].begin_ns]
-    if answer_ns != LATEST and len(told) and int(told[0]) < answer_ns:
+    if answer_ns != LATEST and _told_from(m.client, m.tries[0].begin_ns) < answer_ns:
         return ""
     return "opened while the client was connected" + ("" if answer_ns == LATEST else " and answered before it was")
+
+
+def _told_from(client: Presence, time_ns: int) -> int:
+    """When the client was told something, from a moment on."""
+    place = int(client.told_ns.searchsorted(time_ns))
+    return int(client.told_ns[place]) if place < len(client.told_ns) else LATEST
 
 
 def _begins_promptly(m: Meeting) -> str:
     if m.client is None:
         return ""
-    asked = m.client.asked_ns[m.client.asked_ns <= m.tries[0].begin_ns]
-    gap_ns = m.tries[0].begin_ns - int(asked[-1]) if len(asked) else LATEST
+    place = int(m.client.asked_ns.searchsorted(m.tries[0].begin_ns, "right"))
+    gap_ns = m.tries[0].begin_ns - int(m.client.asked_ns[place - 1]) if place else LATEST
     return f"opened {gap_ns / 1e3:,.0f} µs after a segment of the client" if gap_ns <= PROMPT_NS else ""
 
 
 def _ends_promptly(m: Meeting) -> str:
     if m.client is None or m.tries[-1].outcome_ns == LATEST:
         return ""
-    told = m.client.told_ns[m.client.told_ns >= m.tries[-1].outcome_ns]
-    gap_ns = int(told[0]) - m.tries[-1].outcome_ns if len(told) else LATEST
+    gap_ns = _told_from(m.client, m.tries[-1].outcome_ns) - m.tries[-1].outcome_ns
     what = "answer" if m.tries[-1].answer_ns != LATEST else "end"
     return f"its {what} {gap_ns / 1e3:,.0f} µs before the client was told" if gap_ns <= PROMPT_NS else ""
 
@@ -185,8 +219,7 @@ def _to_called_address(m: Meeting) -> str:
 
 
 def _from_called_address(m: Meeting) -> str:
-    called = {address_of(server) for server in m.down.servers}
-    shared = sorted(called & {address_of(client) for client in m.up.clients})
+    shared = sorted(m.down.called & m.up.client_addresses)
     return f"comes from {shared[0]}, which the client called" if shared else ""
 
 
