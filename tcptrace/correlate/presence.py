@@ -37,6 +37,8 @@ class Presence:
     """SYN to SYN-ACK; None where either was not seen."""
     client_half_ns: int | None
     """SYN-ACK to ACK."""
+    is_taken: bool
+    """Whether its client went on after its SYN: the server took the connection."""
     is_forwarded: bool
     """Whether its segments lose hops within the host: it neither begins nor ends there."""
 
@@ -86,6 +88,7 @@ def _presence(passages: Passages, rows: I64, time_ns: I64, *, is_forwarded: bool
         outcome_ns=answer if answer != LATEST else _first(time_ns, is_reply & closes & (time_ns < client_close)),
         server_half_ns=synack - syn if syn <= synack < LATEST else None,
         client_half_ns=ack - synack if synack < ack < LATEST else None,
+        is_taken=bool((~is_reply & (flags & (SYN | RST) == 0)).any()),
         is_forwarded=is_forwarded,
     )
 

@@ -13,6 +13,8 @@ from tcptrace.schema import I64
 
 RIVALS_MAX = 16
 """Clients connected at a time that are compared with an upstream: the last to come before it, the first after."""
+LOOKED_BACK = 1024
+"""Clients that came before an upstream, of which those still connected are looked for."""
 NEARER_NS = 100_000
 """What an end may take to answer: halves of a handshake that differ by less do not tell which end is near."""
 
@@ -37,7 +39,7 @@ def places(passages: Passages, ends: Sequence[Ends]) -> Iterator[Place]:
     """Every host where some streams end and others begin; `ends` has one entry a stream."""
     for host in dict.fromkeys(point.host for point in passages.points):
         there = [one for one in presences(passages, host) if not one.is_forwarded]
-        downs = [one for one in there if ends[one.stream].server == host and not _is_near_client(one)]
+        downs = [one for one in there if ends[one.stream].server == host and one.is_taken and not _is_near_client(one)]
         ups = [one for one in there if ends[one.stream].client == host and not _is_near_server(one)]
         if downs and ups and {one.stream for one in downs + ups} != {downs[0].stream}:
             yield Place(sorted(downs, key=lambda one: one.begin_ns), ups)
@@ -65,9 +67,10 @@ def _pairs(place: Place, parties: Mapping[int, Party]) -> Iterator[tuple[Presenc
         party = parties[up.stream]
         is_mute = party.is_encrypted or not any(party.sent_bytes)
         for numbers in [everybody] if is_mute else related.to(party):
-            before = numbers[(begin_ns[numbers] <= up.begin_ns) & (end_ns[numbers] >= up.begin_ns)][-RIVALS_MAX:]
-            after = numbers[(begin_ns[numbers] > up.begin_ns) & (begin_ns[numbers] <= up.last_ns)][:RIVALS_MAX]
-            downs = [place.downs[number] for number in (*before.tolist(), *after.tolist())]
+            first = int(begin_ns[numbers].searchsorted(up.begin_ns, "right"))
+            before, after = numbers[max(0, first - LOOKED_BACK) : first], numbers[first : first + RIVALS_MAX]
+            before, after = before[end_ns[before] >= up.begin_ns], after[begin_ns[after] <= up.last_ns]
+            downs = [place.downs[number] for number in (*before[-RIVALS_MAX:].tolist(), *after.tolist())]
             if met := [(down, up) for down in downs if _could_meet(parties[down.stream], party)]:
                 yield from met
                 break
