@@ -1,7 +1,7 @@
 """What correlation tells: points, streams, connections and what became of them on their path."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tcptrace.schema import UNKNOWN
 
@@ -33,6 +33,8 @@ class ClockStep:
     """When, by that clock, just after."""
     by_ns: int
     """How far its own time jumped."""
+    frames: Mapping[int, int] = field(default_factory=dict)
+    """By point of the host, the first frame after it: where time went back, times do not tell what came after."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class Clock:
 
     def shift_ns(self, time_ns: int) -> int:
         """What is added to a time of this clock to reach reference time."""
-        drifted = 0 if self.drift_ppm is None else (time_ns - self.start_ns) * self.drift_ppm / 1e6
         stepped = sum(step.by_ns for step in self.steps if time_ns >= step.time_ns)
+        drifted = 0 if self.drift_ppm is None else (time_ns - stepped - self.start_ns) * self.drift_ppm / 1e6
         return self.offset_ns + round(drifted) - stepped
 
 
