@@ -1,0 +1,194 @@
+"""Hops: of each stream and direction, what passed between neighbouring points, what did not, and how long it took.
+
+Reordering is counted as RFC 4737 (section 4.1) does: segments that reach the target after one that was sent later.
+A segment is duplicated where the target has the same packet twice and the source once. Delays between points of one
+host are exact; between hosts they are told only where the clocks' interval has two ends.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptrace.correlate.clocks import Alignment
+from tcptrace.correlate.fates import Bools, Fates, ways
+from tcptrace.correlate.order import Route
+from tcptrace.correlate.passages import Passages
+from tcptrace.correlate.reference_time import shifts_ns, steady
+from tcptrace.correlate.result import REPLY, REQUEST, Delay, Hop
+from tcptrace.schema import I64, NO_TIME
+
+Named = dict[int, tuple[int, ...]]
+"""Values by way."""
+
+
+class _Counts(NamedTuple):
+    """What is known of all hops between one place and the next on their routes, by way."""
+
+    both: I64
+    lost: I64
+    lost_frames: Named
+    missed: I64
+    missed_frames: Named
+    duplicated: I64
+    reordered: I64
+    delay: dict[int, Delay]
+
+
+def hops(passages: Passages, routes: Sequence[Route], became: Fates, alignment: Alignment) -> list[Hop]:
+    """All hops, in order of stream, direction and place on the route."""
+    counts = [_counted(passages, became, place, alignment) for place in range(1, became.point.shape[1])]
+    return [hop for stream, route in enumerate(routes) for hop in _of_stream(stream, route, counts)]
+
+
+def _of_stream(stream: int, route: Route, counts: Sequence[_Counts]) -> Iterator[Hop]:
+    for direction, points in ((REQUEST, route.request), (REPLY, route.reply)):
+        way = stream * 2 + direction
+        for (source, target), found in zip(pairwise(points), counts, strict=False):
+            yield Hop(
+                direction,
+                source,
+                target,
+                stream,
+                frames=int(found.both[way]),
+                lost=int(found.lost[way]),
+                lost_frames=found.lost_frames.get(way, ()),
+                duplicated=int(found.duplicated[way]),
+                reordered=int(found.reordered[way]),
+                delay=found.delay.get(way),
+                missed=int(found.missed[way]),
+                missed_frames=found.missed_frames.get(way, ()),
+            )
+
+
+def _counted(passages: Passages, became: Fates, place: int, alignment: Alignment) -> _Counts:
+    """What is known of the hops that end at a place of their routes."""
+    way, count = ways(passages), int(passages.stream.max(initial=-1)) * 2 + 2
+    source, target = became.point[:, place - 1], became.point[:, place]
+    both = became.seen[:, place - 1] & became.seen[:, place]
+    lost, missed = became.lost == place - 1, became.missed[:, place]
+    named = missed & became.seen[:, place - 1]
+
+    def by_way(rows: Bools) -> I64:
+        return np.bincount(way[rows], minlength=count)
+
+    rows = np.flatnonzero(both)
+    hop_ns = _Times(passages, source[rows], target[rows], rows)
+    return _Counts(
+        by_way(both),
+        by_way(lost),
+        _named(way, passages.frame, source, lost),
+        by_way(missed),
+        _named(way, passages.frame, source, named),
+        by_way(_is_duplicate(passages, became, place)),
+        np.bincount(way[rows][_is_overtaken(way[rows], hop_ns)], minlength=count),
+        _delays(passages, way[rows], source[rows], target[rows], hop_ns, alignment),
+    )
+
+
+class _Times:
+    """When segments passed both points of a hop, by the points' own clocks, and their frames there."""
+
+    def __init__(self, passages: Passages, source: I64, target: I64, rows: I64) -> None:
+        self.sent_ns, self.came_ns = passages.time_ns[rows, source], passages.time_ns[rows, target]
+        self.sent_frame, self.came_frame = passages.frame[rows, source], passages.frame[rows, target]
+
+
+def _named(way: I64, frame: I64, source: I64, rows: Bools) -> Named:
+    """Frames at the source, ascending, by way."""
+    index = np.flatnonzero(rows)
+    frames = frame[index, source[index]]
+    order = np.lexsort((frames, way[index]))
+    arranged, first = np.unique(way[index][order], return_index=True)
+    parts = np.split(frames[order], first[1:])
+    return {one: tuple(part.tolist()) for one, part in zip(arranged.tolist(), parts, strict=False)}
+
+
+def _is_duplicate(passages: Passages, became: Fates, place: int) -> Bools:
+    """Whether it came into being on this hop, as a further copy of a packet that passed it.
+
+    The same packet has the same IP identification, or where there is none the same timestamp and acknowledgement.
+    """
+    seen = passages.sightings
+    target = became.point[:, place]
+    row = np.take_along_axis(passages.row, np.maximum(target, 0).astype(np.int64)[:, None], axis=1)[:, 0]
+    here = np.flatnonzero(became.seen[:, place])
+    row = row[here]
+    ip_id, tsval = seen.ip_id[row].astype(np.int64), seen.tsval[row]
+    same = np.where(ip_id > 0, ip_id, np.where(tsval >= 0, tsval + (1 << 17), -1))
+    known = same >= 0
+    here, same = here[known], same[known]
+    columns = (passages.ack[here], passages.end[here], passages.start[here], same, ways(passages)[here])
+    new = ~became.seen[here, :place].any(axis=1)
+    order = np.lexsort((new, *columns))
+    opens = np.ones(len(order), np.bool_)
+    opens[1:] = np.logical_or.reduce([column[order][1:] != column[order][:-1] for column in columns])
+    is_sent = ~new[order][opens][np.cumsum(opens) - 1]  # the first of a group is no new one, unless all are
+    found = np.zeros(len(target), np.bool_)
+    found[here[order[new[order] & is_sent]]] = True
+    return found
+
+
+def _is_overtaken(way: I64, passed: _Times) -> Bools:
+    """Whether a segment of the same way that was sent later came sooner."""
+    sent = np.lexsort((passed.sent_frame, passed.sent_ns, way))
+    rank = np.empty(len(way), np.int64)
+    rank[sent] = np.arange(len(way))
+    came = np.lexsort((passed.came_frame, passed.came_ns, way))
+    found = np.zeros(len(way), np.bool_)
+    # Ranks of a way are all above those of the ways before it, so one running maximum serves all.
+    found[came] = rank[came] < np.maximum.accumulate(rank[came])
+    return found
+
+
+def _delays(
+    passages: Passages, way: I64, source: I64, target: I64, passed: _Times, alignment: Alignment
+) -> dict[int, Delay]:
+    """Of each way, where the two clocks allow to tell."""
+    found: dict[int, Delay] = {}
+    timed = (passed.sent_ns != NO_TIME) & (passed.came_ns != NO_TIME)
+    pairs = np.unique(np.stack((source, target)), axis=1).T.tolist() if len(way) else []
+    for a, b in pairs:
+        here, there = passages.points[a].host, passages.points[b].host
+        rows = np.flatnonzero(timed & (source == a) & (target == b))
+        slack = _slack_ns(alignment, here, there)
+        if len(rows) and slack is not None:
+            clocks = [alignment.clocks[host] for host in (here, there)]
+            clock_a, clock_b = (steady(clock) for clock in clocks) if here == there else clocks
+            sent, came = passed.sent_ns[rows], passed.came_ns[rows]
+            delay_ns = came - sent + shifts_ns(came, clock_b) - shifts_ns(sent, clock_a)
+            found |= _spread(way[rows], delay_ns, *slack)
+    return found
+
+
+def _slack_ns(alignment: Alignment, here: str, there: str) -> tuple[int, int] | None:
+    """How far delays from one host to another may lie below and above what the chosen offsets give; None: no telling."""
+    if here == there:
+        return 0, 0
+    low, high = alignment.bounds.get((here, there), (None, None))
+    if low is None or high is None:
+        return None
+    chosen = alignment.clocks[there].offset_ns - alignment.clocks[here].offset_ns
+    return low - chosen, high - chosen
+
+
+def _spread(way: I64, delay_ns: I64, low_ns: int, high_ns: int) -> dict[int, Delay]:
+    order = np.lexsort((delay_ns, way))
+    arranged, first, count = np.unique(way[order], return_index=True, return_counts=True)
+    delay_ns = delay_ns[order]
+    least, most = delay_ns[first], delay_ns[first + count - 1]
+    median, p99 = (_quantile(delay_ns, first, count, q) for q in (0.5, 0.99))
+    columns = (column.tolist() for column in (arranged, least, median, p99, most))
+    return {
+        one: Delay(low, mid, high, top, mid + low_ns, mid + high_ns)
+        for one, low, mid, high, top in zip(*columns, strict=True)
+    }
+
+
+def _quantile(ordered: I64, first: I64, count: I64, q: float) -> I64:
+    """Of each group, by linear interpolation between ranks."""
+    rank = q * (count - 1)
+    low = np.floor(rank).astype(np.int64)
+    here, above = ordered[first + low], ordered[first + np.minimum(low + 1, count - 1)]
+    return here + np.rint((above - here) * (rank - low)).astype(np.int64)
