@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tcptrace.correlate.numbering import numbered
 from tcptrace.correlate.order import Route
 from tcptrace.correlate.passages import Passages
 from tcptrace.correlate.result import NOWHERE, Points, ResetOrigin
@@ -59,7 +60,7 @@ def fates(
     places = np.arange(point.shape[1])
     first = np.where(seen, places, len(places)).min(axis=1, initial=len(places))
     last = np.where(seen, places, NOWHERE).max(axis=1, initial=NOWHERE)
-    recorded = (point >= 0) & _recorded(passages, point, truncated)
+    recorded = (point >= 0) & _recorded(passages, point, truncated) & _is_led_there(passages, point, seen)
     behind = np.minimum(last + 1, len(places) - 1)
     gone = (last >= 0) & (last < behind) & np.take_along_axis(recorded, behind[:, None], axis=1)[:, 0]
     arrived = gone & _is_acknowledged(passages) & ~_is_repeated_beyond(passages, last)
@@ -87,6 +88,25 @@ def _recorded(passages: Passages, point: I16, truncated: Collection[int]) -> Boo
         until = np.where(shared, passages.time_ns, NO_TIME).max(axis=0, initial=NO_TIME)
         in_time = ((passages.row >= 0) & (passages.time_ns <= until)).any(axis=1)
         found &= (point != cut) | in_time[:, None]
+    return found
+
+
+def _is_led_there(passages: Passages, point: I16, seen: Bools) -> Bools:
+    """(N, L) whether what has these addresses comes by that point, if anything of its direction does.
+
+    A client may send to the called address and, wrongly answered, to another, by another way.
+    """
+    found = np.ones(point.shape, np.bool_)
+    way = ways(passages)
+    flow = np.where(passages.row >= 0, passages.sightings.flow[passages.row], NOWHERE)
+    for place in range(1, point.shape[1]):
+        before = np.where(seen[:, :place], np.arange(place), NOWHERE).max(axis=1)
+        source = np.take_along_axis(point, np.maximum(before, 0)[:, None], axis=1)[:, 0].astype(np.int64)
+        leg = numbered(way, source, np.take_along_axis(flow, np.maximum(source, 0)[:, None], axis=1)[:, 0])
+        here = seen[:, place]
+        led = np.bincount(leg[here & (before >= 0)], minlength=len(leg) + 1) > 0
+        reached = np.bincount(way[here], minlength=int(way.max(initial=0)) + 1) > 0
+        found[:, place] = led[leg] | ~reached[way]
     return found
 
 
