@@ -117,12 +117,17 @@ def ways(passages: Passages) -> I64:
 
 def _is_acknowledged(passages: Passages) -> Bools:
     """Whether its receiver acknowledged it, or the same bytes sent again."""
-    way = ways(passages)
-    highest = np.full(int(way.max(initial=0) | 1) + 1, NOWHERE, np.int64)
-    telling = (passages.ack >= 0) & (passages.flags & RST == 0)
-    np.maximum.at(highest, way[telling] ^ 1, passages.ack[telling])
-    found: Bools = (passages.end > passages.start) & (passages.end <= highest[way])
+    highest = highest_acknowledged(passages, int(passages.stream.max(initial=-1)) + 1)
+    found: Bools = (passages.end > passages.start) & (passages.end <= highest[ways(passages)])
     return found
+
+
+def highest_acknowledged(passages: Passages, streams: int) -> I64:
+    """(2 * streams,) by way: the highest position that its receiver acknowledged; -1 none."""
+    highest = np.full(2 * streams, NOWHERE, np.int64)
+    telling = (passages.ack >= 0) & (passages.flags & RST == 0)
+    np.maximum.at(highest, ways(passages)[telling] ^ 1, passages.ack[telling])
+    return highest
 
 
 def _is_repeated_beyond(passages: Passages, last: I64) -> Bools:
