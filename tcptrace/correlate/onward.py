@@ -8,6 +8,7 @@ between the ends; the client, who sits where requests begin.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,9 +32,9 @@ def onward(passages: Passages, routes: Sequence[Route], streams: Sequence[Stream
     for stream in np.unique(np.flatnonzero(in_vain & (first < NONE_SENT)) >> 1).tolist():
         route = routes[stream]
         if in_vain[stream * 2 + REQUEST] and (more := known.after_request(stream)) not in (NOWHERE, *route.request):
-            route = route._replace(request=(*route.request, more))
+            route = replace(route, request=(*route.request, more))
         if in_vain[stream * 2 + REPLY] and (more := known.after_reply(stream)) not in (NOWHERE, *route.reply):
-            route = route._replace(reply=(*route.reply, more))
+            route = replace(route, reply=(*route.reply, more))
         found[stream] = route
     return found
 

@@ -37,7 +37,7 @@ def reset_origins(passages: Passages, routes: Sequence[Route], alignment: Alignm
 
 def from_sender(route: Route, direction: int) -> tuple[int, ...]:
     """All points of a stream in order from a direction's sender: the direction's own, and the other's backwards."""
-    own, back = (route.reply, route.request) if direction == REPLY else (route.request, route.reply)
+    own, back = route.resets[direction], route.resets[1 - direction]
     found = list(dict.fromkeys(reversed(back)))
     before = -1
     for point in own:

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from tcptrace.correlate.clocks import Alignment
+from tcptrace.correlate.order import Route
 from tcptrace.correlate.passages import Passages
 from tcptrace.correlate.result import NOWHERE, Clock, Point
 from tcptrace.schema import NO_TIME, UNKNOWN, Sightings, allocate
@@ -78,6 +79,11 @@ def _fill(
         facts[name] = UNKNOWN if one == "-" else int(one)
     for name, value in facts.items():
         getattr(seen, name)[at] = value
+
+
+def route(request: tuple[int, ...], reply: tuple[int, ...]) -> Route:
+    """A route on which RSTs come nowhere else."""
+    return Route(request, reply, (), (request, reply))
 
 
 def alignment(text: str, **bounds_ms: tuple[float | None, float | None]) -> Alignment:

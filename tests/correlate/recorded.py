@@ -13,7 +13,7 @@ from tcptrace.correlate.points import from_words
 from tcptrace.correlate.recording import Recording, read
 from tcptrace.correlate.result import Stream, Translation
 from tcptrace.correlate.streams import match
-from tests.correlate.passing import one_clock
+from tests.correlate.passing import one_clock, route
 
 CAPTURES = Path(__file__).parent.parent.parent / "captures"
 
@@ -47,7 +47,7 @@ def case(name: str, translations: tuple[Translation, ...] = ()) -> Case:
         return tuple(dict.fromkeys(one for names in several for one in names if one in stream.points))
 
     routes = tuple(
-        Route(way(stream, truth.get("request", [])), way(stream, truth.get("reply", [])), ())
+        route(way(stream, truth.get("request", [])), way(stream, truth.get("reply", [])))
         for stream in streams.streams
     )
     return Case(passages, streams.streams, recordings, routes, one_clock(passages), truth)

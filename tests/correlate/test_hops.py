@@ -9,12 +9,12 @@ from tcptrace.correlate.fates import fates
 from tcptrace.correlate.hops import hops
 from tcptrace.correlate.order import Route
 from tcptrace.correlate.result import REPLY, REQUEST, Hop, ResetOrigin
-from tests.correlate.passing import alignment, one_clock, passages
+from tests.correlate.passing import alignment, one_clock, passages, route
 
-DR = Route((0, 1, 2, 3), (4, 0), ())
+DR = route((0, 1, 2, 3), (4, 0))
 """client, lvs:eth0, lvs:eth1, rs:bond1; back from rs:bond0."""
 DR_POINTS = "client lvs:eth0 lvs:eth1 rs:bond1 rs:bond0\n"
-LINE = Route((0, 1, 2), (2, 1, 0), ())
+LINE = route((0, 1, 2), (2, 1, 0))
 LINE_POINTS = "client router server\n"
 OPEN = """
 C S  0     | 0 1 2
@@ -25,13 +25,13 @@ C .  1   1 | 6 7 8
 
 def found(
     text: str,
-    route: Route | Sequence[Route] = LINE,
+    by: Route | Sequence[Route] = LINE,
     clocks: Alignment | None = None,
     truncated: Sequence[int] = (),
     origins: dict[int, ResetOrigin] | None = None,
 ) -> dict[tuple[int, str, str], Hop]:
     told = passages(text)
-    routes = [route] if isinstance(route, Route) else list(route)
+    routes = [by] if isinstance(by, Route) else list(by)
     became = fates(told, routes, truncated, origins)
     found = hops(told, routes, became, clocks or one_clock(told))
     return {(hop.direction, told.points[hop.source].name, told.points[hop.target].name): hop for hop in found}
