@@ -13,17 +13,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace.correlate.numbering import numbered
 from tcptrace.correlate.order import Route
-from tcptrace.correlate.passages import Passages
+from tcptrace.correlate.passages import Bools, Passages
 from tcptrace.correlate.result import NOWHERE, Points, ResetOrigin
+from tcptrace.correlate.ways import highest_acknowledged, ways
+from tcptrace.flows import RST
 from tcptrace.schema import I16, I64, NO_TIME
 
-Bools = npt.NDArray[np.bool_]
-
-RST = 0x04
 THINNED_MIN = 8
 """Bare acknowledgements that end at one point, before that may be called thinning ..."""
 THINNED_SHARE = 0.3
@@ -43,6 +41,8 @@ class Fates(NamedTuple):
     """(N,) place on its route of the last point that has it, if it was lost behind that; else NOWHERE."""
     missed: Bools
     """(N, L) whether it passed that point though the capture lacks it."""
+    refused: Bools
+    """(N,) whether it ended at a host that answered by a RST in the peer's name, with that or after it."""
 
 
 def fates(
@@ -64,10 +64,11 @@ def fates(
     behind = np.minimum(last + 1, len(places) - 1)
     gone = (last >= 0) & (last < behind) & np.take_along_axis(recorded, behind[:, None], axis=1)[:, 0]
     arrived = gone & _is_acknowledged(passages) & ~_is_repeated_beyond(passages, last)
-    lost = gone & ~arrived & ~_is_refused(passages, point, last, (origins or {}).items())
+    refused = gone & ~arrived & _is_refused(passages, point, last, (origins or {}).items())
+    lost = gone & ~arrived & ~refused
     lost &= ~_is_thinned(passages, point, last, lost)
     missed = ~seen & recorded & (places > first[:, None]) & ((places < last[:, None]) | arrived[:, None])
-    return Fates(point, seen, np.where(lost, last, NOWHERE).astype(np.int16), missed)
+    return Fates(point, seen, np.where(lost, last, NOWHERE).astype(np.int16), missed, refused)
 
 
 def _along(routes: Sequence[Route]) -> I16:
@@ -110,24 +111,11 @@ def _is_led_there(passages: Passages, point: I16, seen: Bools) -> Bools:
     return found
 
 
-def ways(passages: Passages) -> I64:
-    """(N,) a number for each stream and direction."""
-    return passages.stream * 2 + passages.direction
-
-
 def _is_acknowledged(passages: Passages) -> Bools:
     """Whether its receiver acknowledged it, or the same bytes sent again."""
     highest = highest_acknowledged(passages, int(passages.stream.max(initial=-1)) + 1)
     found: Bools = (passages.end > passages.start) & (passages.end <= highest[ways(passages)])
     return found
-
-
-def highest_acknowledged(passages: Passages, streams: int) -> I64:
-    """(2 * streams,) by way: the highest position that its receiver acknowledged; -1 none."""
-    highest = np.full(2 * streams, NOWHERE, np.int64)
-    telling = (passages.ack >= 0) & (passages.flags & RST == 0)
-    np.maximum.at(highest, ways(passages)[telling] ^ 1, passages.ack[telling])
-    return highest
 
 
 def _is_repeated_beyond(passages: Passages, last: I64) -> Bools:
@@ -162,7 +150,7 @@ def _within(start: I64, end: I64, starts: I64, ends: I64) -> Bools:
 def _is_refused(
     passages: Passages, point: I16, last: I64, origins: Iterable[tuple[int, ResetOrigin]]
 ) -> Bools:
-    """Whether it ended at a host that answered by a RST in the peer's name, with that or after it."""
+    """Whether it ended at a middlebox that had answered what came before, or this, by a RST."""
     found = np.zeros(len(last), np.bool_)
     ending = np.where(last >= 0, np.take_along_axis(point, np.maximum(last, 0)[:, None], axis=1)[:, 0], NOWHERE)
     for stream, origin in origins:

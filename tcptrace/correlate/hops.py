@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptrace.correlate.clocks import Alignment
-from tcptrace.correlate.fates import Bools, Fates, ways
+from tcptrace.correlate.fates import Fates
 from tcptrace.correlate.order import Route
-from tcptrace.correlate.passages import Passages
+from tcptrace.correlate.passages import Bools, Passages
 from tcptrace.correlate.reference_time import shifts_ns, steady
 from tcptrace.correlate.result import REPLY, REQUEST, Delay, Hop
+from tcptrace.correlate.ways import ways
 from tcptrace.schema import I64, NO_TIME
 
 Named = dict[int, tuple[int, ...]]

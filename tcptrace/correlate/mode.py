@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptrace.correlate.fates import Bools, highest_acknowledged
 from tcptrace.correlate.order import Route
-from tcptrace.correlate.passages import Passages
+from tcptrace.correlate.passages import Bools, Passages
 from tcptrace.correlate.result import REPLY, REQUEST, Points, Rewrite, Stream
+from tcptrace.correlate.ways import counted_at, highest_acknowledged
 from tcptrace.flows import RST
 from tcptrace.schema import I64
 
@@ -95,7 +95,7 @@ def modes(
 ) -> list[Mode]:
     """Of every stream; one that nobody answered is taken to go the way of the others to its server."""
     plain = passages.flags & RST == 0
-    counts = [_counted(passages, plain & (passages.direction == way), len(routes)) for way in (REQUEST, REPLY)]
+    counts = [counted_at(passages, plain & (passages.direction == way), len(routes)) for way in (REQUEST, REPLY)]
     encapsulated = _encapsulated(passages, len(routes))
     decremented = _decremented(passages, routes)
     answered = highest_acknowledged(passages, len(routes))[1::2] >= 0
@@ -130,16 +130,6 @@ def _completed(found: list[Mode], ways: Sequence[_Ways], streams: Sequence[Strea
             if (other := next((known[key] for key in keys if key in known), None)) is not None:
                 evidence = f"nobody answered; others that call the same server go by {other.director}"
                 found[stream] = Mode(other.mode, UNANSWERED * other.confidence, (evidence,), other.director)
-    return found
-
-
-def _counted(passages: Passages, rows: Bools, streams: int) -> I64:
-    """(streams, points) how many of some passages were seen."""
-    columns = [
-        np.bincount(passages.stream[rows & (passages.row[:, point] >= 0)], minlength=streams)
-        for point in range(len(passages.points))
-    ]
-    found: I64 = np.stack(columns, axis=1)
     return found
 
 

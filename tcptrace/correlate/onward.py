@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from tcptrace.correlate.fates import highest_acknowledged, ways
 from tcptrace.correlate.order import Route
 from tcptrace.correlate.passages import Passages
 from tcptrace.correlate.reset_origin import FIRST_TTLS
 from tcptrace.correlate.result import NOWHERE, REPLY, REQUEST, Stream
+from tcptrace.correlate.ways import highest_acknowledged, ways
 
 NONE_SENT = 2**62
 

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptrace.correlate.fates import Bools, Fates, ways
+from tcptrace.correlate.fates import Fates
 from tcptrace.correlate.numbering import ranked
-from tcptrace.correlate.passages import Passages
+from tcptrace.correlate.passages import Bools, Passages
 from tcptrace.correlate.result import Rewrite, Stream
+from tcptrace.correlate.ways import ways
 from tcptrace.flows import SYN
 from tcptrace.schema import I64, Sightings
 
