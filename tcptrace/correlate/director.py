@@ -20,7 +20,6 @@ from tcptrace.correlate.director_table import after
 from tcptrace.correlate.mode import Mode
 from tcptrace.correlate.order import Route
 from tcptrace.correlate.passages import Passages
-from tcptrace.correlate.reference_time import on_reference
 from tcptrace.correlate.result import REPLY, REQUEST, Director, DirectorStep, ResetOrigin, Rewrite, Stream
 from tcptrace.flows import ACK, FIN, RST, SYN
 from tcptrace.schema import I64, NO_TIME, SIDES
@@ -66,8 +65,7 @@ def directors(
     steps: dict[tuple[str, str], list[LogStep]] = {}
     for step in (step for file in files for step in file.steps):
         steps.setdefault((step.client, step.realserver), []).append(step)
-    reference_ns = on_reference(passages.time_ns, passages.points, alignment.clocks)
-    common = Directing(passages, alignment, reference_ns, steps)
+    common = Directing(passages, alignment, alignment.reference_ns(passages), steps)
     told = zip(streams, routes, modes, rewrites, strict=True)
     return [
         _One(common, *one, origins.get(one[0].stream)).director() if one[2].mode in TABLES else None for one in told
@@ -92,6 +90,7 @@ class _One:
         self.before, self.behind = self._sides(rewrites)
         is_own = origin is not None and origin.side == "middlebox" and origin.host == mode.director != ""
         self.refusal = origin if is_own else None
+        self.asked, self.idle_since_ns = self._asked()
 
     def director(self) -> Director:
         timeline = list(self._timeline())
@@ -124,17 +123,16 @@ class _One:
         flags, direction = self.common.passages.flags, self.common.passages.direction
         rows = self._telling()
         state = NONE if not rows or flags[rows[0][0]] & SYN else "ESTABLISHED"
-        last: _When = _When(None, None, None)
         for row, when in rows:
-            if self._is_forgotten(row, state):
-                yield self._step(_When(None, last.time_ns, when.time_ns), state, NONE, "its entry expired")
+            if state != NONE and 0 < self.asked <= self._frame(row):
+                yield self._step(_When(None, self.idle_since_ns, when.time_ns), state, NONE, "its entry expired")
                 state = NONE
             table = INPUTS[self.table] if direction[row] == REQUEST else "output"
             is_entered = state != NONE or (flags[row] & SYN and direction[row] == REQUEST)
             new = after(table, state, int(flags[row])) if is_entered else state
             if new != state:
                 yield self._step(when, state, new, _event(int(flags[row]), int(direction[row])))
-            state, last = new, when
+            state = new
 
     def _step(self, when: _When, before: str, new: str, event: str) -> DirectorStep:
         basis = "neighbours" if when.time_ns is None and not self._is_captured else "capture"
@@ -144,15 +142,20 @@ class _One:
     def _is_captured(self) -> bool:
         return self.mode.director != ""
 
-    def _is_forgotten(self, row: int, state: str) -> bool:
-        """Whether this is the segment, or a later one, that the director answered by a RST of its own."""
-        if self.refusal is None or state == NONE:
-            return False
-        passages, origin = self.common.passages, self.refusal
+    def _asked(self) -> tuple[int, int | None]:
+        """The frame that the director answered by a RST of its own, and when it had the one before; 0: it did not."""
+        if self.refusal is None:
+            return 0, None
+        passages, point = self.common.passages, self.refusal.point
         rows = self._rows()
-        frame = passages.frame[rows, origin.point]
-        asked = frame[(passages.direction[rows] != origin.direction) & (frame < origin.frame)].max(initial=0)
-        return bool(passages.frame[row, origin.point] >= asked > 0)
+        rows = rows[(passages.frame[rows, point] > 0) & (passages.frame[rows, point] < self.refusal.frame)]
+        rows = rows[np.argsort(passages.frame[rows, point])]
+        times = self.common.reference_ns[rows, point]
+        return int(passages.frame[rows[-1:], point].max(initial=0)), int(times[-2]) if len(rows) > 1 else None
+
+    def _frame(self, row: int) -> int:
+        """Its frame at the point of that RST."""
+        return 0 if self.refusal is None else int(self.common.passages.frame[row, self.refusal.point])
 
     def _rows(self) -> I64:
         """The stream's passages that may reach the director."""
@@ -174,6 +177,8 @@ class _One:
         rows = rows[np.argsort(middle, kind="stable")]
         flags, direction = self.common.passages.flags[rows], self.common.passages.direction[rows]
         is_special = flags & (SYN | FIN | RST) != 0
+        if self.refusal is not None:
+            is_special |= self.common.passages.frame[rows, self.refusal.point] == self.asked
         plain = np.flatnonzero(~is_special)
         _, first = np.unique((np.cumsum(is_special) * 2 + direction)[plain], return_index=True)
         chosen = rows[np.union1d(np.flatnonzero(is_special), plain[first])]

@@ -158,7 +158,10 @@ KINDS = (
         _of_dpvs,
     ),
     _Kind(
-        _pattern(r"(?:ipv[46] \d+ )?(?P<proto>[a-z0-9]+) \d+ (?P<seconds>\d+) (?P<state>[A-Z_0-9]+)?\s*(?P<rest>src=.*)"),
+        _pattern(
+            r"(?:ipv[46] \d+ )?(?P<proto>[a-z0-9]+) \d+ (?P<seconds>\d+)"
+            r" (?P<state>[A-Z_0-9]+)?\s*(?P<rest>src=.*)"
+        ),
         _of_conntrack,
     ),
     _Kind(

@@ -15,9 +15,7 @@ from collections.abc import Mapping
 from tcptrace.flows import ACK, FIN, RST, SYN
 
 SHORT = "NO ES SS SR FW TW CL CW LA LI SA".split()
-STATES = (
-    "NONE ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN SYNACK"
-).split()
+STATES = ("NONE ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN SYNACK").split()
 """A director's states by IPVS's own names, in the order of the columns."""
 
 EVENTS = (("rst", RST), ("syn", SYN), ("fin", FIN), ("ack", ACK))

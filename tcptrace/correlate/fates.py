@@ -147,9 +147,7 @@ def _within(start: I64, end: I64, starts: I64, ends: I64) -> Bools:
     return found
 
 
-def _is_refused(
-    passages: Passages, point: I16, last: I64, origins: Iterable[tuple[int, ResetOrigin]]
-) -> Bools:
+def _is_refused(passages: Passages, point: I16, last: I64, origins: Iterable[tuple[int, ResetOrigin]]) -> Bools:
     """Whether it ended at a middlebox that had answered what came before, or this, by a RST."""
     found = np.zeros(len(last), np.bool_)
     ending = np.where(last >= 0, np.take_along_axis(point, np.maximum(last, 0)[:, None], axis=1)[:, 0], NOWHERE)
@@ -173,9 +171,9 @@ def _is_thinned(passages: Passages, point: I16, last: I64, lost: Bools) -> Bools
     """Whether it is a bare acknowledgement that offload or a device may have kept back for a later one."""
     bare = (passages.end == passages.start) & (passages.flags & RST == 0)
     behind = np.take_along_axis(point, np.minimum(last + 1, point.shape[1] - 1)[:, None], axis=1)[:, 0]
-    is_offloaded = passages.partly.any(axis=0)[behind]
+    is_offloaded: Bools = np.asarray(passages.partly.any(axis=0))
     way = ways(passages)
-    found = bare & lost & is_offloaded
+    found: Bools = bare & lost & is_offloaded[behind]
     for place in range(point.shape[1] - 1):
         ending, reaching = way[bare & lost & (last == place)], way[bare & (last >= place)]
         ended = np.bincount(ending, minlength=int(way.max(initial=0)) + 1)

@@ -15,10 +15,9 @@ from tcptrace.correlate.clocks import Alignment
 from tcptrace.correlate.fates import Fates
 from tcptrace.correlate.order import Route
 from tcptrace.correlate.passages import Bools, Passages
-from tcptrace.correlate.reference_time import shifts_ns, steady
-from tcptrace.correlate.result import REPLY, REQUEST, Delay, Hop
+from tcptrace.correlate.result import REPLY, REQUEST, Delay, Hop, Points
 from tcptrace.correlate.ways import ways
-from tcptrace.schema import I64, NO_TIME
+from tcptrace.schema import I16, I64, NO_TIME
 
 Named = dict[int, tuple[int, ...]]
 """Values by way."""
@@ -39,7 +38,9 @@ class _Counts(NamedTuple):
 
 def hops(passages: Passages, routes: Sequence[Route], became: Fates, alignment: Alignment) -> list[Hop]:
     """All hops, in order of stream, direction and place on the route."""
-    counts = [_counted(passages, became, place, alignment) for place in range(1, became.point.shape[1])]
+    reference_ns = alignment.reference_ns(passages)
+    places = range(1, became.point.shape[1])
+    counts = [_counted(passages, became, place, reference_ns, alignment) for place in places]
     return [hop for stream, route in enumerate(routes) for hop in _of_stream(stream, route, counts)]
 
 
@@ -63,7 +64,7 @@ def _of_stream(stream: int, route: Route, counts: Sequence[_Counts]) -> Iterator
             )
 
 
-def _counted(passages: Passages, became: Fates, place: int, alignment: Alignment) -> _Counts:
+def _counted(passages: Passages, became: Fates, place: int, reference_ns: I64, alignment: Alignment) -> _Counts:
     """What is known of the hops that end at a place of their routes."""
     way, count = ways(passages), int(passages.stream.max(initial=-1)) * 2 + 2
     source, target = became.point[:, place - 1], became.point[:, place]
@@ -75,7 +76,8 @@ def _counted(passages: Passages, became: Fates, place: int, alignment: Alignment
         return np.bincount(way[rows], minlength=count)
 
     rows = np.flatnonzero(both)
-    hop_ns = _Times(passages, source[rows], target[rows], rows)
+    sent = _At(reference_ns[rows, source[rows]], passages.frame[rows, source[rows]])
+    came = _At(reference_ns[rows, target[rows]], passages.frame[rows, target[rows]])
     return _Counts(
         by_way(both),
         by_way(lost),
@@ -83,20 +85,19 @@ def _counted(passages: Passages, became: Fates, place: int, alignment: Alignment
         by_way(missed),
         _named(way, passages.frame, source, named),
         by_way(_is_duplicate(passages, became, place)),
-        np.bincount(way[rows][_is_overtaken(way[rows], hop_ns)], minlength=count),
-        _delays(passages, way[rows], source[rows], target[rows], hop_ns, alignment),
+        np.bincount(way[rows][_is_overtaken(way[rows], sent, came)], minlength=count),
+        _delays(passages.points, way[rows], source[rows], target[rows], sent, came, alignment),
     )
 
 
-class _Times:
-    """When segments passed both points of a hop, by the points' own clocks, and their frames there."""
+class _At(NamedTuple):
+    """When some segments passed a point, by reference time, and their frames there."""
 
-    def __init__(self, passages: Passages, source: I64, target: I64, rows: I64) -> None:
-        self.sent_ns, self.came_ns = passages.time_ns[rows, source], passages.time_ns[rows, target]
-        self.sent_frame, self.came_frame = passages.frame[rows, source], passages.frame[rows, target]
+    time_ns: I64
+    frame: I64
 
 
-def _named(way: I64, frame: I64, source: I64, rows: Bools) -> Named:
+def _named(way: I64, frame: I64, source: I16, rows: Bools) -> Named:
     """Frames at the source, ascending, by way."""
     index = np.flatnonzero(rows)
     frames = frame[index, source[index]]
@@ -121,7 +122,7 @@ def _is_duplicate(passages: Passages, became: Fates, place: int) -> Bools:
     known = same >= 0
     here, same = here[known], same[known]
     columns = (passages.ack[here], passages.end[here], passages.start[here], same, ways(passages)[here])
-    new = ~became.seen[here, :place].any(axis=1)
+    new: Bools = np.logical_not(became.seen[here, :place].any(axis=1))
     order = np.lexsort((new, *columns))
     opens = np.ones(len(order), np.bool_)
     opens[1:] = np.logical_or.reduce([column[order][1:] != column[order][:-1] for column in columns])
@@ -131,47 +132,29 @@ def _is_duplicate(passages: Passages, became: Fates, place: int) -> Bools:
     return found
 
 
-def _is_overtaken(way: I64, passed: _Times) -> Bools:
+def _is_overtaken(way: I64, sent: _At, came: _At) -> Bools:
     """Whether a segment of the same way that was sent later came sooner."""
-    sent = np.lexsort((passed.sent_frame, passed.sent_ns, way))
     rank = np.empty(len(way), np.int64)
-    rank[sent] = np.arange(len(way))
-    came = np.lexsort((passed.came_frame, passed.came_ns, way))
+    rank[np.lexsort((sent.frame, sent.time_ns, way))] = np.arange(len(way))
+    order = np.lexsort((came.frame, came.time_ns, way))
     found = np.zeros(len(way), np.bool_)
     # Ranks of a way are all above those of the ways before it, so one running maximum serves all.
-    found[came] = rank[came] < np.maximum.accumulate(rank[came])
+    found[order] = rank[order] < np.maximum.accumulate(rank[order])
     return found
 
 
 def _delays(
-    passages: Passages, way: I64, source: I64, target: I64, passed: _Times, alignment: Alignment
+    points: Points, way: I64, source: I16, target: I16, sent: _At, came: _At, alignment: Alignment
 ) -> dict[int, Delay]:
     """Of each way, where the two clocks allow to tell."""
     found: dict[int, Delay] = {}
-    timed = (passed.sent_ns != NO_TIME) & (passed.came_ns != NO_TIME)
-    pairs = np.unique(np.stack((source, target)), axis=1).T.tolist() if len(way) else []
-    for a, b in pairs:
-        here, there = passages.points[a].host, passages.points[b].host
+    timed = (sent.time_ns != NO_TIME) & (came.time_ns != NO_TIME)
+    for a, b in np.unique(np.stack((source, target), axis=1), axis=0).tolist():
         rows = np.flatnonzero(timed & (source == a) & (target == b))
-        slack = _slack_ns(alignment, here, there)
-        if len(rows) and slack is not None:
-            clocks = [alignment.clocks[host] for host in (here, there)]
-            clock_a, clock_b = (steady(clock) for clock in clocks) if here == there else clocks
-            sent, came = passed.sent_ns[rows], passed.came_ns[rows]
-            delay_ns = came - sent + shifts_ns(came, clock_b) - shifts_ns(sent, clock_a)
-            found |= _spread(way[rows], delay_ns, *slack)
+        low, high = alignment.delay_error_ns(points[a].host, points[b].host)
+        if len(rows) and low is not None and high is not None:
+            found |= _spread(way[rows], came.time_ns[rows] - sent.time_ns[rows], low, high)
     return found
-
-
-def _slack_ns(alignment: Alignment, here: str, there: str) -> tuple[int, int] | None:
-    """How far delays from one host to another may lie below and above what the chosen offsets give; None: no telling."""
-    if here == there:
-        return 0, 0
-    low, high = alignment.bounds.get((here, there), (None, None))
-    if low is None or high is None:
-        return None
-    chosen = alignment.clocks[there].offset_ns - alignment.clocks[here].offset_ns
-    return low - chosen, high - chosen
 
 
 def _spread(way: I64, delay_ns: I64, low_ns: int, high_ns: int) -> dict[int, Delay]:
@@ -192,4 +175,5 @@ def _quantile(ordered: I64, first: I64, count: I64, q: float) -> I64:
     rank = q * (count - 1)
     low = np.floor(rank).astype(np.int64)
     here, above = ordered[first + low], ordered[first + np.minimum(low + 1, count - 1)]
-    return here + np.rint((above - here) * (rank - low)).astype(np.int64)
+    found: I64 = here + np.rint((above - here) * (rank - low)).astype(np.int64)
+    return found

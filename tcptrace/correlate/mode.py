@@ -61,7 +61,7 @@ class _Ways:
     def host(self, point: int) -> str:
         return self.points[point].host
 
-    def names(self, seen: I64) -> str:
+    def names(self, seen: I64 | Bools) -> str:
         return ", ".join(self.points[point].name for point in np.flatnonzero(seen).tolist())
 
     @property
@@ -141,7 +141,8 @@ def _encapsulated(passages: Passages, streams: int) -> Bools:
     deepest = np.full((streams, len(passages.points)), -1)
     np.maximum.at(deepest, passages.stream[rows], ip_at)
     plain = np.where(deepest >= 0, deepest, np.iinfo(np.int64).max).min(axis=1, keepdims=True)
-    return (deepest >= ENCAPSULATED_AT) & (deepest - plain >= OUTER_BYTES)
+    found: Bools = (deepest >= ENCAPSULATED_AT) & (deepest - plain >= OUTER_BYTES)
+    return found
 
 
 def _decremented(passages: Passages, routes: Sequence[Route]) -> list[frozenset[str]]:
@@ -169,7 +170,9 @@ def _fullnat(ways: _Ways) -> Mode | None:
     if client is None or server is None:
         return None
     evidence = [_told(ways, client), _told(ways, server)]
-    evidence += [_told(ways, rewrite) for rewrite in ways.rewrites if rewrite.field in ("TOA", "initial sequence number")]
+    evidence += [
+        _told(ways, rewrite) for rewrite in ways.rewrites if rewrite.field in ("TOA", "initial sequence number")
+    ]
     return Mode("fullnat", 0.95, tuple(evidence), _translator(ways, server))
 
 

@@ -13,10 +13,9 @@ import numpy as np
 from tcptrace.correlate.clocks import Alignment
 from tcptrace.correlate.order import Route
 from tcptrace.correlate.passages import Passages
-from tcptrace.correlate.reference_time import on_reference
 from tcptrace.correlate.result import REPLY, ResetOrigin
-from tcptrace.schema import I64, NO_TIME, SIDES
 from tcptrace.flows import ACK, RST
+from tcptrace.schema import I64, NO_TIME, SIDES
 
 FIRST_TTLS = (64, 128, 255)
 """What stacks send with; no router has passed such a segment on."""
@@ -25,7 +24,7 @@ FIRST_TTLS = (64, 128, 255)
 def reset_origins(passages: Passages, routes: Sequence[Route], alignment: Alignment) -> dict[int, ResetOrigin]:
     """By stream, for those that have a RST."""
     rows = np.flatnonzero(passages.flags & RST)
-    time_ns = on_reference(passages.time_ns[rows], passages.points, alignment.clocks)
+    time_ns = alignment.reference_ns(passages)[rows]
     earliest = np.where(time_ns == NO_TIME, np.iinfo(np.int64).max, time_ns).min(axis=1, initial=2**63 - 1)
     rows = rows[np.lexsort((earliest, passages.stream[rows]))]
     streams, first = np.unique(passages.stream[rows], return_index=True)
@@ -72,7 +71,8 @@ class _Birth:
         """The claimed sender's segments that are no RST."""
         told = self.passages
         rows = np.arange(*np.searchsorted(told.stream, (told.stream[self.row], told.stream[self.row] + 1)))
-        return rows[(told.direction[rows] == self.direction) & (told.flags[rows] & RST == 0)]
+        found: I64 = rows[(told.direction[rows] == self.direction) & (told.flags[rows] & RST == 0)]
+        return found
 
     def origin(self) -> ResetOrigin:
         side, host = self._sender()

@@ -51,7 +51,8 @@ class _Field(NamedTuple):
 def _changed(column: str, *, syn: bool) -> Callable[[_Pairs], Bools]:
     def differs(pairs: _Pairs) -> Bools:
         before, after = pairs.column(column)
-        return (before != after) & (pairs.is_syn == syn)
+        found: Bools = (before != after) & (pairs.is_syn == syn)
+        return found
 
     return differs
 
@@ -59,7 +60,8 @@ def _changed(column: str, *, syn: bool) -> Callable[[_Pairs], Bools]:
 def _option_changed(kind: int) -> Callable[[_Pairs], Bools]:
     def differs(pairs: _Pairs) -> Bools:
         before, after = pairs.column("option_kinds")
-        return (_has(before, kind) != _has(after, kind)) & pairs.is_syn
+        found: Bools = (_has(before, kind) != _has(after, kind)) & pairs.is_syn
+        return found
 
     return differs
 
@@ -95,12 +97,14 @@ def _numbers_shifted(*, syn: bool) -> Callable[[_Pairs], Bools]:
 
 def _ttl_changed(pairs: _Pairs) -> Bools:
     before, after = pairs.column("ttl")
-    return (before >= 0) & (after >= 0) & ((after > before) | (pairs.one_host & (after < before - 1)))
+    found: Bools = (before >= 0) & (after >= 0) & ((after > before) | (pairs.one_host & (after < before - 1)))
+    return found
 
 
 def _toa_changed(pairs: _Pairs) -> Bools:
     before, after = pairs.column("toa")
-    return before != after
+    found: Bools = before != after
+    return found
 
 
 def _number(column: str, before: str = "") -> Callable[[Sightings, int], str]:
@@ -164,7 +168,9 @@ class _Hop:
         """Of each field the first passage of each way that shows it changed."""
         rows = rows[~self._is_partly(rows)]
         seen, host = self.passages.sightings, np.array([point.host for point in self.passages.points])
-        source, target = (self.passages.row[rows, points[rows]].astype(np.int64) for points in (self.source, self.target))
+        source, target = (
+            self.passages.row[rows, points[rows]].astype(np.int64) for points in (self.source, self.target)
+        )
         is_syn = self.passages.flags[rows] & SYN != 0
         pairs = _Pairs(seen, source, target, is_syn, host[self.source[rows]] == host[self.target[rows]])
         for field in FIELDS:

@@ -87,16 +87,21 @@ def route(request: tuple[int, ...], reply: tuple[int, ...]) -> Route:
 
 
 def alignment(text: str, **bounds_ms: tuple[float | None, float | None]) -> Alignment:
-    """Clocks: `host offset_ms` each, 0 unless given; bounds as `a_b=(low, high)`, exact unless given."""
+    """Clocks: `host offset_ms` each, 0 unless given; bounds as `a_b=(low, high)`, those of
+    the offset of b less that of a, exact unless given."""
     words = text.split()
     offsets = dict(zip(words[::2], map(float, words[1::2]), strict=True))
     clocks = {host: Clock(host, round(ms * 1e6), None, None, None, 0) for host, ms in offsets.items()}
     bounds: dict[tuple[str, str], tuple[int | None, int | None]] = {}
     for a in clocks.values():
         for b in clocks.values():
-            exact = b.offset_ns - a.offset_ns
-            low, high = bounds_ms.get(f"{a.host}_{b.host}", (exact / 1e6, exact / 1e6))
-            bounds[a.host, b.host] = (_ns(low), _ns(high))
+            exact_ms = (b.offset_ns - a.offset_ns) / 1e6
+            least, most = bounds_ms.get(f"{a.host}_{b.host}", (exact_ms, exact_ms))
+            bounds[b.host, a.host] = (_ns(least), _ns(most))
+    reference = next(iter(clocks))
+    for host, clock in clocks.items():
+        low, high = bounds[host, reference]
+        clocks[host] = replace(clock, low_ns=low, high_ns=high)
     return Alignment(clocks, bounds)
 
 
@@ -107,9 +112,3 @@ def _ns(ms: float | None) -> int | None:
 def one_clock(told: Passages) -> Alignment:
     """All clocks equal."""
     return alignment(" ".join(f"{host} 0" for host in {point.host: 0 for point in told.points}))
-
-
-def drifting(told: Alignment, host: str, ppm: float) -> Alignment:
-    """The same with one clock that drifts."""
-    clocks = {**told.clocks, host: replace(told.clocks[host], drift_ppm=ppm)}
-    return Alignment(clocks, told.bounds)

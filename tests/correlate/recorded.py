@@ -2,20 +2,33 @@
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 from tcptrace.correlate.clocks import Alignment
+from tcptrace.correlate.fates import Fates, fates
 from tcptrace.correlate.legs import legs_of
+from tcptrace.correlate.mode import Mode, modes
+from tcptrace.correlate.onward import onward
 from tcptrace.correlate.order import Route
 from tcptrace.correlate.passages import Passages, passages_of
 from tcptrace.correlate.points import from_words
 from tcptrace.correlate.recording import Recording, read
-from tcptrace.correlate.result import Stream, Translation
+from tcptrace.correlate.reset_origin import reset_origins
+from tcptrace.correlate.result import ResetOrigin, Rewrite, Stream, Translation
+from tcptrace.correlate.rewrites import rewrites
 from tcptrace.correlate.streams import match
 from tests.correlate.passing import one_clock, route
 
 CAPTURES = Path(__file__).parent.parent.parent / "captures"
+
+
+PUBLISHED = {
+    "lvs-dr": {"request": ["client", "lvs:eth0", "lvs:eth1", "rs:bond1"], "reply": ["rs:bond0", "client"]},
+    "dpvs-fullnat": {"request": ["client", "rs"], "reply": ["rs", "client"]},
+}
+"""Paths of cases that were not recorded here."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +38,36 @@ class Case:
     recordings: tuple[Recording, ...]
     routes: tuple[Route, ...]
     alignment: Alignment
-    truth: dict[str, object]
+    truth: dict[str, Any]
 
-    def point(self, name: str) -> int:
-        return [point.name for point in self.passages.points].index(name)
+    def name(self, point: int) -> str:
+        return self.passages.points[point].name
+
+    @cached_property
+    def origins(self) -> dict[int, ResetOrigin]:
+        return reset_origins(self.passages, self.routes, self.alignment)
+
+    @cached_property
+    def onward(self) -> list[Route]:
+        return onward(self.passages, self.routes, self.streams)
+
+    @cached_property
+    def fates(self) -> Fates:
+        return fates(self.passages, self.onward, (), self.origins)
+
+    @cached_property
+    def rewrites(self) -> list[list[Rewrite]]:
+        return rewrites(self.passages, self.fates, self.streams)
+
+    @cached_property
+    def modes(self) -> list[Mode]:
+        return modes(self.passages, self.routes, self.rewrites, self.streams)
+
+
+def recorded_paths() -> list[str]:
+    """The cases whose path was recorded with them."""
+    truths = sorted(CAPTURES.glob("*/truth.json"))
+    return [path.parent.name for path in truths if "path" in json.loads(path.read_text())]
 
 
 @cache
@@ -38,7 +77,7 @@ def case(name: str, translations: tuple[Translation, ...] = ()) -> Case:
     legs = legs_of(points, recordings)
     streams = match(legs, translations)
     passages = passages_of(legs, streams.of_leg, points)
-    truth = json.loads((folder / "truth.json").read_text())["path"] if (folder / "truth.json").exists() else {}
+    truth = PUBLISHED.get(name) or json.loads((folder / "truth.json").read_text())["path"]
     number = {point.name: index for index, point in enumerate(points)}
 
     def way(stream: Stream, told: list[str]) -> tuple[int, ...]:
@@ -46,8 +85,5 @@ def case(name: str, translations: tuple[Translation, ...] = ()) -> Case:
         several = [[number[one] for one in word.split(" or ")] for word in told]
         return tuple(dict.fromkeys(one for names in several for one in names if one in stream.points))
 
-    routes = tuple(
-        route(way(stream, truth.get("request", [])), way(stream, truth.get("reply", [])))
-        for stream in streams.streams
-    )
+    routes = tuple(route(way(stream, truth["request"]), way(stream, truth["reply"])) for stream in streams.streams)
     return Case(passages, streams.streams, recordings, routes, one_clock(passages), truth)
