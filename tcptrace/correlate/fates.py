@@ -102,12 +102,14 @@ def _is_led_there(passages: Passages, point: I16, seen: Bools) -> Bools:
     flow = np.where(passages.row >= 0, passages.sightings.flow[passages.row], NOWHERE)
     for place in range(1, point.shape[1]):
         before = np.where(seen[:, :place], np.arange(place), NOWHERE).max(axis=1)
-        source = np.take_along_axis(point, np.maximum(before, 0)[:, None], axis=1)[:, 0].astype(np.int64)
-        leg = numbered(way, source, np.take_along_axis(flow, np.maximum(source, 0)[:, None], axis=1)[:, 0])
-        here = seen[:, place]
-        led = np.bincount(leg[here & (before >= 0)], minlength=len(leg) + 1) > 0
-        reached = np.bincount(way[here], minlength=int(way.max(initial=0)) + 1) > 0
-        found[:, place] = led[leg] | ~reached[way]
+        lacking = np.bincount(way[(before >= 0) & ~seen[:, place]], minlength=int(way.max(initial=0)) + 1) > 0
+        rows = np.flatnonzero((before >= 0) & lacking[way])
+        source = point[rows, before[rows]].astype(np.int64)
+        leg = numbered(way[rows], source, flow[rows, source])
+        here = seen[rows, place]
+        led = np.bincount(leg[here], minlength=len(rows) + 1) > 0
+        reached = np.bincount(way[rows[here]], minlength=len(lacking)) > 0
+        found[rows, place] = led[leg] | ~reached[way[rows]]
     return found
 
 

@@ -12,12 +12,16 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptrace.correlate.clocks import Alignment
-from tcptrace.correlate.fates import Fates
+from tcptrace.correlate.fates import SPAN, Fates
+from tcptrace.correlate.numbering import numbered
 from tcptrace.correlate.order import Route
 from tcptrace.correlate.passages import Bools, Passages
 from tcptrace.correlate.result import REPLY, REQUEST, Delay, Hop, Points
 from tcptrace.correlate.ways import ways
-from tcptrace.schema import I16, I64, NO_TIME
+from tcptrace.schema import I16, I64, NO_TIME, UNKNOWN
+
+IP_IDS = 1 << 16
+"""How many there are."""
 
 Named = dict[int, tuple[int, ...]]
 """Values by way."""
@@ -112,23 +116,17 @@ def _is_duplicate(passages: Passages, became: Fates, place: int) -> Bools:
 
     The same packet has the same IP identification, or where there is none the same timestamp and acknowledgement.
     """
-    seen = passages.sightings
-    target = became.point[:, place]
-    row = np.take_along_axis(passages.row, np.maximum(target, 0).astype(np.int64)[:, None], axis=1)[:, 0]
-    here = np.flatnonzero(became.seen[:, place])
-    row = row[here]
-    ip_id, tsval = seen.ip_id[row].astype(np.int64), seen.tsval[row]
-    same = np.where(ip_id > 0, ip_id, np.where(tsval >= 0, tsval + (1 << 17), -1))
-    known = same >= 0
-    here, same = here[known], same[known]
-    columns = (passages.ack[here], passages.end[here], passages.start[here], same, ways(passages)[here])
-    new: Bools = np.logical_not(became.seen[here, :place].any(axis=1))
-    order = np.lexsort((new, *columns))
-    opens = np.ones(len(order), np.bool_)
-    opens[1:] = np.logical_or.reduce([column[order][1:] != column[order][:-1] for column in columns])
-    is_sent = ~new[order][opens][np.cumsum(opens) - 1]  # the first of a group is no new one, unless all are
-    found = np.zeros(len(target), np.bool_)
-    found[here[order[new[order] & is_sent]]] = True
+    found = np.zeros(len(became.seen), np.bool_)
+    new: Bools = became.seen[:, place] & ~became.seen[:, :place].any(axis=1)
+    where = ways(passages) * SPAN + passages.start
+    here = np.flatnonzero(became.seen[:, place] & np.isin(where, where[new]))
+    row = passages.row[here, became.point[here, place]]
+    ip_id, tsval = passages.sightings.ip_id[row].astype(np.int64), passages.sightings.tsval[row]
+    same = np.where(ip_id > 0, ip_id, np.where(tsval >= 0, tsval + IP_IDS, UNKNOWN))
+    here, same = here[same >= 0], same[same >= 0]
+    packet = numbered(where[here], passages.end[here], passages.ack[here], same)
+    is_sent = np.bincount(packet[~new[here]], minlength=len(packet) + 1) > 0
+    found[here[new[here] & is_sent[packet]]] = True
     return found
 
 
@@ -149,7 +147,8 @@ def _delays(
     """Of each way, where the two clocks allow to tell."""
     found: dict[int, Delay] = {}
     timed = (sent.time_ns != NO_TIME) & (came.time_ns != NO_TIME)
-    for a, b in np.unique(np.stack((source, target), axis=1), axis=0).tolist():
+    pairs = np.unique(source.astype(np.int64) * len(points) + target)
+    for a, b in (divmod(pair, len(points)) for pair in pairs.tolist()):
         rows = np.flatnonzero(timed & (source == a) & (target == b))
         low, high = alignment.delay_error_ns(points[a].host, points[b].host)
         if len(rows) and low is not None and high is not None:
