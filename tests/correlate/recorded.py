@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tcptrace.correlate.clocks import Alignment
+from tcptrace.correlate.order import Route
+
 from tcptrace.correlate.fates import Fates, fates
 from tcptrace.correlate.legs import legs_of
 from tcptrace.correlate.mode import Mode, modes
 from tcptrace.correlate.onward import onward
-from tcptrace.correlate.order import Route
 from tcptrace.correlate.passages import Passages, passages_of
 from tcptrace.correlate.points import from_words
 from tcptrace.correlate.recording import Recording, read
@@ -19,7 +20,7 @@ from tcptrace.correlate.reset_origin import reset_origins
 from tcptrace.correlate.result import ResetOrigin, Rewrite, Stream, Translation
 from tcptrace.correlate.rewrites import rewrites
 from tcptrace.correlate.streams import match
-from tests.correlate.passing import one_clock, route
+from tests.correlate.in_words import one_clock, route
 
 CAPTURES = Path(__file__).parent.parent.parent / "captures"
 

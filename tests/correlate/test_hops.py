@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import pytest
-
 from tcptrace.correlate.clocks import Alignment
+from tcptrace.correlate.order import Route
+
 from tcptrace.correlate.fates import fates
 from tcptrace.correlate.hops import hops
-from tcptrace.correlate.order import Route
 from tcptrace.correlate.result import REPLY, REQUEST, Hop, ResetOrigin
-from tests.correlate.passing import alignment, one_clock, passages, route
+from tests.correlate.in_words import alignment, one_clock, passages, route
 
 DR = route((0, 1, 2, 3), (4, 0))
 """client, lvs:eth0, lvs:eth1, rs:bond1; back from rs:bond0."""

@@ -1,13 +1,13 @@
 """How a stream is forwarded, by what became of its addresses and of its way."""
 
 import pytest
+from tcptrace.correlate.order import Route
 
 from tcptrace.correlate.fates import fates
 from tcptrace.correlate.mode import Mode, modes
-from tcptrace.correlate.order import Route
 from tcptrace.correlate.result import Leg, Stream
 from tcptrace.correlate.rewrites import rewrites
-from tests.correlate.passing import passages, route
+from tests.correlate.in_words import passages, route
 
 FIVE = "client lvs:eth0 lvs:eth1 rs:bond1 rs:bond0\n"
 DR = route((0, 1, 2, 3), (4, 0))

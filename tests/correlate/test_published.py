@@ -7,7 +7,7 @@ from tcptrace.correlate.director_files import read_director_file
 from tcptrace.correlate.ends import end_states
 from tcptrace.correlate.hops import hops
 from tcptrace.correlate.result import REPLY, REQUEST
-from tests.correlate.passing import alignment
+from tests.correlate.in_words import alignment
 from tests.correlate.recorded import CAPTURES, case
 
 DR_CLOCKS = alignment("client 0 lvs -0.290 rs -0.185")

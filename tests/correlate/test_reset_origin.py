@@ -1,10 +1,11 @@
 """Where a RST was born, and where a way would have gone on."""
 
-from tcptrace.correlate.onward import onward
 from tcptrace.correlate.order import Route
+
+from tcptrace.correlate.onward import onward
 from tcptrace.correlate.reset_origin import from_sender, reset_origins
 from tcptrace.correlate.result import REPLY, REQUEST, Leg, ResetOrigin, Stream
-from tests.correlate.passing import one_clock, passages, route
+from tests.correlate.in_words import one_clock, passages, route
 
 LINE = "client fw:eth0 fw:eth1 server\n"
 ROUTE = route((0, 1, 2, 3), (3, 2, 1, 0))

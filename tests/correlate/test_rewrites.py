@@ -3,7 +3,7 @@
 from tcptrace.correlate.fates import fates
 from tcptrace.correlate.result import Leg, Stream
 from tcptrace.correlate.rewrites import rewrites
-from tests.correlate.passing import passages, route
+from tests.correlate.in_words import passages, route
 
 ROUTE = route((0, 1), (1, 0))
 MSS, SCALE, SACK, TIMESTAMPS, FAST_OPEN = 2, 3, 4, 8, 34
