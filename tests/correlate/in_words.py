@@ -9,9 +9,9 @@ time for each point by its own clock, `-` where it was not seen, with a `*` behi
 from dataclasses import replace
 
 import numpy as np
+
 from tcptrace.correlate.clocks import Alignment
 from tcptrace.correlate.order import Route
-
 from tcptrace.correlate.passages import Passages
 from tcptrace.correlate.result import NOWHERE, Clock, Point
 from tcptrace.schema import NO_TIME, UNKNOWN, Sightings, allocate

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tcptrace.correlate.clocks import Alignment
-from tcptrace.correlate.order import Route
-
 from tcptrace.correlate.fates import Fates, fates
 from tcptrace.correlate.legs import legs_of
 from tcptrace.correlate.mode import Mode, modes
 from tcptrace.correlate.onward import onward
+from tcptrace.correlate.order import Route
 from tcptrace.correlate.passages import Passages, passages_of
 from tcptrace.correlate.points import from_words
 from tcptrace.correlate.recording import Recording, read

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import pytest
-from tcptrace.correlate.clocks import Alignment
-from tcptrace.correlate.order import Route
 
+from tcptrace.correlate.clocks import Alignment
 from tcptrace.correlate.fates import fates
 from tcptrace.correlate.hops import hops
+from tcptrace.correlate.order import Route
 from tcptrace.correlate.result import REPLY, REQUEST, Hop, ResetOrigin
 from tests.correlate.in_words import alignment, one_clock, passages, route
 

@@ -1,10 +1,10 @@
 """How a stream is forwarded, by what became of its addresses and of its way."""
 
 import pytest
-from tcptrace.correlate.order import Route
 
 from tcptrace.correlate.fates import fates
 from tcptrace.correlate.mode import Mode, modes
+from tcptrace.correlate.order import Route
 from tcptrace.correlate.result import Leg, Stream
 from tcptrace.correlate.rewrites import rewrites
 from tests.correlate.in_words import passages, route

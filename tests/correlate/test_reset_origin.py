@@ -1,8 +1,7 @@
 """Where a RST was born, and where a way would have gone on."""
 
-from tcptrace.correlate.order import Route
-
 from tcptrace.correlate.onward import onward
+from tcptrace.correlate.order import Route
 from tcptrace.correlate.reset_origin import from_sender, reset_origins
 from tcptrace.correlate.result import REPLY, REQUEST, Leg, ResetOrigin, Stream
 from tests.correlate.in_words import one_clock, passages, route
