@@ -98,7 +98,7 @@ def _sightings(packets: Packets, segments: Segments, rows: I64) -> Sightings:
     none = np.zeros(len(rows), np.int16)
     facts = (getattr(packets, name)[rows] for name in ("frame", "time_ns", "seq"))
     places = (getattr(segments, name)[rows] for name in ("position", "end_position", "ack_position"))
-    names = ("flags", "len", "window", "mss", "window_scale", "tsval", "ip_id", "ttl")
+    names = ("flags", "len", "window", "mss", "window_scale", "option_kinds", "tsval", "ip_id", "ttl")
     more = (getattr(packets, name)[rows] for name in names)
     where = (getattr(packets, name)[rows] for name in ("toa_port", "inferred", "ip_at", "payload_at"))
     values = (none, segments.flow[rows], segments.side[rows], *facts, *places, *more, segments.repeat[rows], *where)

@@ -156,9 +156,11 @@ class ResetOrigin:
     side: str
     """`client`, `server`, or `middlebox`."""
     host: str
-    """The host that sent it: of the point, where that is the end or a middlebox."""
+    """The host that sent it: of the point, where that is the end or a middlebox; empty: none that was captured at."""
     frame: int
     evidence: tuple[str, ...]
+    direction: int = REPLY
+    """In whose name it came: REQUEST for the client's, REPLY for the server's."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,10 @@ class Translation:
     local: str
     """Who the director is to the realserver; empty: the client itself."""
     realserver: str
+    state: str = ""
+    """What the director believed of it when the table was printed, by its own name; empty in a log."""
+    expire_s: int | None = None
+    """When it would have forgotten it."""
 
 
 Clocks = Mapping[str, Clock]
