@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tcptrace
-from tcptrace.correlate.points import from_words
-from tcptrace.correlate.result import DIRECTIONS
+from tcptrace.correlation.points import from_words
+from tcptrace.correlation.result import DIRECTIONS
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 PAGE = Path(__file__).resolve().parent / "correlation.md"

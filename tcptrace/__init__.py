@@ -14,23 +14,27 @@ if TYPE_CHECKING:
     from tcptrace.analysis import Analysis, Timeline, analyze, packets, timeline
     from tcptrace.diagnosis.wanted import Wanted
     from tcptrace.errors import CaptureError, TcptraceError, UsageError
+    from tcptrace.joint_analysis import Correlation, correlate
     from tcptrace.selection import Selection
 
 __all__ = [
     "Analysis",
     "CaptureError",
+    "Correlation",
     "Selection",
     "TcptraceError",
     "Timeline",
     "UsageError",
     "Wanted",
     "analyze",
+    "correlate",
     "packets",
     "timeline",
 ]
 
 _HOMES = {
     "tcptrace.analysis": ("Analysis", "Timeline", "analyze", "packets", "timeline"),
+    "tcptrace.joint_analysis": ("Correlation", "correlate"),
     "tcptrace.diagnosis.wanted": ("Wanted",),
     "tcptrace.errors": ("CaptureError", "TcptraceError", "UsageError"),
     "tcptrace.selection": ("Selection",),

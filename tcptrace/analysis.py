@@ -29,10 +29,6 @@ from tcptrace.tcp.tracker import Tracker
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tcptrace.correlate.passages import Passages
-    from tcptrace.correlate.recording import Recording
-    from tcptrace.correlate.result import Candidate, Clocks, Connection, Point
-
 
 def _silent(text: str) -> None:
     """Take a notice and tell nobody."""
@@ -86,32 +82,6 @@ class Analysis:
     def to_dict(self) -> dict[str, Any]:
         """The JSON document `tcptrace.analysis/1` as plain dicts, lists, ints and strings."""
         return analysis_json.document(self)
-
-
-@dataclass(frozen=True)
-class Correlation:
-    """What came of captures of several points: one conversation each, its path, and what went wrong on it."""
-
-    points: "tuple[Point, ...]"
-    """In the order given; the clock of the first is the reference."""
-    recordings: "tuple[Recording, ...]"
-    """What was read; points may share one."""
-    clocks: "Clocks"
-    """By host."""
-    connections: "tuple[Connection, ...]"
-    """By number."""
-    passages: "Passages"
-    """The segments of all streams, and where each was seen."""
-    candidates: "tuple[Candidate, ...]" = ()
-    """What may belong together and was not joined."""
-    found: tuple[Finding, ...] = ()
-    """What went wrong, the worst first."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON document `tcptrace.correlation/1` as plain dicts, lists, ints and strings."""
-        from tcptrace import correlation_json
-
-        return correlation_json.document(self)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcptrace.analysis_json import valid_text
-from tcptrace.correlate.result import (
+from tcptrace.correlation.result import (
     DIRECTIONS,
     Candidate,
     Clock,
@@ -29,7 +29,7 @@ from tcptrace.finding_json import correlated_finding_dict
 from tcptrace.flow_json import Json
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 SCHEMA = "tcptrace.correlation/1"
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tcptrace.correlate.recording import Recording
-from tcptrace.correlate.result import Connection, Leg, Points
+from tcptrace.correlation.recording import Recording
+from tcptrace.correlation.result import Connection, Leg, Points
 from tcptrace.diagnosis.registry import BY_NAME
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.schema import I64, UNKNOWN

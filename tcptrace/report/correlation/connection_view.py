@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tcptrace.correlate.result import REPLY, REQUEST, Connection, Director, Leg, Point, Stream
+from tcptrace.correlation.result import REPLY, REQUEST, Connection, Director, Leg, Point, Stream
 from tcptrace.report.correlation.hop_table import write_hop_table
 from tcptrace.report.correlation.ladder import write_path_ladder
 from tcptrace.report.correlation.way import way, write_way
 from tcptrace.report.terminal import Piece, Screen
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 ONE_SIDED = "INPUT-ONLY: it never sees the server's side of the close"
 

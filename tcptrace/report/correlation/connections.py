@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcptrace.correlate.result import REPLY, REQUEST, Connection
+from tcptrace.correlation.result import REPLY, REQUEST, Connection
 from tcptrace.diagnosis.rule import SEVERITIES
 from tcptrace.report.correlation.columns import Form, write_columns
 from tcptrace.report.correlation.way import Way, write_way
@@ -12,7 +12,7 @@ from tcptrace.report.terminal import Piece, Screen
 from tcptrace.report.units import count
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 
 class Row(NamedTuple):

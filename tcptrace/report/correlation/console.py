@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, TextIO
 
-from tcptrace.correlate.result import Candidate
+from tcptrace.correlation.result import Candidate
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.correlation.connection_view import write_connection
 from tcptrace.report.correlation.connections import write_connection_table, write_ways
@@ -13,7 +13,7 @@ from tcptrace.report.units import count
 from tcptrace.report.view import View
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 
 def write_correlation(correlation: "Correlation", out: TextIO, view: View) -> None:

@@ -4,12 +4,12 @@ import csv
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tcptrace.correlate.result import DIRECTIONS
+from tcptrace.correlation.result import DIRECTIONS
 from tcptrace.report.escape import csv_cell
 from tcptrace.report.view import View
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 DELAYS = "min_ns p50_ns p99_ns max_ns low_ns high_ns".split()
 COUNTS = "frames lost missed duplicated reordered".split()

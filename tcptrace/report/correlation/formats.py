@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO, cast
 from tcptrace.report.view import View
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 
 class CorrelationFormat(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcptrace.correlate.result import Connection, Point
+from tcptrace.correlation.result import Connection, Point
 from tcptrace.report.correlation.lifelines import NOTE, Cells, Lifelines, draw, headings, lifelines, pieces
 from tcptrace.report.correlation.point_order import point_order
 from tcptrace.report.correlation.rungs import Rung, by_rung, rungs
@@ -15,7 +15,7 @@ from tcptrace.report.units import duration, milliseconds
 from tcptrace.schema import NO_TIME, SIDES
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 ARROWS = "→←"
 WORDS_LEAST = KIND_WIDTH + 8

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from tcptrace.correlate.result import Point
+from tcptrace.correlation.result import Point
 from tcptrace.report.correlation.point_order import interface
 from tcptrace.report.correlation.rungs import Sight, Stop
 from tcptrace.report.terminal import Piece, text_width

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcptrace.correlate.result import DIRECTIONS, Clock, ClockStep
+from tcptrace.correlation.result import DIRECTIONS, Clock, ClockStep
 from tcptrace.report.correlation.columns import Form, write_columns
 from tcptrace.report.correlation.point_order import hosts_in_order
 from tcptrace.report.correlation.traffic import Traffic, traffic
@@ -11,7 +11,7 @@ from tcptrace.report.terminal import Piece, Screen
 from tcptrace.report.units import count, size
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 _SECOND_NS = 1_000_000_000
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tcptrace.correlate.result import REPLY, REQUEST, Connection, Point
+from tcptrace.correlation.result import REPLY, REQUEST, Connection, Point
 
 
 def point_order(points: Sequence[Point], connection: Connection) -> list[int]:

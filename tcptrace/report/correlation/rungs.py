@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tcptrace.correlate.passages import Passages
-from tcptrace.correlate.result import Connection, Hop
+from tcptrace.correlation.passages import Passages
+from tcptrace.correlation.result import Connection, Hop
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.segment_marks import NO_REPEAT, verdict
 from tcptrace.report.segment_words import Segment, told
@@ -16,7 +16,7 @@ from tcptrace.report.terminal import Piece
 from tcptrace.schema import I32, I64, NO_TIME, UNKNOWN
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 SYN = 0x002
 UNSAID = Segment._make([*[UNKNOWN] * 12, 0, []])

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tcptrace.analysis import Correlation
-from tcptrace.correlate.passages import Passages
-from tcptrace.correlate.recording import Recording
-from tcptrace.correlate.result import (
+from tcptrace.correlation.passages import Passages
+from tcptrace.correlation.recording import Recording
+from tcptrace.correlation.result import (
     NOWHERE,
     Clock,
     Connection,
@@ -22,6 +21,7 @@ from tcptrace.correlate.result import (
     Stream,
 )
 from tcptrace.diagnosis.rule import Finding
+from tcptrace.joint_analysis import Correlation
 from tcptrace.schema import Flows, Sightings, Transitions
 from tests.report import samples as analyses
 from tests.report.samples import MS, START_NS, table

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tcptrace.correlate.result import Candidate, ClockStep, ResetOrigin, Rewrite, Stream
+from tcptrace.correlation.result import Candidate, ClockStep, ResetOrigin, Rewrite, Stream
 from tcptrace.report.correlation.console import write_correlation
 from tcptrace.report.view import View
 from tests.report.correlation import samples

@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 
 from tcptrace import correlation_json
-from tcptrace.analysis import Correlation
-from tcptrace.correlate.result import Candidate, ClockStep, ResetOrigin, Rewrite
+from tcptrace.correlation.result import Candidate, ClockStep, ResetOrigin, Rewrite
+from tcptrace.joint_analysis import Correlation
 from tcptrace.report.correlation.formats import CorrelationFormat, correlation_report
 from tcptrace.report.view import View
 from tests.report.correlation.samples import ASYMMETRIC, CLIENT, DR, LOST, VIP, clock, hop, leg, lossy, lvs_dr

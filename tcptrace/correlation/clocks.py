@@ -1,0 +1,138 @@
+"""How the hosts' clocks stand to one another: offsets, drifts and steps, and how sure that is.
+
+Nothing is assumed about synchronisation. What a clock shows is tied to others by the segments that both saw, since
+none arrives before it left; docs/correlation.md tells the method.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+from math import ceil, floor
+
+import numpy as np
+
+from tcptrace.correlation.clock_fit import Range, System
+from tcptrace.correlation.clock_model import Model, Observed, limits_of, modelled, reference_ns
+from tcptrace.correlation.clock_search import find_steps
+from tcptrace.correlation.order import Route
+from tcptrace.correlation.passages import Passages
+from tcptrace.correlation.result import Clock, Clocks, Points
+from tcptrace.schema import I64, NO_TIME
+
+DRIFT_USUAL = 100e-6
+"""Crystals are within this of what they should be."""
+DRIFT_COUNTS = 0.25
+"""Where a drift that cannot be told could move an offset by more than this part of its interval, it is allowed for."""
+
+Interval = tuple[int | None, int | None]
+"""Least and greatest; None: unbounded."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The clocks of all hosts."""
+
+    clocks: Clocks
+    bounds: Mapping[tuple[str, str], Interval]
+    """Of two hosts, between what the first one's offset less the second one's may be, in nanoseconds."""
+
+    def reference_ns(self, passages: Passages) -> I64:
+        """(N, points) times of passages by the reference clock; NO_TIME where not seen."""
+        columns = [
+            reference_ns(self.clocks[point.host], i, passages.frame[:, i], passages.time_ns[:, i])
+            for i, point in enumerate(passages.points)
+        ]
+        return np.stack(columns, axis=1)
+
+    def delay_error_ns(self, source: str, target: str) -> Interval:
+        """Between what must be added to a delay from one host to another, as these clocks give it, to be the true one."""
+        chosen = self.clocks[target].offset_ns - self.clocks[source].offset_ns
+        low, high = self.bounds[target, source] if source != target else (chosen, chosen)
+        return None if low is None else low - chosen, None if high is None else high - chosen
+
+
+def align(
+    passages: Passages, routes: Sequence[Route], points: Points, first_ns: Sequence[int], *, trust: bool = False
+) -> Alignment:
+    """The clocks of the points' hosts against that of the first point.
+
+    `routes` are those of the streams by number; `first_ns` is each point's first time, NO_TIME where it has none.
+    With `trust` the clocks are taken as they are.
+    """
+    hosts = list(dict.fromkeys(point.host for point in points))
+    starts_ns = {host: _start_ns(host, points, first_ns) for host in hosts}
+    if trust:
+        clocks = {host: Clock(host, 0, 0, 0, None, starts_ns[host], basis="taken as it is") for host in hosts}
+        return Alignment(clocks, dict.fromkeys(permutations(hosts, 2), (0, 0)))
+    observed = Observed(passages, routes, starts_ns)
+    model = modelled(observed, hosts, {})
+    if model.contradiction_ns:
+        steps = find_steps(observed, hosts)
+        if any(steps.values()):
+            first = modelled(observed, hosts, steps)
+            adjusted = modelled(observed, hosts, {host: clock.steps for host, clock in first.clocks.items()})
+            model = min((model, adjusted), key=lambda one: one.contradiction_ns)
+    return _told(observed, model)
+
+
+def _start_ns(host: str, points: Points, first_ns: Sequence[int]) -> int:
+    times = [time for point, time in zip(points, first_ns, strict=True) if point.host == host and time != NO_TIME]
+    return min(times, default=0)
+
+
+def _told(observed: Observed, model: Model) -> Alignment:
+    """A model with what it leaves open."""
+    system = _allowing_for_drift(observed, model)
+    bounds = {
+        (model.hosts[a], model.hosts[b]): _interval(system.offset_range(a, b))
+        for a, b in permutations(range(len(model.hosts)), 2)
+    }
+    reference = model.hosts[0]
+    clocks = {reference: replace(model.clocks[reference], low_ns=0, high_ns=0, basis="the reference")}
+    for host in model.hosts[1:]:
+        low, high = bounds[host, reference]
+        clock = replace(model.clocks[host], low_ns=low, high_ns=high)
+        clocks[host] = replace(clock, basis=_basis(model, clock))
+    return Alignment({host: clocks[host] for host in model.hosts}, bounds)
+
+
+def _interval(found: Range) -> Interval:
+    low, high = found
+    return None if low is None else ceil(low - 0.01), None if high is None else floor(high + 0.01)
+
+
+def _allowing_for_drift(observed: Observed, model: Model) -> System:
+    """The same inequalities; with drift, where drift too small to be told could still matter."""
+    system = model.system
+    intervals = [system.offset_range(host) for host in range(1, system.hosts)]
+    widths = [high - low for low, high in intervals if low is not None and high is not None]
+    if system.drifting or not widths or system.span_ns * DRIFT_USUAL < DRIFT_COUNTS * min(widths):
+        return system
+    steps = {host: clock.steps for host, clock in model.clocks.items()}
+    limits, _ = limits_of(observed, model.hosts, steps, only_least=False)
+    starts_ns = [observed.starts_ns[host] for host in model.hosts]
+    counts = [len(steps[host]) for host in model.hosts]
+    return System(limits, starts_ns, counts, range(1, system.hosts), DRIFT_USUAL)
+
+
+def _basis(model: Model, clock: Clock) -> str:
+    """What an offset rests on, in words."""
+    number, reference = model.hosts.index(clock.host), model.hosts[0]
+    there, back = model.crossed.get((0, number), 0), model.crossed.get((number, 0), 0)
+    tied = [model.hosts[other] for pair in model.crossed if number in pair for other in pair if other != number]
+    others = " and ".join(dict.fromkeys(tied))
+    if clock.low_ns is None and clock.high_ns is None:
+        told = "no common reference"
+    elif clock.low_ns is None or clock.high_ns is None:
+        told = f"one way only: no segment passes {'to' if clock.low_ns is None else 'from'} it and tells more"
+    elif there and back:
+        told = f"{there:,} segments from {reference} and {back:,} to it"
+    else:
+        told = f"segments exchanged with {others}"
+    if clock.drift_ppm is not None:
+        told += ", its drift told apart from none"
+    if clock.steps:
+        told += f", set {len(clock.steps)} times" if len(clock.steps) > 1 else ", set once"
+    if model.contradiction_ns:
+        told += f"; contradictory: a segment arrives {model.contradiction_ns:,} ns before it left"
+    return told

@@ -1,0 +1,185 @@
+"""What became of each transmission on its way: seen, missed by a capture, or lost.
+
+That a capture lacks a segment proves nothing by itself. What a later point has, or what the receiver acknowledged
+though no other copy of these bytes got there, has passed: the capture missed it. The rest is lost behind the last
+point that has it. A transmission is lost though what repeats it arrives. A point records as long as any point does,
+unless its file is truncated; what a host refused with a RST of its own was not lost under way.
+
+Bare acknowledgements are never acknowledged themselves. Some are not missed by anyone: offload and devices that thin
+them out keep the last of several. So they count as lost only where neither is in sight.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tcptrace.correlation.numbering import numbered
+from tcptrace.correlation.order import Route
+from tcptrace.correlation.passages import Bools, Passages
+from tcptrace.correlation.result import NOWHERE, Points, ResetOrigin
+from tcptrace.correlation.ways import highest_acknowledged, ways
+from tcptrace.flows import RST
+from tcptrace.schema import I16, I64, NO_TIME
+
+THINNED_MIN = 8
+"""Bare acknowledgements that end at one point, before that may be called thinning ..."""
+THINNED_SHARE = 0.3
+"""... and their share of those that reach it."""
+SPAN = 1 << 40
+"""More than a stream has positions."""
+
+
+class Fates(NamedTuple):
+    """Row for row beside the N passages; L is the length of the longest route."""
+
+    point: I16
+    """(N, L) the points of its route, in order; NOWHERE after its end."""
+    seen: Bools
+    """(N, L) whether that point has it."""
+    lost: I16
+    """(N,) place on its route of the last point that has it, if it was lost behind that; else NOWHERE."""
+    missed: Bools
+    """(N, L) whether it passed that point though the capture lacks it."""
+    refused: Bools
+    """(N,) whether it ended at a host that answered by a RST in the peer's name, with that or after it."""
+
+
+def fates(
+    passages: Passages,
+    routes: Sequence[Route],
+    truncated: Collection[int] = (),
+    origins: Mapping[int, ResetOrigin] | None = None,
+) -> Fates:
+    """What became of every passage, by the route of its stream.
+
+    `truncated` are the points whose capture ends before the others; `origins` the reset origins by stream.
+    """
+    point = _along(routes)[passages.stream, passages.direction]
+    seen = (point >= 0) & (np.take_along_axis(passages.row, np.maximum(point, 0).astype(np.int64), axis=1) >= 0)
+    places = np.arange(point.shape[1])
+    first = np.where(seen, places, len(places)).min(axis=1, initial=len(places))
+    last = np.where(seen, places, NOWHERE).max(axis=1, initial=NOWHERE)
+    recorded = (point >= 0) & _recorded(passages, point, truncated) & _is_led_there(passages, point, seen)
+    behind = np.minimum(last + 1, len(places) - 1)
+    gone = (last >= 0) & (last < behind) & np.take_along_axis(recorded, behind[:, None], axis=1)[:, 0]
+    arrived = gone & _is_acknowledged(passages) & ~_is_repeated_beyond(passages, last)
+    refused = gone & ~arrived & _is_refused(passages, point, last, (origins or {}).items())
+    lost = gone & ~arrived & ~refused
+    lost &= ~_is_thinned(passages, point, last, lost)
+    missed = ~seen & recorded & (places > first[:, None]) & ((places < last[:, None]) | arrived[:, None])
+    return Fates(point, seen, np.where(lost, last, NOWHERE).astype(np.int16), missed, refused)
+
+
+def _along(routes: Sequence[Route]) -> I16:
+    """(streams, 2, L) the points of every route."""
+    longest = max((len(way) for route in routes for way in (route.request, route.reply)), default=0)
+    found = np.full((len(routes), 2, max(longest, 1)), NOWHERE, np.int16)
+    for stream, route in enumerate(routes):
+        for direction, way in enumerate((route.request, route.reply)):
+            found[stream, direction, : len(way)] = way
+    return found
+
+
+def _recorded(passages: Passages, point: I16, truncated: Collection[int]) -> Bools:
+    """(N, L) whether that point still recorded: a truncated one until the last segment that it shares with another."""
+    found = np.ones(point.shape, np.bool_)
+    for cut in truncated:
+        shared = passages.row[:, [cut]] >= 0
+        until = np.where(shared, passages.time_ns, NO_TIME).max(axis=0, initial=NO_TIME)
+        in_time = ((passages.row >= 0) & (passages.time_ns <= until)).any(axis=1)
+        found &= (point != cut) | in_time[:, None]
+    return found
+
+
+def _is_led_there(passages: Passages, point: I16, seen: Bools) -> Bools:
+    """(N, L) whether what has these addresses comes by that point, if anything of its direction does.
+
+    A client may send to the called address and, wrongly answered, to another, by another way.
+    """
+    found = np.ones(point.shape, np.bool_)
+    way = ways(passages)
+    flow = np.where(passages.row >= 0, passages.sightings.flow[passages.row], NOWHERE)
+    for place in range(1, point.shape[1]):
+        before = np.where(seen[:, :place], np.arange(place), NOWHERE).max(axis=1)
+        lacking = np.bincount(way[(before >= 0) & ~seen[:, place]], minlength=int(way.max(initial=0)) + 1) > 0
+        rows = np.flatnonzero((before >= 0) & lacking[way])
+        source = point[rows, before[rows]].astype(np.int64)
+        leg = numbered(way[rows], source, flow[rows, source])
+        here = seen[rows, place]
+        led = np.bincount(leg[here], minlength=len(rows) + 1) > 0
+        reached = np.bincount(way[rows[here]], minlength=len(lacking)) > 0
+        found[rows, place] = led[leg] | ~reached[way[rows]]
+    return found
+
+
+def _is_acknowledged(passages: Passages) -> Bools:
+    """Whether its receiver acknowledged it, or the same bytes sent again."""
+    highest = highest_acknowledged(passages, int(passages.stream.max(initial=-1)) + 1)
+    found: Bools = (passages.end > passages.start) & (passages.end <= highest[ways(passages)])
+    return found
+
+
+def _is_repeated_beyond(passages: Passages, last: I64) -> Bools:
+    """Whether all its bytes were seen, in other segments, behind the last point that has it."""
+    found = np.zeros(len(last), np.bool_)
+    base = ways(passages) * SPAN + 1
+    start, end = base + passages.start, base + passages.end
+    for place in np.unique(last[last >= 0]).tolist():
+        mine = np.flatnonzero(last == place)
+        found[mine] = _within(start[mine], end[mine], *_union(start[last > place], end[last > place]))
+    return found
+
+
+def _union(start: I64, end: I64) -> tuple[I64, I64]:
+    """Ranges as few that do not touch, in order."""
+    if not len(start):
+        return start, end
+    order = np.argsort(start, kind="stable")
+    start, reach = start[order], np.maximum.accumulate(end[order])
+    opens = np.flatnonzero(np.append(True, start[1:] > reach[:-1]))
+    return start[opens], reach[np.append(opens[1:], len(start)) - 1]
+
+
+def _within(start: I64, end: I64, starts: I64, ends: I64) -> Bools:
+    """Whether each range lies within one of those that do not touch."""
+    at = np.searchsorted(starts, start, side="right") - 1
+    reach = np.append(ends, -1)[at]
+    found: Bools = (at >= 0) & (reach >= end)
+    return found
+
+
+def _is_refused(passages: Passages, point: I16, last: I64, origins: Iterable[tuple[int, ResetOrigin]]) -> Bools:
+    """Whether it ended at a middlebox that had answered what came before, or this, by a RST."""
+    found = np.zeros(len(last), np.bool_)
+    ending = np.where(last >= 0, np.take_along_axis(point, np.maximum(last, 0)[:, None], axis=1)[:, 0], NOWHERE)
+    for stream, origin in origins:
+        if origin.side != "middlebox":
+            continue
+        rows = slice(*np.searchsorted(passages.stream, (stream, stream + 1)))
+        frame = passages.frame[rows, origin.point]
+        towards = passages.direction[rows] != origin.direction
+        asked = frame[towards & (frame < origin.frame)].max(initial=NOWHERE)
+        at_host = np.isin(ending[rows], _points_of(passages.points, origin.host))
+        found[rows] = towards & at_host & (frame >= max(asked, 0))
+    return found
+
+
+def _points_of(points: Points, host: str) -> list[int]:
+    return [number for number, point in enumerate(points) if point.host == host]
+
+
+def _is_thinned(passages: Passages, point: I16, last: I64, lost: Bools) -> Bools:
+    """Whether it is a bare acknowledgement that offload or a device may have kept back for a later one."""
+    bare = (passages.end == passages.start) & (passages.flags & RST == 0)
+    behind = np.take_along_axis(point, np.minimum(last + 1, point.shape[1] - 1)[:, None], axis=1)[:, 0]
+    is_offloaded: Bools = np.asarray(passages.partly.any(axis=0))
+    way = ways(passages)
+    found: Bools = bare & lost & is_offloaded[behind]
+    for place in range(point.shape[1] - 1):
+        ending, reaching = way[bare & lost & (last == place)], way[bare & (last >= place)]
+        ended = np.bincount(ending, minlength=int(way.max(initial=0)) + 1)
+        reached = np.bincount(reaching, minlength=len(ended))
+        thinned = (ended >= THINNED_MIN) & (ended >= THINNED_SHARE * reached)
+        found |= bare & lost & (last == place) & thinned[way]
+    return found

@@ -1,0 +1,82 @@
+"""Where a direction's way would have gone on, had anything of it arrived.
+
+A route ends at the last point that has anything of its direction. Where the receiver acknowledged nothing of it, that
+need not be the way's end: all of it may be lost behind. Then one more point is looked for, the surest first: where
+other streams go on from there, if all go to the same point; the other side of a host that it entered and that stands
+between the ends; the client, who sits where requests begin.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tcptrace.correlation.order import Route
+from tcptrace.correlation.passages import Passages
+from tcptrace.correlation.reset_origin import FIRST_TTLS
+from tcptrace.correlation.result import NOWHERE, REPLY, REQUEST, Stream
+from tcptrace.correlation.ways import highest_acknowledged, ways
+
+NONE_SENT = 2**62
+
+
+def onward(passages: Passages, routes: Sequence[Route], streams: Sequence[Stream]) -> list[Route]:
+    """The routes; those of which nothing arrived, and whose next point is known, are longer by that."""
+    way = ways(passages)
+    first = np.full(len(routes) * 2, NONE_SENT, np.int64)
+    np.minimum.at(first, way, passages.start)
+    in_vain = first >= highest_acknowledged(passages, len(routes))
+    known = _Known(passages, routes, streams)
+    found = list(routes)
+    for stream in np.unique(np.flatnonzero(in_vain & (first < NONE_SENT)) >> 1).tolist():
+        route = routes[stream]
+        if in_vain[stream * 2 + REQUEST] and (more := known.after_request(stream)) not in (NOWHERE, *route.request):
+            route = replace(route, request=(*route.request, more))
+        if in_vain[stream * 2 + REPLY] and (more := known.after_reply(stream)) not in (NOWHERE, *route.reply):
+            route = replace(route, reply=(*route.reply, more))
+        found[stream] = route
+    return found
+
+
+class _Known:
+    """What the streams together tell of where a way goes on."""
+
+    def __init__(self, passages: Passages, routes: Sequence[Route], streams: Sequence[Stream]) -> None:
+        self.passages, self.routes = passages, routes
+        self.servers = [{leg.point: leg.server for leg in stream.legs} for stream in streams]
+        self.next: dict[tuple[int, int, str], set[int]] = defaultdict(set)
+        for stream, route in enumerate(routes):
+            for here, there in zip(route.request, route.request[1:], strict=False):
+                self.next[REQUEST, here, self.servers[stream].get(here, "")].add(there)
+            for here, there in zip(route.reply, route.reply[1:], strict=False):
+                self.next[REPLY, here, ""].add(there)
+
+    def after_request(self, stream: int) -> int:
+        """Where other clients' requests to the same server go."""
+        way = self.routes[stream].request
+        return self._only(self.next[REQUEST, way[-1], self.servers[stream].get(way[-1], "")]) if way else NOWHERE
+
+    def after_reply(self, stream: int) -> int:
+        request, reply = self.routes[stream].request, self.routes[stream].reply
+        if not request or not reply or request[0] in reply:
+            return NOWHERE
+        if (known := self._only(self.next[REPLY, reply[-1], ""])) != NOWHERE:
+            return known
+        host = self._host(reply[-1])
+        entered = next((point for point in request if self._host(point) == host), NOWHERE)
+        if entered != NOWHERE and host != self._host(request[-1]):
+            return entered
+        return request[0] if self._is_client(request[0]) else NOWHERE
+
+    def _only(self, points: set[int]) -> int:
+        return next(iter(points)) if len(points) == 1 else NOWHERE
+
+    def _host(self, point: int) -> str:
+        return self.passages.points[point].host
+
+    def _is_client(self, point: int) -> bool:
+        """Whether requests begin there: no router has passed them on yet."""
+        rows = self.passages.row[self.passages.direction == REQUEST, point]
+        ttl = self.passages.sightings.ttl[rows[rows >= 0]]
+        return len(ttl) > 0 and bool(np.isin(ttl, FIRST_TTLS).all())

@@ -1,0 +1,166 @@
+"""The order in which a stream's segments pass the points, each way, whatever the points' clocks say.
+
+Evidence is locked in, the strongest first, as far as nothing stronger says otherwise (ranked pairs); the order in
+which the user gave the points settles what is left. Streams share their evidence with those that do not contradict
+them, above all with those seen at the same points: of thousands, a few may have nothing of their own to show.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from tcptrace.correlation.order_evidence import KINDS, Bools, answering_ns, sample, votes
+from tcptrace.correlation.passages import Passages
+from tcptrace.correlation.result import DIRECTIONS, NOWHERE, REPLY, REQUEST, Points
+from tcptrace.schema import I8, I64
+
+RST = 0x04
+ENDS = "who answers at once is an end"
+GIVEN = "as given"
+
+
+@dataclass(frozen=True)
+class Route:
+    """The points that a stream's segments pass, in order."""
+
+    request: tuple[int, ...]
+    reply: tuple[int, ...]
+    evidence: tuple[str, ...]
+    """Of each two neighbours, what tells their order."""
+    resets: tuple[tuple[int, ...], tuple[int, ...]]
+    """Request and reply again, with the points in them that saw nothing but RSTs: where something on the way answers
+    in an end's name, these need not have passed what lies before it."""
+
+
+def routes(passages: Passages, points: Points) -> list[Route]:
+    """The route of every stream, by its number."""
+    count = int(passages.stream.max(initial=-1)) + 1
+    of = sample(passages)
+    seen, carried = _seen(passages, count)
+    told = votes(of, count)
+    answers = np.stack([answering_ns(of, count, direction) for direction in (REQUEST, REPLY)], axis=1)
+    faces, alike = np.unique(
+        np.hstack([x.reshape(count, -1) for x in (seen, carried, told)]), axis=0, return_inverse=True
+    )
+    alike = alike.reshape(-1)
+    least = np.full((len(faces), *answers.shape[1:]), np.iinfo(np.int64).max)
+    np.minimum.at(least, alike, answers)
+    pool = _Pool(points, faces, np.bincount(alike, minlength=len(faces)), least)
+    found = [pool.route(face) for face in range(len(faces))]
+    return [found[face] for face in alike.tolist()]
+
+
+def _seen(passages: Passages, count: int) -> tuple[I8, I8]:
+    """(streams, 2, points) whether a point saw the direction, and whether it saw more of it than RSTs.
+
+    Where a direction is nothing but RSTs, these count as well.
+    """
+    key = passages.stream * 2 + passages.direction
+    is_rst = (passages.flags & RST) != 0
+    only = np.bincount(key, ~is_rst, minlength=2 * count) == 0
+    is_carried = ~is_rst | only[key]
+    seen, carried = np.zeros((2, 2 * count, len(passages.points)), np.int8)
+    for point in range(len(passages.points)):
+        has = passages.row[:, point] != NOWHERE
+        seen[:, point] = np.bincount(key[has], minlength=2 * count) > 0
+        carried[:, point] = np.bincount(key[has & is_carried], minlength=2 * count) > 0
+    shape = (count, 2, len(passages.points))
+    return seen.reshape(shape), carried.reshape(shape)
+
+
+class _Precedence:
+    """What comes before what: a strict order that grows as far as it stays free of contradiction."""
+
+    def __init__(self, size: int) -> None:
+        self.before: Bools = np.zeros((size, size), np.bool_)
+        self.told: dict[tuple[int, int], str] = {}
+
+    def lock(self, first: int, second: int, told: str) -> None:
+        """Let `first` come before `second`, unless the reverse is known."""
+        if self.before[second, first]:
+            return
+        self.told.setdefault((first, second), told)
+        earlier = self.before[:, first].copy()
+        later = self.before[second].copy()
+        earlier[first] = later[second] = True
+        self.before |= np.outer(earlier, later)
+
+    def sorted(self, members: Sequence[int]) -> tuple[int, ...]:
+        """Members in order; of those that may come next, the first in the sequence does."""
+        left, found = list(members), []
+        while left:
+            free = next(i for i in left if not any(self.before[j, i] for j in left))
+            left.remove(free)
+            found.append(free)
+        return tuple(found)
+
+
+class _Pool:
+    """Streams that look alike, once each, and what they tell one another."""
+
+    def __init__(self, points: Points, faces: I8, weight: I64, least: I64) -> None:
+        size = 2 * len(points)
+        self._points = points
+        self._pairs = list(combinations(range(len(points)), 2))
+        self._seen = faces[:, :size]
+        self._carried = faces[:, size : 2 * size]
+        self._told = faces[:, 2 * size :].astype(np.int64)
+        self._weight = weight
+        self._least = least
+
+    def route(self, face: int) -> Route:
+        """The route of the streams that look like this."""
+        fitting = ((self._told * self._told[face]) >= 0).all(axis=1)
+        kin = fitting & (self._seen == self._seen[face]).all(axis=1)
+        near, far = ((self._weight * members) @ self._told for members in (kin, fitting))
+        shape = (len(KINDS), 2, len(self._pairs))
+        pooled = np.where(near != 0, near, far).reshape(shape)
+        least = self._least[kin].min(axis=0)
+        seen = self._seen[face].reshape(2, -1).astype(np.bool_)
+        carried = self._carried[face].reshape(2, -1).astype(np.bool_)
+        whole, evidence = [], []
+        for direction in (REQUEST, REPLY):
+            precedence = self._locked(direction, pooled[:, direction], seen, least)
+            members = np.flatnonzero(seen[direction]).tolist()
+            order = precedence.sorted(members if direction == REQUEST else members[::-1])
+            whole.append(order)
+            evidence += [
+                f"{DIRECTIONS[direction]} {self._points[a].name} → {self._points[b].name}: "
+                + precedence.told.get((a, b), GIVEN)
+                for a, b in zip(order, order[1:], strict=False)
+            ]
+        request, reply = (tuple(p for p in order if carried[d, p]) for d, order in enumerate(whole))
+        return Route(request, reply, tuple(evidence), (whole[REQUEST], whole[REPLY]))
+
+    def _locked(self, direction: int, pooled: I64, seen: Bools, least: I64) -> _Precedence:
+        """All evidence on one direction."""
+        precedence = _Precedence(len(self._points))
+        for kind, total in zip(KINDS, pooled, strict=True):
+            for q in np.argsort(-abs(total), kind="stable").tolist():
+                a, b = self._pairs[q]
+                if total[q] and seen[direction, a] and seen[direction, b]:
+                    first, second = (a, b) if total[q] > 0 else (b, a)
+                    precedence.lock(first, second, kind.told)
+        self._lock_ends(direction, precedence, seen, least)
+        return precedence
+
+    def _lock_ends(self, direction: int, precedence: _Precedence, seen: Bools, least: I64) -> None:
+        """What passes one way only lies between the ends: of the hosts that see both ways, the outermost.
+
+        Such a host is the end of the side on which less time passes until it answers.
+        """
+        both = seen.copy()
+        for i, point in enumerate(self._points):
+            both[:, i] = seen[:, [other.host == point.host for other in self._points]].any(axis=1)
+        is_two_way = both.all(axis=0) & seen[direction]
+        middle = np.flatnonzero(seen[direction] & ~is_two_way).tolist()
+        outer = precedence.sorted(np.flatnonzero(is_two_way).tolist())
+        for end in {outer[0], outer[-1]} if outer else ():
+            sends, answers = least[direction, end], least[1 - direction, end]
+            for one in middle:
+                if sends < answers:
+                    precedence.lock(end, one, ENDS)
+                elif answers < sends:
+                    precedence.lock(one, end, ENDS)

@@ -1,0 +1,78 @@
+"""Where captures were taken, as a user says it: `POINT=CAPTURE`, or a folder whose case.toml names its points."""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from glob import has_magic
+from pathlib import Path
+from typing import NamedTuple
+
+from tcptrace.errors import UsageError
+
+CASE_FILE = "case.toml"
+EXAMPLE = "write POINT=CAPTURE, e.g. client=client.pcap lvs:eth0=director.pcap, or name a folder with a case.toml"
+
+
+class Input(NamedTuple):
+    """What is read as one recording."""
+
+    name: str
+    """Of its point: `host:interface`, or `host` alone."""
+    paths: tuple[str, ...]
+    """One capture, or the rotated files of one."""
+
+
+Captures = Mapping[str, str | Path | Sequence[str | Path]]
+"""What was taken at each point: a path, or those of rotated files, each of which may be a pattern."""
+
+
+def inputs_of(captures: Captures) -> tuple[Input, ...]:
+    """The inputs of a mapping. Raises UsageError for an empty one, and for a pattern that nothing matches."""
+    if not captures:
+        raise UsageError(f"no capture given\n  {EXAMPLE}")
+    return tuple(Input(_name(name), _paths(name, given)) for name, given in captures.items())
+
+
+def from_words(words: Iterable[str]) -> Captures:
+    """What words of the command line name. Raises UsageError for what is neither a pair nor a case."""
+    captures: dict[str, Sequence[str | Path]] = {}
+    for word in words:
+        name, equals, rest = word.partition("=")
+        found = {name: rest if Path(rest).exists() else rest.split(",")} if equals else _case(Path(word))
+        if twice := captures.keys() & found.keys():
+            raise UsageError(f"{twice.pop()}: named twice\n  put the rotated files of one point together: POINT=A,B")
+        captures |= {point: [given] if isinstance(given, str) else given for point, given in found.items()}
+    return captures
+
+
+def _case(folder: Path) -> Mapping[str, str | Sequence[str]]:
+    """The points of a case, its captures beside it."""
+    path = folder / CASE_FILE
+    try:
+        points = tomllib.loads(path.read_text(encoding="utf-8")).get("points", {})
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"{folder}: names no point\n  {EXAMPLE}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from None
+    if not isinstance(points, dict) or not points:
+        raise UsageError(f'{path}: has no [points]\n  add them: [points] and a line a point, client = "client.pcap"')
+    return {str(point): [str(folder / part) for part in str(given).split(",")] for point, given in points.items()}
+
+
+def _name(name: str) -> str:
+    host, _, _ = name.partition(":")
+    if not host:
+        raise UsageError(f"{name!r}: a point needs a name\n  {EXAMPLE}")
+    return name
+
+
+def _paths(name: str, given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
+    """Files by name, patterns resolved; what exists under a name with `*` in it is no pattern."""
+    texts = [str(given)] if isinstance(given, str | Path) else [str(part) for part in given]
+    found: list[str] = []
+    for text in texts:
+        is_pattern = has_magic(text) and not Path(text).exists()
+        matching = sorted(map(str, Path(text).parent.glob(Path(text).name))) if is_pattern else [text]
+        if not matching or not text:
+            raise UsageError(f"{name}: no capture matches {text!r}\n  check the path, quote a pattern")
+        found += matching
+    return tuple(dict.fromkeys(found))

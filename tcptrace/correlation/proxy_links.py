@@ -1,0 +1,89 @@
+"""What ties a client's stream to an upstream one, weighed."""
+
+from dataclasses import dataclass
+from math import prod
+
+from tcptrace.correlation.presence import LATEST
+from tcptrace.correlation.proxy_evidence import (
+    EVIDENCE,
+    PROMPT_NS,
+    Meeting,
+    forwarded_for,
+    introduced,
+    nested,
+    same_words,
+)
+
+ALONE = 0.9
+"""Evidence of this weight holds against moments: a connection may be kept open for several clients."""
+UNSURE = 0.7
+"""The most where something is not known that could speak against it."""
+SUREST = 0.99
+
+
+@dataclass(frozen=True)
+class Link:
+    """An upstream and the client's stream it was opened for."""
+
+    down: int
+    up: int
+    evidence: tuple[str, ...]
+    confidence: float
+    names_client: bool
+    """Whether the upstream itself names the client."""
+    is_alone: bool
+    """Whether one of its evidence is enough by itself, whatever the moments."""
+    is_reused: bool
+    """Whether the upstream went on to carry more after its client had ended."""
+    is_passed_on: bool
+    """Whether it carries the client's bytes and was answered: then no other upstream does."""
+
+
+def link(m: Meeting) -> Link | None:
+    """What ties two streams; None where nothing does, or something speaks against it."""
+    found = [(kind, text) for kind in EVIDENCE if (text := kind.told(m))]
+    if m.client is not None and not any(kind.told is nested for kind, _ in found):
+        found = [(kind, text) for kind, text in found if kind.weight >= ALONE]
+    is_said = any(kind.of_payload for kind, _ in found)
+    if not found or not (is_said or _may_rest_on_moments(m)):
+        return None
+    is_alone, is_reused = any(kind.weight >= ALONE for kind, _ in found), _is_reused(m)
+    is_doubtful = is_reused or _names_another(m) or (not is_said and any(m.up.sent_bytes))
+    most = UNSURE if is_doubtful and not is_alone else SUREST
+    told = {kind.told for kind, _ in found}
+    return Link(
+        m.down.stream,
+        m.up.stream,
+        tuple(text for _, text in found),
+        round(min(most, 1 - prod(1 - kind.weight for kind, _ in found)), 3),
+        names_client=introduced in told or forwarded_for in told,
+        is_alone=is_alone,
+        is_reused=is_reused,
+        is_passed_on=same_words in told and m.up.sent_bytes[1] > 0,
+    )
+
+
+def _may_rest_on_moments(m: Meeting) -> bool:
+    """Whether what was said cannot speak for or against it: nothing was said upstream, or one of both is encrypted.
+
+    What a server took without a word of the client's is a health check rather.
+    """
+    if m.upstream is None:
+        return False
+    if any(m.up.sent_bytes):
+        return m.down.is_encrypted or m.up.is_encrypted
+    is_taken = m.upstream.server_half_ns is not None and m.upstream.outcome_ns == LATEST
+    return not is_taken or not any(m.down.sent_bytes)
+
+
+def _names_another(m: Meeting) -> bool:
+    """Whether the upstream names a client, and not this one."""
+    is_named = any(head.forwarded_for for head in m.up.heads) or bool(m.up.header and m.up.header.client)
+    return is_named and not (introduced(m) or forwarded_for(m))
+
+
+def _is_reused(m: Meeting) -> bool:
+    """Whether it carried more than the client's bytes after the client had ended: of others, maybe."""
+    if m.client is None or m.upstream is None or m.up.words_bytes[0] == m.down.words_bytes[0]:
+        return False
+    return m.client.end_ns != LATEST and m.upstream.last_ns > m.client.end_ns + PROMPT_NS
