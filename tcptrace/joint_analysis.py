@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tcptrace.correlation.connections import Told, tell
 from tcptrace.correlation.director_files import read_director_file
@@ -18,6 +18,9 @@ from tcptrace.diagnosis.rule import Finding
 from tcptrace.diagnosis.wanted import ALL, Wanted
 from tcptrace.errors import UsageError
 from tcptrace.kernels import Notice
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def _silent(text: str) -> None:
@@ -49,9 +52,7 @@ class Correlation:
         Raises UsageError for what no connection has.
         """
         kept = tuple(
-            told
-            for told in self.connections
-            if connection in (None, told.connection) and _has(told, host, port)
+            told for told in self.connections if connection in (None, told.connection) and _has(told, host, port)
         )
         if not kept and self.connections:
             given = (("connection", connection), ("host", host), ("port", port))
@@ -60,6 +61,12 @@ class Correlation:
         numbers = {told.connection for told in kept}
         found = (finding for finding in self.found if finding.connection is None or finding.connection in numbers)
         return replace(self, connections=kept, found=tuple(found))
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """A table for pandas: points, connections, legs, hops, rewrites, findings or passages."""
+        from tcptrace import correlation_tables
+
+        return correlation_tables.table(self, name)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document `tcptrace.correlation/1` as plain dicts, lists, ints and strings."""
