@@ -20,12 +20,19 @@ def _silent(text: str) -> None:
     """Take a notice and tell nobody."""
 
 
-def merge(captures: Captures, output: str | Path, *, wanted: Wanted = ALL, notice: Notice = _silent) -> Written:
+def merge(
+    captures: Captures,
+    output: str | Path,
+    *,
+    trust_clocks: bool = False,
+    wanted: Wanted = ALL,
+    notice: Notice = _silent,
+) -> Written:
     """Write all frames of captures of several points to one pcapng, in order of time by the first point's clock.
 
-    `captures` are as for `correlate`. Every point is an interface; frames that findings name say so in comments.
-    Frames of an interface that is no point, since no segment passed there, are in too. Text printed by tcpdump holds
-    no frames: it is correlated, and left out. `output` appears whole or not at all.
+    `captures` and `trust_clocks` are as for `correlate`. Every point is an interface, and so is one where no segment
+    passed; frames that findings name say so in comments. Text printed by tcpdump holds no frames: it is correlated,
+    and left out. `output` appears whole or not at all.
 
     Raises UsageError for what cannot be read twice, and for an output that cannot be written or is an input;
     CaptureError where a capture cannot be read at all, or all are text.
@@ -33,7 +40,7 @@ def merge(captures: Captures, output: str | Path, *, wanted: Wanted = ALL, notic
     paths = [path for given in inputs_of(captures) for path in given.paths]
     require_files(paths)
     with open_output(Path(output), paths) as out:
-        correlation = correlate(captures, wanted=wanted, notice=notice)
+        correlation = correlate(captures, trust_clocks=trust_clocks, wanted=wanted, notice=notice)
         told = _by_frame(correlation)
         writer = CommentedWriter(out.buffer)
         for one in heapq.merge(*_sources(correlation, notice), key=lambda one: one.time_ns):
