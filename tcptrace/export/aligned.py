@@ -13,6 +13,7 @@ from tcptrace.correlation.recording import interface_name, way
 from tcptrace.correlation.result import NOWHERE, Clock
 from tcptrace.joint_analysis import Correlation
 from tcptrace.kernels import Notice
+from tcptrace.report.units import count
 from tcptrace.schema import NO_TIME
 
 BATCH = 1024
@@ -44,7 +45,9 @@ def aligned(correlation: Correlation, recording: int, notice: Notice) -> Iterato
         yield one
     if late:
         path = correlation.recordings[recording].summary.path
-        notice(f"{path}: its clock went back, or it was put together: {late:,} frames stand after later ones")
+        notice(
+            f"{path}: {count(late, 'frame')} left after later ones: its clock went back, or it was joined from several"
+        )
 
 
 def _in_order(frames: Iterable[Aligned]) -> Iterator[Aligned]:
