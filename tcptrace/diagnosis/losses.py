@@ -7,10 +7,12 @@ from functools import cached_property
 import numpy as np
 
 from tcptrace.correlation.result import NOWHERE, REPLY, REQUEST, Connection, Hop
-from tcptrace.diagnosis.paths import AtPoints, PathEvidence, direction_words
+from tcptrace.diagnosis.paths import AtPoints, PathEvidence, counted, direction_words, in_frames
 from tcptrace.diagnosis.story import ACK, FIN, RST, SYN
 from tcptrace.schema import I64, NO_TIME
 
+REPEATED = 3
+"""Segments of which no capture misses each one by chance."""
 NAMED_MAX = 3
 """Segments that are described one by one."""
 
@@ -34,14 +36,16 @@ class Loss:
         became = self.evidence.became
         place = became.lost[self._way]
         last = became.point[self._way, np.maximum(place, 0)]
-        return self._way[(place != NOWHERE) & (last == self.hop.source)]
+        found: I64 = self._way[(place != NOWHERE) & (last == self.hop.source)]
+        return found
 
     @cached_property
     def came_later(self) -> I64:
         """Rows of what left after the first of these, the same way, and arrived."""
         frame = self.evidence.passages.frame
         arrived = self.evidence.seen(self.evidence.seen(self._way, self.hop.target), self.hop.source)
-        return arrived[frame[arrived, self.hop.source] > frame[self.rows, self.hop.source].min()]
+        found: I64 = arrived[frame[arrived, self.hop.source] > frame[self.rows, self.hop.source].min()]
+        return found
 
     @cached_property
     def came_again(self) -> I64:
@@ -102,10 +106,9 @@ class Loss:
     @property
     def told(self) -> str:
         """`1 segment of the client (200 bytes at 81)`."""
-        counted = f"{len(self.rows):,} segments" if len(self.rows) > 1 else "1 segment"
         kinds = list(dict.fromkeys(self._segment(row) for row in self.rows.tolist()))
         more = f" and {len(kinds) - NAMED_MAX} more" if len(kinds) > NAMED_MAX else ""
-        return f"{counted} of the {self.sender} ({', '.join(kinds[:NAMED_MAX])}{more})"
+        return f"{counted(len(self.rows), 'segment')} of the {self.sender} ({', '.join(kinds[:NAMED_MAX])}{more})"
 
     def _segment(self, row: int) -> str:
         passages = self.evidence.passages
@@ -114,6 +117,16 @@ class Loss:
         if names:
             return names[0] + ("-ACK" if flags & (SYN | ACK) == SYN | ACK else "")
         return f"{length:,} bytes at {start:,}" if length > 0 else f"ACK {int(passages.ack[row]):,}"
+
+    @property
+    def others(self) -> str:
+        """`5 others did`: of the same direction, at the target."""
+        return f"{counted(self.hop.frames, 'other')} of that direction did" if self.hop.frames else "nor did any other"
+
+    @property
+    def seen(self) -> str:
+        """The frames at the source, as evidence."""
+        return f"at {self.where} in {in_frames(self.frames)}"
 
     @property
     def fate(self) -> str:
@@ -153,7 +166,7 @@ class Loss:
         """Falls where the target shows nothing later."""
         if len(self.came_later):
             return 0.95
-        return 0.85 if self._is_alive else 0.7
+        return 0.9 if self._is_alive or len(self.rows) >= REPEATED else 0.75
 
 
 def losses(evidence: PathEvidence, *, in_host: bool) -> Iterator[Loss]:

@@ -11,7 +11,7 @@ from tcptrace.correlation.connections import Told
 from tcptrace.correlation.fates import Fates
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Passages
-from tcptrace.correlation.result import DIRECTIONS, REQUEST, Connection, Hop, Leg, Points, Stream
+from tcptrace.correlation.result import DIRECTIONS, Connection, Hop, Leg, Points, Stream
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.schema import I64, NO_TIME, SIDES
 
@@ -112,12 +112,16 @@ def leg_at(stream: Stream, point: int) -> Leg | None:
     return next((leg for leg in stream.legs if leg.point == point), None)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 segment`, `2,000 segments`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def in_frames(frames: Sequence[int]) -> str:
+    """`frame 5`, `frames 2, 3`."""
+    return f"frame{'' if len(frames) == 1 else 's'} {', '.join(map(str, frames))}"
+
+
 def direction_words(direction: int) -> tuple[str, str]:
     """Who sends in a direction, and what that is called: `("client", "request")`."""
     return SIDES[direction], DIRECTIONS[direction]
-
-
-def towards(connection: Connection, direction: int) -> tuple[str, str]:
-    """Sender and receiver of a direction as the client's end knows them."""
-    ends = connection.client, connection.server
-    return ends if direction == REQUEST else (ends[1], ends[0])

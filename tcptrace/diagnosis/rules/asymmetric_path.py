@@ -31,10 +31,12 @@ References
 RFC 3704; Linux Virtual Server via direct routing (LVS documentation); ipvsadm(8).
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from tcptrace.correlation.result import Connection
-from tcptrace.diagnosis.paths import PathEvidence
+from tcptrace.correlation.order import Route
+from tcptrace.correlation.result import Connection, Stream
+from tcptrace.diagnosis.paths import PathEvidence, counted
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 
 RULE = Rule(name="asymmetric-path", family="path", severity="info")
@@ -44,34 +46,31 @@ RETURNING = {"dr": "DR", "tun": "TUN"}
 
 
 def check_path(evidence: PathEvidence, thresholds: Thresholds) -> Iterator[Finding]:
-    """Every stream whose two ways differ in their points."""
+    """Each two ways that differ in their points, with all connections that take them."""
+    alike: dict[tuple[object, ...], list[tuple[Connection, Stream]]] = defaultdict(list)
     for connection in evidence.connections:
         for stream in connection.streams:
             route = evidence.route(stream.stream)
-            if not route.request or not route.reply:
-                continue
-            answered = route.reply[-1] in _at_client(evidence, route.request)
-            only_request = [point for point in route.request if answered and point not in route.reply]
-            only_reply = [point for point in route.reply if point not in route.request]
-            if only_request or only_reply:
-                yield _finding(evidence, connection, stream.stream, only_request, only_reply)
+            if any(_apart(evidence, route)):
+                alike[route.request, route.reply, connection.mode].append((connection, stream))
                 break
+    yield from (_finding(evidence, several) for several in alike.values())
 
 
-def _at_client(evidence: PathEvidence, request: Sequence[int]) -> list[int]:
-    """The points of the host where requests begin."""
-    first = evidence.host(request[0])
-    return [number for number, point in enumerate(evidence.points) if point.host == first]
+def _apart(evidence: PathEvidence, route: Route) -> tuple[list[int], list[int]]:
+    """The points that requests alone pass, if replies reach the client, and those that replies alone do."""
+    if not route.request or not route.reply:
+        return [], []
+    is_answered = evidence.host(route.reply[-1]) == evidence.host(route.request[0])
+    only_request = [point for point in route.request if is_answered and point not in route.reply]
+    return only_request, [point for point in route.reply if point not in route.request]
 
 
-def _finding(
-    evidence: PathEvidence,
-    connection: Connection,
-    stream: int,
-    only_request: Sequence[int],
-    only_reply: Sequence[int],
-) -> Finding:
+def _finding(evidence: PathEvidence, several: Sequence[tuple[Connection, Stream]]) -> Finding:
+    connection, stream = several[0][0], several[0][1].stream
     route = evidence.route(stream)
+    only_request, only_reply = _apart(evidence, route)
+    more = f" and in {counted(len(several) - 1, 'other connection')}" if len(several) > 1 else ""
     host = connection.director.host if connection.director and connection.mode in RETURNING else ""
     expected = f": right for {RETURNING[connection.mode]}" if host else ""
     request, reply = (evidence.rows(stream, direction) for direction in (0, 1))
@@ -81,12 +80,11 @@ def _finding(
     sides += [f"replies alone pass {evidence.names(only_reply)}"] if only_reply else []
     return RULE.finding(
         confidence=0.95 if host else 0.85,
-        connections=(connection.connection,),
+        connections=tuple(one.connection for one, _ in several),
         point=evidence.name(shown[0][0]),
         frames=shown[0][1],
         evidence_frames=evidence.at(*shown),
-        alike=f"{route.request} {route.reply} {connection.mode}",
-        summary=f"Between {connection.client} and {connection.server} {', '.join(sides)}{expected}.",
+        summary=f"Between {connection.client} and {connection.server}{more} {', '.join(sides)}{expected}.",
         cause=(
             f"{host} forwards requests by {RETURNING[connection.mode]}; the server answers the client itself"
             if host

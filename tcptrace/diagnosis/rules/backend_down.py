@@ -42,7 +42,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptrace.correlation.result import REPLY, REQUEST, Connection
-from tcptrace.diagnosis.paths import FRAMES_MAX, PathEvidence
+from tcptrace.diagnosis.paths import FRAMES_MAX, PathEvidence, counted, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import RST, SYN
 from tcptrace.schema import NO_TIME
@@ -139,7 +139,6 @@ def _finding(
     outcomes = " or ".join(dict.fromkeys(call.outcome for call in failed))
     director = first.director.host if first.director else "a director"
     name = f"{server} at {host}" if host else server
-    several = f"{len(failed):,} calls" if len(failed) > 1 else "a call"
     front = evidence.route(first.streams[0].stream).request[0]
     clients = ", ".join(call.connection.client for call in failed[:3])
     return RULE.finding(
@@ -149,8 +148,8 @@ def _finding(
         frames=frames,
         evidence_frames=evidence.at((point, frames), (front, _frames(evidence, failed, front))),
         summary=(
-            f"{director} forwarded {several} of {first.server} to {name}, which {'were' if len(failed) > 1 else 'was'}"
-            f" {outcomes} (frames {', '.join(map(str, frames))} at {evidence.name(point)}), while"
+            f"{director} forwarded {counted(len(failed), 'call')} of {first.server} to {name}, {outcomes} there"
+            f" ({in_frames(frames)} at {evidence.name(point)}), while"
             f" {' and '.join(_named(other) for other in others)} took {taken:,}."
         ),
         cause=(
@@ -164,7 +163,7 @@ def _finding(
         ),
         disproof=f"a call of {first.server} that {name} took",
         confirm=(
-            f"{director}: ipvsadm -ln --stats; ipvsadm -lnc   {host or server}: ss -ltn; ip addr show lo; nft list ruleset"
+            f"{director}: ipvsadm -ln --stats; ipvsadm -lnc   {host or server}: ss -ltn; ip addr show lo"
             f"   Wireshark at {evidence.name(point)}: frame.number in {{{', '.join(map(str, frames))}}}"
         ),
         fix="repair that server or set its weight to 0, and let the balancer check its servers' health",

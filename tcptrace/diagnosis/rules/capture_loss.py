@@ -45,7 +45,7 @@ import numpy as np
 
 from tcptrace.correlation.result import Connection, Hop
 from tcptrace.diagnosis.evidence import Evidence, Rows
-from tcptrace.diagnosis.paths import PathEvidence
+from tcptrace.diagnosis.paths import PathEvidence, counted, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, RST, SERVER, Story, Told, frames_filter, numbers
 from tcptrace.schema import I64, KINDS
@@ -100,28 +100,36 @@ def _at_point(evidence: PathEvidence, point: int, places: Sequence[tuple[Connect
     connections = tuple(dict.fromkeys(connection.connection for connection, _ in places))
     sources = dict.fromkeys(hop.source for _, hop in places)
     shown = [(s, [f for _, hop in places if hop.source == s for f in hop.missed_frames]) for s in sources]
-    several = f"{total:,} segments" if total > 1 else "a segment"
     first, hop = places[0]
+    after = _after(evidence, hop)
     return RULE.finding(
         confidence=0.95,
         connections=connections,
         point=name,
-        evidence_frames=evidence.at(*shown),
+        frames=after,
+        evidence_frames=evidence.at(*shown, (point, after)),
         summary=(
-            f"the capture at {name} lacks {several} of {passed:,} that passed there, in {len(connections):,}"
-            f" connections, first of {first.client} → {first.server} (frames {', '.join(map(str, hop.missed_frames[:5]))}"
-            f" at {evidence.name(hop.source)}): they arrived, so the recorder missed them, the network did not."
+            f"the capture at {name} lacks {total:,} of {counted(passed, 'segment')} that passed there, in"
+            f" {counted(len(connections), 'connection')}, first of {first.client} → {first.server}"
+            f" ({in_frames(hop.missed_frames[:EXAMPLES])} at {evidence.name(hop.source)}): what arrives was missed by"
+            " the recorder, not by the network."
         ),
         cause="the recorder dropped frames, or its filter or place leaves some out",
         evidence=tuple(
-            f"{evidence.name(source)} has them as frames {', '.join(map(str, frames[:EXAMPLES]))}"
-            for source, frames in shown
-            if frames
+            f"{evidence.name(source)} has them as {in_frames(frames[:EXAMPLES])}" for source, frames in shown if frames
         ),
         disproof="their receiver never acknowledged them, and no later point has them",
         confirm=f"tcpdump's last lines at {name}: packets dropped by kernel   Wireshark: tcp.analysis.ack_lost_segment",
         fix="record with a narrower filter, tcpdump -s 128 -B 65536, and a faster disk",
     )
+
+
+def _after(evidence: PathEvidence, hop: Hop) -> tuple[int, ...]:
+    """The frame at a hop's target that follows the first segment missed there."""
+    rows = evidence.rows(hop.stream, hop.direction)
+    both = evidence.seen(evidence.seen(rows, hop.source), hop.target)
+    later = both[evidence.passages.frame[both, hop.source] > min(hop.missed_frames, default=0)]
+    return evidence.frames(later, hop.target)[:1]
 
 
 def missing_bytes(evidence: Evidence, side: int, least: int, gaps: Rows) -> I64:

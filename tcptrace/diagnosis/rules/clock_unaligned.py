@@ -34,10 +34,14 @@ References
 docs/correlation.md; Paxson: On calibrating measurements of packet transit times (SIGMETRICS 1998); RFC 2330.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from tcptrace.correlation.result import Clock
-from tcptrace.diagnosis.paths import PathEvidence
+from tcptrace.diagnosis.paths import PathEvidence, counted
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.schema import NO_TIME
 
@@ -46,43 +50,60 @@ RULE = Rule(name="clock-unaligned", family="path", severity="warning")
 CONTRADICTORY = "contradictory"
 
 
+class _Kind(NamedTuple):
+    """How a clock may be left open."""
+
+    applies: Callable[[Clock], bool]
+    severity: str
+    said: str
+    cause: str
+
+
+KINDS = (
+    _Kind(
+        lambda clock: clock.low_ns is None and clock.high_ns is None,
+        "warning",
+        "no segment ties {} to the clock of {}",
+        "none of its connections was seen elsewhere: another time, filter or connection was captured there",
+    ),
+    _Kind(
+        lambda clock: clock.low_ns is None or clock.high_ns is None,
+        "info",
+        "{} may be off from that of {} by any amount one way: it is bounded from one side only",
+        "segments pass in one direction, and no other point tells how long they were on their way",
+    ),
+    _Kind(
+        lambda clock: CONTRADICTORY in clock.basis,
+        "warning",
+        "{} contradicts that of {}: segments arrive before they left",
+        "a clock was set more often than can be told, or the times are not those of capture",
+    ),
+)
+"""The first that applies counts."""
+
+
 def check_path(evidence: PathEvidence, thresholds: Thresholds) -> Iterator[Finding]:
-    """Every host that saw something, and whose offset has no bounds, or one, or contradicts others."""
+    """For each kind, the hosts that saw something and whose clock is open in that way."""
     reference = evidence.host(0)
-    for host, clock in evidence.alignment.clocks.items():
-        points = [number for number, point in enumerate(evidence.points) if point.host == host]
-        if host != reference and max(evidence.last_ns[points]) != NO_TIME:
-            yield from _of_clock(evidence, clock, points, reference)
+    active = {evidence.host(int(point)) for point in np.flatnonzero(evidence.last_ns != NO_TIME)} - {reference}
+    found: dict[_Kind, list[Clock]] = defaultdict(list)
+    for clock in evidence.alignment.clocks.values():
+        if clock.host in active and (kind := next((kind for kind in KINDS if kind.applies(clock)), None)):
+            found[kind].append(clock)
+    yield from (_finding(evidence, kind, clocks, reference) for kind, clocks in found.items())
 
 
-def _of_clock(evidence: PathEvidence, clock: Clock, points: list[int], reference: str) -> Iterator[Finding]:
-    missing = [clock.low_ns, clock.high_ns].count(None)
-    if not missing and CONTRADICTORY not in clock.basis:
-        return
-    said = (
-        f"no segment ties the clock of {clock.host} to that of {reference}"
-        if missing == 2
-        else f"the clock of {clock.host} is bounded against that of {reference} from one side only"
-        if missing
-        else f"the clock of {clock.host} contradicts the others"
-    )
-    mine = [one for one in evidence.connections if any(leg.point in points for leg in one.legs)]
-    timed = sum(hop.delay is None for one in mine for hop in one.hops if hop.source in points or hop.target in points)
-    unsaid = f"delays on {timed:,} hops of {len(mine):,} connections" if timed else "delays to and from it"
-    yield RULE.finding(
-        severity="info" if missing == 1 else "warning",
+def _finding(evidence: PathEvidence, kind: _Kind, clocks: Sequence[Clock], reference: str) -> Finding:
+    hosts = [clock.host for clock in clocks]
+    said = kind.said.format(f"the clock of {' and of '.join(hosts)}", reference)
+    untold = [hop for _, hop in evidence.hops() if hop.delay is None and not evidence.is_one_host(hop)]
+    return RULE.finding(
+        severity=kind.severity,
         confidence=0.95,
-        point=evidence.name(points[0]),
-        summary=f"{said[0].upper()}{said[1:]}; {unsaid} are not told, and its events are placed by order alone.",
-        cause=(
-            "none of its connections was seen elsewhere: another time, filter or connection was captured there"
-            if missing == 2
-            else "segments pass it in one direction, and no other point tells how long they were on their way"
-            if missing
-            else "a clock was set more often than can be told, or the times are not those of capture"
-        ),
-        evidence=(f"{clock.host}: {clock.basis}",),
-        disproof=f"one connection that was captured at {clock.host} and at {reference}, in both directions",
+        summary=f"{said[0].upper()}{said[1:]}. Delays are not told on {counted(len(untold), 'hop')} of connections.",
+        cause=kind.cause,
+        evidence=tuple(f"{clock.host}: {clock.basis}" for clock in clocks),
+        disproof=f"one connection that was captured at {hosts[0]} and at {reference}, in both directions",
         confirm="chronyc tracking on every host   Wireshark: one tcp.seq_raw in two captures; capinfos -ae",
         fix="capture one connection at all points at the same time; or --trust-clocks, where they are synchronised",
     )

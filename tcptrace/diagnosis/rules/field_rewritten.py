@@ -35,9 +35,10 @@ RFC 7323; RFC 2018; RFC 9293 section 3.7.1; Honda and others: Is it still possib
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from tcptrace.correlation.result import DIRECTIONS, Connection, Rewrite
-from tcptrace.diagnosis.paths import PathEvidence
+from tcptrace.diagnosis.paths import PathEvidence, counted
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 
 RULE = Rule(name="field-rewritten", family="path", severity="info")
@@ -46,17 +47,30 @@ ADDRESSING = ("address", "port")
 """What fields end in that are the forwarding mode's."""
 
 
+class _Changed(NamedTuple):
+    """A connection, and what a hop changes of it."""
+
+    connection: Connection
+    changes: Sequence[Rewrite]
+
+
 def check_path(evidence: PathEvidence, thresholds: Thresholds) -> Iterator[Finding]:
-    """For every connection each hop that changes fields."""
+    """Each hop that changes fields, with all connections of which it changes the same."""
+    alike: dict[tuple[object, ...], list[_Changed]] = defaultdict(list)
     for connection in evidence.connections:
         by_hop: dict[tuple[int, int], list[Rewrite]] = defaultdict(list)
         for rewrite in connection.rewrites:
             if not rewrite.field.endswith(ADDRESSING):
                 by_hop[min(rewrite.source, rewrite.target), max(rewrite.source, rewrite.target)].append(rewrite)
-        yield from (_finding(evidence, connection, changes) for changes in by_hop.values())
+        for hop, changes in by_hop.items():
+            fields = tuple(dict.fromkeys(change.field for change in changes))
+            alike[(*hop, *fields)].append(_Changed(connection, changes))
+    yield from (_finding(evidence, several) for several in alike.values())
 
 
-def _finding(evidence: PathEvidence, connection: Connection, changes: Sequence[Rewrite]) -> Finding:
+def _finding(evidence: PathEvidence, several: Sequence[_Changed]) -> Finding:
+    connection, changes = several[0]
+    more = f" and of {counted(len(several) - 1, 'other connection')}" if len(several) > 1 else ""
     first = changes[0]
     source, target = evidence.name(first.source), evidence.name(first.target)
     names = list(dict.fromkeys(change.field for change in changes))
@@ -65,19 +79,18 @@ def _finding(evidence: PathEvidence, connection: Connection, changes: Sequence[R
     shown = ((source, (first.frames[0],)), (target, (first.frames[1],)))
     return RULE.finding(
         confidence=0.95,
-        connections=(connection.connection,),
+        connections=tuple(changed.connection.connection for changed in several),
         point=source,
         frames=(first.frames[0],),
         evidence_frames=shown,
-        alike=f"{source} {target} {names}",
         summary=(
-            f"Between {source} and {target} the {', '.join(names)} of {connection.client} → {connection.server} changed"
+            f"Between {source} and {target} the {', '.join(names)} of {connection.client} → {connection.server}{more} changed"
             f" (frame {first.frames[0]} at {source}, {first.frames[1]} at {target})."
         ),
         cause=f"{by} rewrites TCP headers: a director in FULLNAT mode, MSS clamping, a SYN proxy or a firewall",
         evidence=tuple(_told(evidence, change) for change in changes),
         disproof=f"the same values in frames {first.frames[0]} and {first.frames[1]}",
-        confirm=f"Wireshark: frame.number == {first.frames[0]} at {source}, frame.number == {first.frames[1]} at {target}",
+        confirm=f"Wireshark: frame {first.frames[0]} of {source} beside frame {first.frames[1]} of {target}",
         fix="nothing, where it is meant; else switch off what strips or rewrites options there",
     )
 

@@ -9,7 +9,7 @@ acknowledged all the same was missed by a capture, not lost (capture-loss).
 Why it happens
 --------------
 What lies between two hosts drops: a full queue of a switch or router (the usual cause, in bursts), a policer, a bad
-cable or transceiver (CRC errors), a wireless link, a firewall that was not captured at, a tunnel whose packets no longer
+cable or transceiver (CRC errors), a wireless link, a firewall that was not captured at, a tunnel whose packets do not
 fit the MTU. Or it arrives and is dropped before the tap sees it: the card's ring is full, or its checksum is wrong.
 
 How to confirm
@@ -79,12 +79,9 @@ def _finding(loss: Loss) -> Finding:
         frames=loss.frames,
         evidence_frames=loss.shown,
         alike=f"{loss.where} {loss.there} {loss.hop.direction}",
-        summary=(
-            f"{loss.told} left {loss.where} and never came to {loss.there}"
-            f" ({loss.hop.frames:,} of that direction did); {loss.fate}."
-        ),
+        summary=(f"{loss.told} left {loss.where} and never came to {loss.there} ({loss.others}); {loss.fate}."),
         cause="a full queue, a bad link, a policer or a firewall between the two hosts, or the receiving card, drops",
-        evidence=(f"at {loss.where} in frames {', '.join(map(str, loss.frames))}", loss.recorded),
+        evidence=(loss.seen, loss.recorded),
         disproof=f"these segments in another capture at {loss.there}, or an acknowledgement of them",
         confirm=(
             f"Wireshark at {loss.where}: {frames_filter(loss.frames)}"

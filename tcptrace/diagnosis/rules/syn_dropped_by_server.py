@@ -47,7 +47,7 @@ import numpy as np
 from tcptrace.correlation.result import REPLY, REQUEST, Connection, Stream
 from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence
-from tcptrace.diagnosis.paths import PathEvidence, leg_at
+from tcptrace.diagnosis.paths import PathEvidence, in_frames, leg_at
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import RST, SYN, frames_filter
 from tcptrace.diagnosis.vantage import at_server
@@ -168,7 +168,7 @@ def _at_server(
         point=evidence.name(point),
         frames=frames,
         summary=(
-            f"SYNs of {whose} to {server} came to {host} (frames {', '.join(map(str, frames))} at"
+            f"SYNs of {whose} to {server} came to {host} ({in_frames(frames)} at"
             f" {evidence.name(point)}) and got no answer, while it answered {answered:,} others."
         ),
         cause="the server's kernel drops SYNs, as a queue is full, or a filter on the server drops these sources",

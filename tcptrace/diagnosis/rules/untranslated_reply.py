@@ -40,7 +40,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tcptrace.correlation.result import REPLY, REQUEST, Connection, Rewrite, Stream
-from tcptrace.diagnosis.paths import PathEvidence
+from tcptrace.diagnosis.paths import PathEvidence, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import RST, SYN
 from tcptrace.schema import I64
@@ -117,7 +117,7 @@ def _finding(evidence: PathEvidence, connection: Connection, reply: _Reply, hops
     shown += [(source, pair[:1]) for source, _, pair in translated if source not in dict(shown)]
     shown += [(target, pair[1:]) for _, target, pair in translated if target not in dict(shown)]
     where, host = _translator(evidence, hops)
-    answered = ", ".join(map(str, evidence.frames(reply.replies, reply.point)))
+    answered = in_frames(evidence.frames(reply.replies, reply.point))
     return RULE.finding(
         confidence=0.95 if hops else 0.8,
         connections=(connection.connection,),
@@ -127,7 +127,7 @@ def _finding(evidence: PathEvidence, connection: Connection, reply: _Reply, hops
         alike=f"{reply.called} {reply.answered}",
         summary=(
             f"{connection.client} called {reply.called}, which became {reply.answered} {where}; the answer came back as"
-            f" {reply.answered} (frames {answered} at {evidence.name(reply.point)}): {_missed(evidence, way, host)}."
+            f" {reply.answered} ({answered} at {evidence.name(reply.point)}): {_missed(evidence, way, host)}."
         ),
         cause="the reply does not pass the host that translated the request, or that has no entry for it any more",
         evidence=(

@@ -40,7 +40,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tcptrace.correlation.result import REPLY, REQUEST, Connection, Stream
-from tcptrace.diagnosis.paths import AtPoints, PathEvidence
+from tcptrace.diagnosis.paths import AtPoints, PathEvidence, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import ACK, FIN, RST, SYN, elapsed
 from tcptrace.schema import I64, NO_TIME
@@ -136,7 +136,7 @@ def _finding(evidence: PathEvidence, connection: Connection, failed: list[_Try],
         alike=f"{host} {upstream} {outcomes} {is_served}",
         summary=(
             f"{host} took the connection of {connection.client} to {connection.server}, while {tries} to {upstream}"
-            f" {'were' if len(failed) > 1 else 'was'} {outcomes} (frames {', '.join(map(str, frames))} at {point})"
+            f" {'were' if len(failed) > 1 else 'was'} {outcomes} ({in_frames(frames)} at {point})"
             f"{'; a later try was taken' if is_served else ''}."
         ),
         cause=_cause(upstream, outcomes),
@@ -165,7 +165,7 @@ def _told(evidence: PathEvidence, connection: Connection, one: _Try) -> str:
     begun_ns, tried_ns = (_first_ns(evidence, stream) for stream in (connection.streams[0], one.stream))
     since = f" {elapsed(tried_ns - begun_ns)} after the client came" if NO_TIME not in (begun_ns, tried_ns) else ""
     name, frames = one.frames[0]
-    return f"{one.outcome}{since} (frames {', '.join(map(str, frames))} at {name})"
+    return f"{one.outcome}{since} ({in_frames(frames)} at {name})"
 
 
 def _first_ns(evidence: PathEvidence, stream: Stream) -> int:

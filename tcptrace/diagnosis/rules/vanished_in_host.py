@@ -84,11 +84,10 @@ def _finding(loss: Loss) -> Finding:
         evidence_frames=loss.shown,
         alike=f"{loss.where} {loss.there} {loss.hop.direction}",
         summary=(
-            f"{loss.told} entered {host} at {loss.where} and never left by {loss.there}"
-            f" ({loss.hop.frames:,} of that direction did); {loss.fate}."
+            f"{loss.told} entered {host} at {loss.where} and never left by {loss.there} ({loss.others}); {loss.fate}."
         ),
         cause=_cause(loss),
-        evidence=(f"at {loss.where} in frames {', '.join(map(str, loss.frames))}", loss.recorded, *_bends(loss)),
+        evidence=(loss.seen, loss.recorded, *_bends(loss)),
         disproof=f"these segments at an interface of {host} that was not captured at",
         confirm=(
             f"Wireshark at {loss.where}: {frames_filter(loss.frames)}"

@@ -32,7 +32,7 @@ no ARP was captured and all connections take one way.
 
 References
 ----------
-RFC 826; RFC 5227; Linux Documentation/networking/ip-sysctl.rst, arp_ignore and arp_announce; LVS HOWTO, the ARP problem.
+RFC 826; RFC 5227; Linux Documentation/networking/ip-sysctl.rst, arp_ignore and arp_announce; ipvsadm(8).
 """
 
 from collections import defaultdict
@@ -129,7 +129,7 @@ def _by_arp(
         ),
         summary=(
             f"{address} was claimed by {first.mac} (frame {first.frame} at {conflict.point}) and {apart} later by"
-            f" {second.mac} (frame {second.frame}): two hosts answer ARP for it. {_calls(connections)} reached"
+            f" {second.mac} (frame {second.frame}): two hosts answer ARP for it; {_calls(connections)} reached"
             f" {' and '.join(reached) or 'one of them'}."
         ),
         cause="a realserver that has the virtual address on lo answers ARP for it, or two directors are both master",
@@ -159,12 +159,12 @@ def _by_ways(
         frames=shown[0][1],
         evidence_frames=shown,
         summary=(
-            f"{_calls(past)} of {address} reached {evidence.host(past[0].path[0][-1])} without {director}, which"
-            f" directs {_calls(passing)} of the same address."
+            f"{director} directs {_calls(passing)} to {address}, and {_calls(past)} reached"
+            f" {evidence.host(past[0].path[0][-1])} without it."
         ),
         cause="a realserver answers ARP for the virtual address, so that some clients send to it past the director",
         evidence=(f"past {director}: {ways[0]}", f"by {director}: {ways[1]}"),
-        disproof=f"a route that leads these clients to that server by design, or a capture at {director} that lacks them",
+        disproof=f"a route to that server that these clients take by design, or {director} seen to direct them",
         confirm=f"arping -c 3 {address}   Wireshark: arp.src.proto_ipv4 == {address}",
         fix="arp_ignore = 1 and arp_announce = 2 on every realserver, then flush the router's neighbour entry",
     )
