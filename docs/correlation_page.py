@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import tcptrace
 from tcptrace.correlation.points import from_words
-from tcptrace.correlation.result import DIRECTIONS
+from tcptrace.correlation.result import DIRECTIONS, REPLY, REQUEST
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 PAGE = Path(__file__).resolve().parent / "correlation.md"
@@ -39,7 +39,7 @@ def correlated(case: str) -> tcptrace.Correlation:
 def verdicts(case: str, truth: dict[str, Any], told: tcptrace.Correlation) -> Iterator[Verdict]:
     """All that the truth tells, each held against what correlation says."""
     names = [point.name for point in told.points]
-    first = told.connections[0]
+    first = max(told.connections, key=lambda connection: len(connection.path[REQUEST]) + len(connection.path[REPLY]))
     yield Verdict(case, "mode", truth["mode"], first.mode, first.mode == truth["mode"])
     for direction, way in zip(DIRECTIONS, first.path, strict=True):
         said = [names[point] for point in way]

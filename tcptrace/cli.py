@@ -14,6 +14,7 @@ from tcptrace.analysis import timeline as read_timeline
 from tcptrace.diagnosis.settings import Settings, find_settings, merged, parse_settings
 from tcptrace.diagnosis.wanted import Severity, Wanted
 from tcptrace.errors import CaptureError, UsageError
+from tcptrace.report.correlation.formats import CorrelationFormat, correlation_report
 from tcptrace.report.explanation import write_explanation
 from tcptrace.report.failure import tell
 from tcptrace.report.formats import Format, report
@@ -62,6 +63,26 @@ Set = Annotated[
 ]
 Decode = Annotated[
     bool, typer.Option("--decode", help="With what the application said in flows that have findings, by tshark.")
+]
+PointWords = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="POINT=CAPTURE...", help="A capture of each point, or a folder of them.", show_default=False
+    ),
+]
+CorrelationFormatOption = Annotated[CorrelationFormat, typer.Option("--format", help="How the result is written.")]
+ConnectionOption = Annotated[int | None, typer.Option(min=0, metavar="N", help="Only the connection of this number.")]
+DirectorTables = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--director-table", metavar="FILE", help="What a director printed: ipvsadm -lnc, conntrack -L, DPVS's log."
+    ),
+]
+TrustClocks = Annotated[
+    bool, typer.Option("--trust-clocks", help="Use times as they are: the clocks are known to agree.")
+]
+ConnectionTop = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Connections, the worst first, that a table shows.")
 ]
 ExplainedRule = Annotated[str | None, typer.Argument(metavar="RULE", help="The rule's name.", show_default=False)]
 Quiet = Annotated[bool, typer.Option("--quiet", help="The result only, without progress and notes.")]
@@ -171,6 +192,45 @@ def packets(
         chunks = read_packets(capture, selection, notice=notice)
         first = list(islice(chunks, 1))  # before the first word is written: is there what is asked for?
         report(format).write_packets(capture, chain(first, chunks), out, _view(output, no_color, utc=utc, raw=raw))
+
+
+@app.command(epilog="Example: tcptrace correlate client=client.pcap lvs:eth0=in.pcap lvs:eth1=out.pcap rs=rs.pcap")
+def correlate(
+    points: PointWords,
+    format: CorrelationFormatOption = CorrelationFormat.TABLE,
+    output: Output = None,
+    connection: ConnectionOption = None,
+    host: Host = None,
+    port: Port = None,
+    director_tables: DirectorTables = None,
+    trust_clocks: TrustClocks = False,
+    utc: Utc = False,
+    top: ConnectionTop = View.top,
+    rules: Rules = None,
+    severity: SeverityOption = Severity.INFO,
+    set_: Set = None,
+    no_color: NoColor = False,
+    quiet: Quiet = False,
+) -> None:
+    """Join captures of several points: the path each way, clocks, delays, losses, rewrites, and who did it.
+
+    A point is HOST:INTERFACE or a name; a CAPTURE may be several rotated files, A,B or a quoted pattern. A folder with
+    a case.toml names its points itself.
+    """
+    from tcptrace.correlation.points import from_words  # of no use to the other commands, which begin the sooner
+    from tcptrace.joint_analysis import correlate as run_correlate
+
+    wanted = Wanted(tuple(rules or ()), severity.value, _settings(set_))
+    captures = from_words(points)
+    with reading(" ".join(captures), quiet=quiet) as notice:
+        result = run_correlate(
+            captures, director_tables=director_tables or (), trust_clocks=trust_clocks, wanted=wanted, notice=notice
+        ).chosen(connection=connection, host=host, port=port)
+    inputs = [
+        str(path) for paths in captures.values() for path in ([paths] if isinstance(paths, str | Path) else paths)
+    ]
+    with open_output(output, inputs) as out:
+        correlation_report(format).write_correlation(result, out, _view(output, no_color, utc=utc, top=top))
 
 
 @app.command(epilog="Example: tcptrace explain sidecar-reset")

@@ -1,9 +1,9 @@
 """The pipeline over several points: captures in, connections with their paths and findings out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tcptrace.correlation.connections import Told, tell
 from tcptrace.correlation.director_files import read_director_file
@@ -16,7 +16,11 @@ from tcptrace.diagnosis.gather import gather
 from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.diagnosis.wanted import ALL, Wanted
+from tcptrace.errors import UsageError
 from tcptrace.kernels import Notice
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def _silent(text: str) -> None:
@@ -42,11 +46,39 @@ class Correlation:
     found: tuple[Finding, ...] = ()
     """What went wrong, the worst first."""
 
+    def chosen(self, connection: int | None = None, host: str | None = None, port: int | None = None) -> "Correlation":
+        """The same with some of its connections: that of a number, those of an address or port at either end of a leg.
+
+        Raises UsageError for what no connection has.
+        """
+        kept = tuple(
+            told for told in self.connections if connection in (None, told.connection) and _has(told, host, port)
+        )
+        if not kept and self.connections:
+            given = (("connection", connection), ("host", host), ("port", port))
+            what = ", ".join(f"{name} {value}" for name, value in given if value is not None)
+            raise UsageError(f"no connection has {what}\n  there are {len(self.connections)}, numbered from 0")
+        numbers = {told.connection for told in kept}
+        found = (finding for finding in self.found if finding.connection is None or finding.connection in numbers)
+        return replace(self, connections=kept, found=tuple(found))
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """A table for pandas: points, connections, legs, hops, rewrites, findings or passages."""
+        from tcptrace import correlation_tables
+
+        return correlation_tables.table(self, name)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON document `tcptrace.correlation/1` as plain dicts, lists, ints and strings."""
         from tcptrace import correlation_json
 
         return correlation_json.document(self)
+
+
+def _has(connection: Connection, host: str | None, port: int | None) -> bool:
+    """Whether a leg has an end of this address and port."""
+    ends = (end.rpartition(":") for leg in connection.legs for end in (leg.client, leg.server))
+    return any((host in (None, end[0].strip("[]"))) and port in (None, int(end[2])) for end in ends)
 
 
 def correlate(
