@@ -17,6 +17,7 @@ class CorrelationFormat(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
+    MARKDOWN = "markdown"
 
 
 MODULES = {
@@ -24,6 +25,7 @@ MODULES = {
     CorrelationFormat.JSON: "json_report",
     CorrelationFormat.JSONL: "json_lines",
     CorrelationFormat.CSV: "csv_report",
+    CorrelationFormat.MARKDOWN: "markdown",
 }
 
 
