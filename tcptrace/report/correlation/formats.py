@@ -18,6 +18,7 @@ class CorrelationFormat(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     MARKDOWN = "markdown"
+    HTML = "html"
 
 
 MODULES = {
@@ -26,6 +27,7 @@ MODULES = {
     CorrelationFormat.JSONL: "json_lines",
     CorrelationFormat.CSV: "csv_report",
     CorrelationFormat.MARKDOWN: "markdown",
+    CorrelationFormat.HTML: "html.page",
 }
 
 

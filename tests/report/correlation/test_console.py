@@ -186,14 +186,16 @@ def test_resets_rewrites_steps_and_candidates_are_told() -> None:
     assert "not joined  connections 0 may be one, confidence 0.5: alike in time" in text
 
 
+def lossless(number: int) -> Any:
+    streams, hops = (tuple(replace(one, stream=number) for one in ones) for ones in (DR.streams, DR.hops))
+    return replace(DR, connection=number, streams=streams, hops=hops)
+
+
 def many(number: int) -> Any:
     """Every third has a loss."""
     kinds = [LOSSY if i % 3 == 1 else LVS_DR for i in range(number)]
-    connections = tuple(
-        lossy(i) if kind is LOSSY else replace(DR, connection=i, streams=(replace(DR.streams[0], stream=i),))
-        for i, kind in enumerate(kinds)
-    )
-    found = tuple(replace(LOST, connections=(i,)) for i, kind in enumerate(kinds) if kind is LOSSY)
+    connections = tuple(lossy(i) if kind is LOSSY else lossless(i) for i, kind in enumerate(kinds))
+    found = tuple(replace(LOST, connection=i) for i, kind in enumerate(kinds) if kind is LOSSY)
     at = samples.points(*samples.POINTS)
     return lvs_dr(passages=samples.passages(at, *kinds), connections=connections, found=found)
 
