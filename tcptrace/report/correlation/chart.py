@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcptrace.correlate.result import Connection
+from tcptrace.correlation.result import Connection
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.correlation.point_order import point_order
 from tcptrace.report.correlation.rungs import Rung, by_rung, ladder_of
@@ -14,7 +14,7 @@ from tcptrace.report.units import count, duration, milliseconds
 from tcptrace.schema import NO_TIME, SIDES
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 ARROWS = "→←"
 
@@ -65,7 +65,7 @@ def chart_of(correlation: "Correlation", connection: Connection, most: int) -> C
             _words(connection, rung),
             _style(rung),
             _delays(rung, timed),
-            found.get(index, ()),
+            _each_once(found.get(index, ())),
         )
         for index, rung in enumerate(ladder.rungs)
     ]
@@ -108,6 +108,11 @@ def _delays(rung: Rung, timed: Hops) -> list[str]:
         else ""
         for source, target in pairwise(rung.stops)
     ]
+
+
+def _each_once(found: Sequence[Finding]) -> list[Finding]:
+    """Of findings that say the same of several points the first."""
+    return list({(finding.rule, finding.summary): finding for finding in reversed(found)}.values())[::-1]
 
 
 def _style(rung: Rung) -> str:

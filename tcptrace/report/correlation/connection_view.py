@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tcptrace.correlate.result import REPLY, REQUEST, Connection
+from tcptrace.correlation.result import REPLY, REQUEST, Connection
 from tcptrace.report.correlation.connection_facts import facts, mode_told
 from tcptrace.report.correlation.hop_table import write_hop_table
 from tcptrace.report.correlation.ladder import write_path_ladder
@@ -10,7 +10,7 @@ from tcptrace.report.correlation.way import way, write_way
 from tcptrace.report.terminal import Piece, Screen
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 
 def write_connection(screen: Screen, correlation: "Correlation", connection: Connection) -> None:

@@ -12,7 +12,7 @@ from tcptrace.report.units import count
 from tcptrace.report.view import View
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 
 def write_correlation(correlation: "Correlation", out: TextIO, view: View) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcptrace.correlate.result import Connection, Point
+from tcptrace.correlation.result import Connection, Point
 from tcptrace.report.correlation.chart import Chart, Row, chart_of, drawn_part, left_out
 from tcptrace.report.correlation.lifelines import NOTE, Lifelines, draw, headings, lifelines, pieces
 from tcptrace.report.findings import write_note
@@ -11,7 +11,7 @@ from tcptrace.report.segment_words import KIND_WIDTH
 from tcptrace.report.terminal import GAP, Piece, Screen, text_width, widest, wrapped
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 MOST = 300
 """Segments that are drawn."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from tcptrace.correlate.result import DIRECTIONS, REPLY, REQUEST, Connection
+from tcptrace.correlation.result import DIRECTIONS, REPLY, REQUEST, Connection
 from tcptrace.report.correlation.columns import Form, told_columns
 from tcptrace.report.correlation.connection_facts import Fact, facts, mode_told
 from tcptrace.report.correlation.connections import FORM as CONNECTIONS
@@ -21,7 +21,7 @@ from tcptrace.report.units import count
 from tcptrace.report.view import View
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 
 def write_correlation(correlation: "Correlation", out: TextIO, view: View) -> None:

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from tcptrace.correlate.result import Candidate
+from tcptrace.correlation.result import Candidate
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.findings import Place
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 
 def place(correlation: "Correlation", finding: Finding) -> Place:

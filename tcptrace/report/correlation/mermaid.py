@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from tcptrace.correlate.result import Connection, Point
+from tcptrace.correlation.result import Connection, Point
 from tcptrace.report.correlation.chart import Chart, Row, chart_of, drawn_part, left_out
 from tcptrace.report.correlation.rungs import Sight, Stop
 from tcptrace.report.escape import mermaid_text
 from tcptrace.report.findings import MARKS
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 MOST = 60
 """Segments that are drawn; Mermaid takes 50,000 characters."""

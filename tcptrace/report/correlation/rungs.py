@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tcptrace.correlate.passages import Passages
-from tcptrace.correlate.result import NOWHERE, Connection, Hop
+from tcptrace.correlation.passages import Passages
+from tcptrace.correlation.result import NOWHERE, Connection, Hop
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.correlation.telling import frames_of, in_order, in_order_of_way, reference_times, telling
 from tcptrace.report.segment_marks import NO_REPEAT, verdict
@@ -17,7 +17,7 @@ from tcptrace.report.terminal import Piece
 from tcptrace.schema import I64, NO_TIME, UNKNOWN
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 UNSAID = Segment._make([*[UNKNOWN] * 12, 0, []])
 """A segment of which nothing is said: of its window only that it is closed is, of its options nothing."""

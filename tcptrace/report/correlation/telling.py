@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcptrace.correlate.result import NOWHERE, Connection
+from tcptrace.correlation.clock_model import reference_ns
+from tcptrace.correlation.result import NOWHERE, Connection
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.segment_marks import NO_REPEAT
 from tcptrace.report.segment_words import FIN, RST, SYN
 from tcptrace.schema import I32, I64, NO_TIME
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 NAMED, LACKING, ENDING, REPEATED, OTHER = range(5)
 """Why a segment is told: a finding names it first, a point lacks it or a finding names it too, it opens or ends, it
@@ -46,13 +47,13 @@ def in_order_of_way(connection: Connection, direction: int, points: int) -> list
 
 def reference_times(correlation: "Correlation", rows: I64) -> I64:
     """(N, points) times of passages by the reference clock; NO_TIME where not seen."""
-    seen = correlation.passages.row[rows]
-    times = np.where(seen != NOWHERE, correlation.passages.sightings.time_ns[seen], NO_TIME)
+    sightings, seen = correlation.passages.sightings, correlation.passages.row[rows]
+    times = np.full(seen.shape, NO_TIME)
     for column, point in enumerate(correlation.points):
+        there = seen[:, column] != NOWHERE
+        known = seen[there, column]
         clock = correlation.clocks[point.host]
-        known = times[:, column] != NO_TIME
-        own = times[known, column]
-        times[known, column] = own + np.array([clock.shift_ns(time) for time in own.tolist()], np.int64)
+        times[there, column] = reference_ns(clock, column, sightings.frame[known], sightings.time_ns[known])
     return times
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tcptrace.correlate.result import DIRECTIONS, REPLY, REQUEST, Connection
+from tcptrace.correlation.result import DIRECTIONS, REPLY, REQUEST, Connection
 from tcptrace.report.correlation.connection_facts import facts, mode_told
 from tcptrace.report.correlation.hop_table import FORM, hop_rows
 from tcptrace.report.correlation.html.ladder import Drawing
@@ -15,7 +15,7 @@ from tcptrace.report.correlation.way import drawn, outcome, way
 from tcptrace.report.terminal import Piece
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 
 def anchor(connection: int) -> str:
@@ -32,7 +32,7 @@ def section(correlation: "Correlation", connection: Connection, numbers: dict[in
     return element(
         "section",
         element("h2", text(f"Connection {connection.connection}")),
-        element("p", text(f"{connection.client} → {connection.server}"), class_="between"),
+        element("p", text(f"{connection.client} → {connection.server}"), class_="ends"),
         element("dl", *_facts(correlation, connection)),
         group(element("h3", text("Hops")), table(FORM, hops)) if hops else NOTHING,
         group(element("h3", text("Ladder")), drawing, pane) if drawing else NOTHING,

@@ -12,7 +12,7 @@ from tcptrace.report.findings import MARKS, confidence, story, tally
 from tcptrace.report.units import count
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 
 def findings(correlation: "Correlation", *, top: int) -> Markup:
@@ -53,7 +53,7 @@ def _card(correlation: "Correlation", finding: Finding, number: int) -> Markup:
     return element(
         "article",
         element("h3", mark, text(f" {finding.rule}")),
-        element("p", text(between), class_="between"),
+        element("p", text(between), class_="ends"),
         element("p", _where(finding, facts), only, class_="dim"),
         element("p", text(finding.summary)),
         element("dl", _story(finding)),

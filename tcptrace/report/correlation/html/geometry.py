@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from tcptrace.correlate.result import Point
+from tcptrace.correlation.result import Point
 from tcptrace.report.correlation.chart import Chart, Row
 from tcptrace.report.correlation.point_order import interface
 from tcptrace.report.terminal import text_width

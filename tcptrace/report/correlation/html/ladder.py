@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tcptrace.correlate.result import REQUEST, Connection
+from tcptrace.correlation.result import REQUEST, Connection
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.correlation.chart import Chart, Row, chart_of, drawn_part, left_out
 from tcptrace.report.correlation.html.geometry import (
@@ -28,7 +28,7 @@ from tcptrace.report.units import milliseconds, time_of_day
 from tcptrace.schema import NO_TIME
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 MOST = 300
 """Segments that are drawn of one connection."""

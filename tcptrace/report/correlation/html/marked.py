@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tcptrace.correlate.result import Connection
+from tcptrace.correlation.result import Connection
 from tcptrace.diagnosis.rule import SEVERITIES, Finding
 from tcptrace.report.correlation.chart import findings_of
 from tcptrace.report.correlation.rungs import Rung, Stop
 from tcptrace.report.correlation.telling import frames_of
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 
 class Marked:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import TYPE_CHECKING, TextIO
 
-from tcptrace.correlate.result import Connection
+from tcptrace.correlation.result import Connection
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.correlation.connections import FORM, connection_row, worst
 from tcptrace.report.correlation.html.connection import anchor, section
@@ -22,7 +22,7 @@ from tcptrace.report.units import count
 from tcptrace.report.view import View
 
 if TYPE_CHECKING:
-    from tcptrace.analysis import Correlation
+    from tcptrace.joint_analysis import Correlation
 
 LISTED_MOST = 5000
 """Connections in the table: more make a browser slow."""
