@@ -10,7 +10,7 @@ import numpy as np
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import NOWHERE, Connection, Hop
 from tcptrace.diagnosis.rule import Finding
-from tcptrace.report.correlation.telling import frames_of, in_order, in_order_of_way, reference_times, telling
+from tcptrace.report.correlation.telling import InOrder, frames_of, in_order, in_order_of_way, reference_times, telling
 from tcptrace.report.segment_marks import NO_REPEAT, verdict
 from tcptrace.report.segment_words import SYN, Segment, told
 from tcptrace.report.terminal import Piece
@@ -80,20 +80,21 @@ class Ladder(NamedTuple):
 
 def ladder_of(correlation: "Correlation", connection: Connection, most: int) -> Ladder:
     """The segments of a connection, of all its streams, in order of reference time; of more than `most` some."""
-    rows, times = in_order(correlation, connection)
-    places = telling(correlation, connection, rows, most)
+    segments = in_order(correlation, connection)
+    places = telling(correlation, connection, segments, most)
+    chosen = InOrder(*(column[places] for column in segments))
     sequels = _Sequels(connection.hops)
     before: dict[tuple[int, int], Segment] = {}
     found = []
     last = -1
-    shown = zip(places.tolist(), times[places].tolist(), _passed(correlation, connection, rows[places]), strict=True)
+    shown = zip(places.tolist(), chosen.time_ns.tolist(), _passed(correlation, connection, chosen), strict=True)
     for place, time_ns, (stream, direction, seen, segment, mark) in shown:
         stops = tuple(part for stop in seen for part in (stop, sequels.after(stream, direction, stop)) if part)
         words = told(segment, before.get((stream, direction)))
         found.append(Rung(stream, direction, time_ns, segment, words, mark, stops, place - last - 1))
         before[stream, direction] = segment
         last = place
-    return Ladder(found, len(rows))
+    return Ladder(found, len(segments.rows))
 
 
 def by_rung(ladder: Sequence[Rung], correlation: "Correlation", found: Sequence[Finding]) -> dict[int, list[Finding]]:
@@ -133,12 +134,12 @@ Passed = tuple[int, int, list[Stop], Segment, Piece]
 """Stream, direction, where it was seen in the order of its way, what is said of it, why it was sent again."""
 
 
-def _passed(correlation: "Correlation", connection: Connection, rows: I64) -> Iterator[Passed]:
-    """Row for row of the passages."""
-    passages, points = correlation.passages, len(correlation.points)
+def _passed(correlation: "Correlation", connection: Connection, segments: InOrder) -> Iterator[Passed]:
+    """One after the other."""
+    passages, rows, points = correlation.passages, segments.rows, len(correlation.points)
     columns = (passages.stream[rows].tolist(), passages.direction[rows].tolist())
     ways = [in_order_of_way(connection, direction, points) for direction in range(len(connection.path))]
-    of_row = zip(*columns, _stops(correlation, rows), _segments(passages, rows), strict=True)
+    of_row = zip(*columns, _stops(correlation, rows), _segments(passages, segments), strict=True)
     for stream, direction, seen, (segment, mark) in of_row:
         yield stream, direction, [seen[point] for point in ways[direction] if point in seen], segment, mark
 
@@ -160,13 +161,12 @@ def _stops(correlation: "Correlation", rows: I64) -> Iterator[dict[int, Stop]]:
         }
 
 
-def _segments(passages: Passages, rows: I64) -> Iterator[tuple[Segment, Piece]]:
-    """For every segment what is said of it, by a point that has it, and why it was sent again."""
-    seen = passages.row[rows].max(axis=1)
+def _segments(passages: Passages, segments: InOrder) -> Iterator[tuple[Segment, Piece]]:
+    """For every segment what is said of it, and why it was sent again: as the point nearest to the sender tells."""
     columns = (
-        *(column[rows] for column in (passages.flags, passages.start, passages.ack, passages.len)),
-        passages.sightings.window[seen],
-        passages.sightings.repeat[seen],
+        *(column[segments.rows] for column in (passages.flags, passages.start, passages.ack, passages.len)),
+        passages.sightings.window[segments.first],
+        passages.sightings.repeat[segments.first],
     )
     for flags, start, ack, length, window, repeat in zip(*(column.tolist() for column in columns), strict=True):
         closed = window == 0 and not flags & SYN

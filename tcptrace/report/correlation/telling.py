@@ -1,7 +1,7 @@
 """The segments of a connection in order of time, and of too many those that tell its story."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,11 +20,19 @@ NAMED, LACKING, ENDING, REPEATED, OTHER = range(5)
 was sent again, or there is room."""
 
 
-def in_order(correlation: "Correlation", connection: Connection) -> tuple[I64, I64]:
-    """Rows of the passages of all streams of a connection, in order of reference time, and these times.
+class InOrder(NamedTuple):
+    """The segments of a connection, in order of reference time."""
 
-    The time is that at the first point of a segment's way which has it.
-    """
+    rows: I64
+    """Of the passages."""
+    first: I64
+    """Row in the sightings: as the first point of its way saw it which has it."""
+    time_ns: I64
+    """When that was."""
+
+
+def in_order(correlation: "Correlation", connection: Connection) -> InOrder:
+    """Those of all streams of a connection."""
     passages = correlation.passages
     parts = [np.arange(*np.searchsorted(passages.stream, (one.stream, one.stream + 1))) for one in connection.streams]
     rows = np.concatenate([np.empty(0, np.int64), *parts])
@@ -35,9 +43,9 @@ def in_order(correlation: "Correlation", connection: Connection) -> tuple[I64, I
         columns = np.array(in_order_of_way(connection, direction, len(correlation.points)), np.int64)
         seen = passages.row[rows[ways]][:, columns] != NOWHERE
         first[ways] = columns[seen.argmax(axis=1)]
-    at_first: I64 = times[np.arange(len(rows)), first]
+    at_first = times[np.arange(len(rows)), first]
     order = np.argsort(at_first, kind="stable")
-    return rows[order], at_first[order]
+    return InOrder(rows[order], passages.row[rows, first][order].astype(np.int64), at_first[order])
 
 
 def in_order_of_way(connection: Connection, direction: int, points: int) -> list[int]:
@@ -57,14 +65,13 @@ def reference_times(correlation: "Correlation", rows: I64) -> I64:
     return times
 
 
-def telling(correlation: "Correlation", connection: Connection, rows: I64, most: int) -> I64:
-    """Places in `rows` of no more than `most` segments, in order: what tells most, then the first ones."""
+def telling(correlation: "Correlation", connection: Connection, segments: InOrder, most: int) -> I64:
+    """Places of no more than `most` segments, in order: what tells most, then the first ones."""
+    rows, passages = segments.rows, correlation.passages
     if len(rows) <= most:
         return np.arange(len(rows))
-    passages = correlation.passages
     rank = np.full(len(rows), OTHER)
-    repeat = passages.sightings.repeat[passages.row[rows].max(axis=1)]
-    rank[repeat != NO_REPEAT] = REPEATED
+    rank[passages.sightings.repeat[segments.first] != NO_REPEAT] = REPEATED
     rank[passages.flags[rows] & (SYN | FIN | RST) != 0] = ENDING
     names = {point.name: number for number, point in enumerate(correlation.points)}
     found = [frames_of(one) for one in correlation.found if one.connection == connection.connection]

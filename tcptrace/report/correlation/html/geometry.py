@@ -24,8 +24,8 @@ ROW = 26
 """Height of a row without the slant of its arrows."""
 LINE = 15
 """Height of a further line of text."""
-SLANT = 7
-SLANT_MOST = 28
+SLANT = 5
+SLANT_MOST = 20
 """How far an arrow falls on its way to the next point, and a segment on all its way."""
 
 

@@ -24,6 +24,7 @@ from tcptrace.report.correlation.html.shapes import Place, arrow, node, stub
 from tcptrace.report.correlation.point_order import interface
 from tcptrace.report.correlation.rungs import Sight, Stop
 from tcptrace.report.findings import MARKS
+from tcptrace.report.terminal import text_width
 from tcptrace.report.units import milliseconds, time_of_day
 from tcptrace.schema import NO_TIME
 
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 MOST = 300
 """Segments that are drawn of one connection."""
 
-NOTE_LETTERS = 76
+NOTE_LETTERS = 48
+"""Of a line of a finding: a narrow window shows it whole."""
+
 FATES = {Sight.PARTLY: ", in segments of other sizes", Sight.SEEN: ""}
 
 
@@ -67,6 +70,7 @@ class Drawing:
             "svg",
             *inside,
             xmlns="http://www.w3.org/2000/svg",
+            preserveAspectRatio="xMinYMin",
             viewBox=f"0 0 {width:g} {height:g}",
             width=width,
             height=height,
@@ -112,7 +116,7 @@ class Drawing:
         return element(
             "g",
             element("title", lines(*self._details(row))),
-            element("rect", x=0, y=top, width=self.place.width, height=height, class_="row"),
+            element("rect", x=0, y=top, width="100%", height=height, class_="row"),
             element("text", text(row.time), x=self.place.time_right, y=middle + 4, class_="time"),
             *(self._words(line, middle + 4 + LINE * i, i) for i, line in enumerate(row_lines(row))),
             *arrows,
@@ -154,18 +158,16 @@ class Drawing:
 
     def _note(self, finding: Finding) -> Markup:
         """A finding below the frame it names first, which leads to all that is said of it."""
-        room = max(int((self.place.width - self.place.words_left - MARGIN) / LETTER) - 2, 40)
         told = f"{MARKS[finding.severity].text} {finding.rule}: {finding.summary}"
-        wrapped = textwrap.wrap(told, min(room, NOTE_LETTERS)) or [told]
+        wrapped = textwrap.wrap(told, NOTE_LETTERS)
         top, height = self.y, LINE * len(wrapped) + 8
-        left = self.place.words_left
-        width = max(map(len, wrapped)) * LETTER + 14
+        width = max(map(text_width, wrapped)) * LETTER + 14
         self.y += height + 4
         number = self.marked.numbers[id(finding)]
         return element(
             "a",
-            element("rect", x=left - 4, y=top, width=width, height=height, rx=4, class_="note"),
-            *(element("text", text(line), x=left + 3, y=top + 15 + LINE * i) for i, line in enumerate(wrapped)),
+            element("rect", x=MARGIN, y=top, width=width, height=height, rx=4, class_="note"),
+            *(element("text", text(line), x=MARGIN + 7, y=top + 15 + LINE * i) for i, line in enumerate(wrapped)),
             href=f"#{anchor(number)}",
             class_=f"note {finding.severity}",
             data_shows=f"{finding.rule} {anchor(number)}",
