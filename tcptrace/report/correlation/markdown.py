@@ -7,13 +7,13 @@ from tcptrace.correlation.result import DIRECTIONS, REPLY, REQUEST, Connection
 from tcptrace.report.correlation.columns import Form, told_columns
 from tcptrace.report.correlation.connection_facts import Fact, facts, mode_told
 from tcptrace.report.correlation.connections import FORM as CONNECTIONS
-from tcptrace.report.correlation.connections import connection_row, rules_by_connection, worst
+from tcptrace.report.correlation.connections import WAYS_TOLD, connection_row, rules_by_connection, shared_ways, worst
 from tcptrace.report.correlation.hop_table import FORM as HOPS
 from tcptrace.report.correlation.hop_table import hop_rows
 from tcptrace.report.correlation.mentions import candidate_told, place
 from tcptrace.report.correlation.mermaid import diagram
 from tcptrace.report.correlation.overview import CLOCKS, TRAFFIC, clock_rows, headline, problems, traffic_rows
-from tcptrace.report.correlation.way import drawn, outcome, way
+from tcptrace.report.correlation.way import Way, drawn, outcome, way
 from tcptrace.report.escape import markdown_cell
 from tcptrace.report.findings import tally
 from tcptrace.report.markdown import finding_item, write_table
@@ -61,6 +61,10 @@ def _write_connections(correlation: "Correlation", out: TextIO, view: View) -> N
     rules = rules_by_connection(correlation)
     rows = [connection_row(one, rules.get(one.connection, ())) for one in worst(correlation, view.top)]
     out.write("## Connections\n\n")
+    for told, ways in shared_ways(correlation)[:WAYS_TOLD]:
+        out.write(f"- {markdown_cell(told)}\n")
+        out.writelines(f"  - *{DIRECTIONS[of.direction]}* {markdown_cell(_line(correlation, of))}\n" for of in ways)
+    out.write("\n")
     _write_form(out, CONNECTIONS, rows)
     more = len(correlation.connections) - len(rows)
     others = f"… and {count(more, 'more')}: --top, --format json; " if more else ""
@@ -83,10 +87,14 @@ def _write_connection(correlation: "Correlation", connection: Connection, out: T
 def _facts(correlation: "Correlation", connection: Connection) -> Iterator[Fact]:
     yield Fact("mode", mode_told(connection))
     for direction in (REQUEST, REPLY):
-        of = way(connection, direction)
-        line = "".join(piece.text for unit in drawn(correlation.points, of) for piece in unit)
-        yield Fact(DIRECTIONS[direction], "  ".join(filter(None, (line, outcome(correlation.points, of).text))))
+        yield Fact(DIRECTIONS[direction], _line(correlation, way(connection, direction)))
     yield from facts(correlation.points, connection)
+
+
+def _line(correlation: "Correlation", of: Way) -> str:
+    """A way, and what became of what took it."""
+    line = "".join(piece.text for unit in drawn(correlation.points, of) for piece in unit)
+    return "  ".join(filter(None, (line, outcome(correlation.points, of).text)))
 
 
 def _write_form(out: TextIO, form: Form, rows: Sequence[NamedTuple]) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import NOWHERE, Connection, Hop
@@ -163,7 +164,7 @@ def _stops(correlation: "Correlation", rows: I64) -> Iterator[dict[int, Stop]]:
 
 def _segments(passages: Passages, segments: InOrder) -> Iterator[tuple[Segment, Piece]]:
     """For every segment what is said of it, and why it was sent again: as the point nearest to the sender tells."""
-    columns = (
+    columns: tuple[npt.NDArray[Any], ...] = (
         *(column[segments.rows] for column in (passages.flags, passages.start, passages.ack, passages.len)),
         passages.sightings.window[segments.first],
         passages.sightings.repeat[segments.first],

@@ -11,7 +11,7 @@ from tcptrace.report.correlation.html.ladder import Drawing
 from tcptrace.report.correlation.html.marked import Marked, shown
 from tcptrace.report.correlation.html.markup import NOTHING, Markup, element, group, text
 from tcptrace.report.correlation.html.tables import table
-from tcptrace.report.correlation.way import drawn, outcome, way
+from tcptrace.report.correlation.way import Way, drawn, outcome, way
 from tcptrace.report.terminal import Piece
 
 if TYPE_CHECKING:
@@ -45,13 +45,17 @@ def section(correlation: "Correlation", connection: Connection, numbers: dict[in
 def _facts(correlation: "Correlation", connection: Connection) -> Iterator[Markup]:
     yield group(element("dt", text("mode")), element("dd", text(mode_told(connection))))
     for direction in (REQUEST, REPLY):
-        of = way(connection, direction)
-        units = (element("span", *map(styled, unit), class_="unit") for unit in drawn(correlation.points, of))
-        told = element("dd", *units, text(" "), styled(outcome(correlation.points, of)), class_="way")
-        yield group(element("dt", text(DIRECTIONS[direction])), told)
+        yield way_drawn(correlation, way(connection, direction))
     for label, of_label in groupby(facts(correlation.points, connection), key=lambda fact: fact.label):
         yield element("dt", text(label))
         yield from (element("dd", text(fact.told), class_=fact.style or None) for fact in of_label)
+
+
+def way_drawn(correlation: "Correlation", of: Way) -> Markup:
+    """A way with its label, and what became of what took it."""
+    units = (element("span", *map(styled, unit), class_="unit") for unit in drawn(correlation.points, of))
+    told = element("dd", *units, text(" "), styled(outcome(correlation.points, of)), class_="way")
+    return group(element("dt", text(DIRECTIONS[of.direction])), told)
 
 
 def styled(piece: Piece) -> Markup:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from tcptrace.correlation.result import Connection
 from tcptrace.diagnosis.rule import Finding
-from tcptrace.report.correlation.connections import FORM, connection_row, worst
-from tcptrace.report.correlation.html.connection import anchor, section
+from tcptrace.report.correlation.connections import FORM, WAYS_TOLD, connection_row, shared_ways, worst
+from tcptrace.report.correlation.html.connection import anchor, section, way_drawn
 from tcptrace.report.correlation.html.findings import findings
 from tcptrace.report.correlation.html.legend import legend
 from tcptrace.report.correlation.html.marked import shown
@@ -91,4 +91,11 @@ def _connections(correlation: "Correlation", told: list[Connection], numbers: di
     left = f"… and {count(more, 'more')}: --format json. " if more else ""
     note = f"{left}In full below: the {len(told)} worst (--top)." if len(told) < len(listed) else left
     parts = group(table(FORM, rows, cell, shows), element("p", text(note), class_="dim") if note else NOTHING)
-    return element("section", element("h2", text("Connections")), parts, id="connections")
+    return element("section", element("h2", text("Connections")), *_ways(correlation), parts, id="connections")
+
+
+def _ways(correlation: "Correlation") -> Iterator[Markup]:
+    """The most used ways."""
+    for told, ways in shared_ways(correlation)[:WAYS_TOLD]:
+        yield element("p", text(told), class_="title")
+        yield element("dl", *(way_drawn(correlation, way) for way in ways))
