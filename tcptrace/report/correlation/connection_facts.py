@@ -28,7 +28,7 @@ def facts(points: tuple[Point, ...], connection: Connection) -> Iterator[Fact]:
     if connection.director:
         yield Fact("director", director_told(connection.director))
     yield Fact("states", "client {}, server {}".format(*connection.states))
-    yield from (Fact("reset", told, "bad") for told in reset_told(points, connection))
+    yield from (Fact("reset", told, "bad") for told in reset_told(connection))
     yield from (Fact("rewritten", told) for told in rewrites_told(points, connection))
     yield from (Fact("legs", told) for told in legs_told(points, connection))
 
@@ -36,16 +36,16 @@ def facts(points: tuple[Point, ...], connection: Connection) -> Iterator[Fact]:
 def director_told(director: Director) -> str:
     """`lvs: NONE → SYN_RECV → ESTABLISHED (INPUT-ONLY: ...)`."""
     states = [step.before for step in director.timeline[:1]] + [step.after for step in director.timeline]
-    reason = f" ({ONE_SIDED})" if director.table == "input_only" else ""
+    reason = f" ({ONE_SIDED})" if director.table == "input_only" and states[-1:] == ["FIN_WAIT"] else ""
     return f"{director.host}: {' → '.join(states) or 'not seen'}{reason}"
 
 
-def reset_told(points: tuple[Point, ...], connection: Connection) -> Iterator[str]:
-    """Where the first RST came into being, and what shows it."""
+def reset_told(connection: Connection) -> Iterator[str]:
+    """`by a middlebox, lvs: lvs:eth0 is the first point that has it; IP ID 0`."""
     if origin := connection.reset_origin:
-        sender = f"a middlebox, {origin.host}" if origin.side == "middlebox" else f"the {origin.side}, {origin.host}"
-        place = f"first at {points[origin.point].name}, frame {origin.frame}"
-        yield "; ".join((f"by {sender}: {place}", *origin.evidence))
+        sender = "a middlebox" if origin.side == "middlebox" else f"the {origin.side}"
+        host = f", {origin.host}" if origin.host not in ("", origin.side) else ""
+        yield f"by {sender}{host}: {'; '.join(origin.evidence)}"
 
 
 def rewrites_told(points: tuple[Point, ...], connection: Connection) -> Iterator[str]:

@@ -13,7 +13,7 @@ from tcptrace.correlation.result import NOWHERE, Connection, Hop
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.correlation.telling import InOrder, frames_of, in_order, in_order_of_way, reference_times, telling
 from tcptrace.report.segment_marks import NO_REPEAT, verdict
-from tcptrace.report.segment_words import SYN, Segment, told
+from tcptrace.report.segment_words import RST, SYN, Segment, told
 from tcptrace.report.terminal import Piece
 from tcptrace.schema import I64, NO_TIME, UNKNOWN
 
@@ -170,6 +170,6 @@ def _segments(passages: Passages, segments: InOrder) -> Iterator[tuple[Segment, 
         passages.sightings.repeat[segments.first],
     )
     for flags, start, ack, length, window, repeat in zip(*(column.tolist() for column in columns), strict=True):
-        closed = window == 0 and not flags & SYN
+        closed = window == 0 and not flags & (SYN | RST)
         segment = UNSAID._replace(flags=flags, seq=start, ack=ack, len=length, window=0 if closed else UNKNOWN)
         yield segment, Piece("") if repeat == NO_REPEAT else verdict(repeat, 0, 0)
