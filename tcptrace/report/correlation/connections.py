@@ -90,7 +90,7 @@ def write_connection_table(screen: Screen, correlation: "Correlation", *, top: i
     more = len(correlation.connections) - len(rows)
     others = f"… and {count(more, 'more connection')}: --top, --format json; " if more else ""
     screen.line()
-    screen.line(Piece(f"{others}one in full, with its ladder: --connection {rows[0].connection}", "dim"))
+    screen.paragraph(f"{others}one in full, with its ladder: --connection {rows[0].connection}", style="dim")
 
 
 def worst(correlation: "Correlation", top: int) -> list[Connection]:

@@ -125,6 +125,12 @@ def test_no_line_is_wider_than_the_terminal(make: Any, width: int) -> None:
     assert max(map(len, shown(make(), width).splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [50, 80])
+def test_no_line_of_many_connections_and_long_names_is_wider_than_the_terminal(width: int) -> None:
+    found = replace(LOST, rule="synack-source-mismatch", point="lvs:eth0")
+    assert max(map(len, shown(replace(many(40), found=(found,)), width, top=3).splitlines())) <= width
+
+
 def test_a_pipe_gets_the_same_words_without_colour() -> None:
     colored = shown(with_loss(), 80, color=True)
     assert "\x1b[31m" in colored

@@ -12,7 +12,7 @@ from tcptrace.report.correlation.formats import CorrelationFormat, correlation_r
 from tcptrace.report.view import View
 from tests.report.correlation import samples
 from tests.report.correlation.samples import DR, LOST, LVS_DR, clock, hop, leg, lvs_dr
-from tests.report.correlation.test_console import many, with_loss
+from tests.report.correlation.test_console import many, shown, with_loss
 from tests.report.correlation.test_formats import written
 from tests.report.correlation.test_telling import long
 
@@ -141,6 +141,21 @@ def test_arrows_slant_and_stay_between_their_lifelines() -> None:
     places = [float(line.get("x1") or 0) for line in lifelines(page(lvs_dr()))]
     assert places == sorted(places)
     assert len(places) == 5
+
+
+def test_what_was_lost_far_ends_before_the_next_lifeline() -> None:
+    at = samples.points(*samples.POINTS)
+    skips = (*DR.hops[:2], hop(0, 1, 3, 0, lost=1, lost_frames=(1,)))
+    skipping = lvs_dr(
+        connections=(replace(DR, hops=skips),), passages=samples.passages(at, ("C 0x002 0 1 -1 0 0.000 0.1 - - -",))
+    )
+    text = page(skipping)
+    *_, shaft = rungs(text)[0].iter(f"{SVG}line")
+    source, following = (float(line.get("x1") or 0) for line in lifelines(text)[1:3])
+    assert source < float(shaft.get("x2") or 0) < following
+    (drawn,) = [line for line in shown(skipping).splitlines() if "✕" in line and "lost" not in line]
+    assert drawn.rstrip(" │").endswith("✕")
+    assert drawn.count("│") == 3
 
 
 def test_segments_of_other_sizes_are_marked() -> None:

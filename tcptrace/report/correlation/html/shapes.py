@@ -10,6 +10,8 @@ from tcptrace.report.terminal import text_width
 HEAD = 7
 """Length of an arrow's head."""
 CROSS = 5
+LOST_MOST = 48
+"""How far at most what was lost goes on, so that it ends before the next lifeline."""
 STUB = 14
 """An arrow where only one point saw the segment."""
 PILL = 8
@@ -49,11 +51,11 @@ def node(place: Place, named: str) -> Markup:
 
 
 def arrow(source: Place, target: Place, delay: str) -> Markup:
-    """From one stop to the next, with the time it took where there is room; half the way to where it was lost."""
+    """From one stop to the next, with the time it took where there is room; not all the way to where it was lost."""
     sign = 1 if target.x > source.x else -1
     lost = target.stop.sight is Sight.LOST
     begin, end = source.x + sign * source.half, target.x - sign * target.half
-    end = (begin + end) / 2 if lost else end
+    end = begin + sign * min(abs(end - begin) / 2, LOST_MOST) if lost else end
     slope = (target.y - source.y) / (target.x - source.x)
     y1, y2 = (source.y + slope * (x - source.x) for x in (begin, end))
     tip = _cross(end, y2) if lost else _head(end, y2, sign)
