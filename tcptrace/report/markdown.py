@@ -7,7 +7,7 @@ from tcptrace.diagnosis.rule import Finding
 from tcptrace.report import flow_rows, packet_columns, timeline_rows
 from tcptrace.report.escape import markdown_cell
 from tcptrace.report.finding_ends import ends, flows_told
-from tcptrace.report.findings import MARKS, confidence, story, tally
+from tcptrace.report.findings import MARKS, confidence, number_told, story, tally
 from tcptrace.report.packet_columns import Chunk
 from tcptrace.report.segment_words import flag_names
 from tcptrace.report.units import count
@@ -58,7 +58,7 @@ def _write_findings(out: TextIO, analyses: Sequence["Analysis"]) -> None:
 def _item(finding: Finding, analysis: "Analysis") -> Iterator[str]:
     book, path = analysis.books[finding.capture], analysis.summaries[finding.capture].path
     between = ends(finding, of_capture(analysis.flow_table, finding.capture), book)
-    return finding_item(finding, between, flows_told(finding), path)
+    return finding_item(finding, between, number_told(finding), flows_told(finding), path)
 
 
 def finding_item(finding: Finding, *places: str) -> Iterator[str]:

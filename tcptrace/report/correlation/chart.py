@@ -74,8 +74,8 @@ def chart_of(correlation: "Correlation", connection: Connection, most: int) -> C
 
 
 def findings_of(correlation: "Correlation", connection: Connection) -> list[Finding]:
-    """Those about this connection alone, the worst first."""
-    return [finding for finding in correlation.found if finding.connection == connection.connection]
+    """Those about this connection, the worst first."""
+    return [finding for finding in correlation.found if connection.connection in finding.connections]
 
 
 def left_out(segments: int) -> str:

@@ -74,7 +74,7 @@ def telling(correlation: "Correlation", connection: Connection, segments: InOrde
     rank[passages.sightings.repeat[segments.first] != NO_REPEAT] = REPEATED
     rank[passages.flags[rows] & (SYN | FIN | RST) != 0] = ENDING
     names = {point.name: number for number, point in enumerate(correlation.points)}
-    found = [frames_of(one) for one in correlation.found if one.connection == connection.connection]
+    found = [frames_of(one) for one in correlation.found if connection.connection in one.connections]
     places = [(names[point], frames) for one in found for point, frames in one if point in names]
     lacking = [(hop.source, frames) for hop in connection.hops for frames in (hop.lost_frames, hop.missed_frames)]
     rank[_holds(correlation, rows, [*lacking, *places])] = LACKING

@@ -202,7 +202,7 @@ def many(number: int) -> Any:
         connections.append(counted_on(lossy(i) if kinds[-1] is LOSSY else DR, i, passed))
         if kinds[-1] is LOSSY:
             frames = ((name, tuple(frame + passed[name] for frame in there)) for name, there in LOST.evidence_frames)
-            found.append(replace(LOST, connection=i, evidence_frames=tuple(frames)))
+            found.append(replace(LOST, connections=(i,), evidence_frames=tuple(frames)))
         for line in kinds[-1]:
             for name, time in zip(samples.POINTS, line.split()[6:], strict=True):
                 passed[name] += time != "-"

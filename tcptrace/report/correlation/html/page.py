@@ -73,9 +73,10 @@ def _points(correlation: "Correlation") -> Iterator[Markup]:
 
 def _connections(correlation: "Correlation", told: list[Connection], numbers: dict[int, int]) -> Markup:
     """The worst first; those that are told in full lead there."""
-    found: dict[int | None, list[Finding]] = defaultdict(list)
+    found: dict[int, list[Finding]] = defaultdict(list)
     for finding in correlation.found:
-        found[finding.connection].append(finding)
+        for connection in finding.connections:
+            found[connection].append(finding)
     listed = worst(correlation, LISTED_MOST)
     in_full = {connection.connection for connection in told}
     rules = [list(dict.fromkeys(finding.rule for finding in found[one.connection])) for one in listed]
