@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tcptrace.correlation.clock_model import reference_ns
+from tcptrace.correlation.clock_limits import reference_ns
 from tcptrace.correlation.result import NOWHERE, Connection
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.segment_marks import NO_REPEAT
