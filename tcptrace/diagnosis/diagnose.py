@@ -56,6 +56,11 @@ def _is_mixed(finding: Finding, explained: I64) -> bool:
     return bool(is_explained.any() and not is_explained.all())
 
 
+def numbered(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings of one capture, all of them, with the numbers by which they can be asked for."""
+    return tuple(replace(finding, number=number) for number, finding in enumerate(found, 1))
+
+
 def _concatenated(arrays: list[I64]) -> I64:
     """One array; what may be millions is not copied."""
     return np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
