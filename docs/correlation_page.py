@@ -41,7 +41,8 @@ def verdicts(case: str, truth: dict[str, Any], told: tcptrace.Correlation) -> It
     names = [point.name for point in told.points]
     first = max(told.connections, key=lambda connection: len(connection.path[REQUEST]) + len(connection.path[REPLY]))
     yield Verdict(case, "mode", truth["mode"], first.mode, first.mode == truth["mode"])
-    for direction, way in zip(DIRECTIONS, first.path, strict=True):
+    for place, direction in enumerate(DIRECTIONS):
+        way = next((connection.path[place] for connection in told.connections if connection.path[place]), ())
         said = [names[point] for point in way]
         yield Verdict(case, direction, _way(truth[direction]), _way(said), _is_way(said, truth[direction]))
     yield _lost(case, truth, told)

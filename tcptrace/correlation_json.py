@@ -60,7 +60,11 @@ def tail(correlation: "Correlation") -> Json:
 def point_dicts(correlation: "Correlation") -> list[Json]:
     """The entries of `points`, in the order given."""
     tcp_frames = np.bincount(correlation.passages.sightings.point, minlength=len(correlation.points)).tolist()
-    return [_point(correlation, point, frames) for point, frames in zip(correlation.points, tcp_frames, strict=True)]
+    by_name = {point.name: 0 for point in correlation.points}
+    for point, frames in zip(correlation.points, tcp_frames, strict=True):
+        by_name[point.name] += frames
+    first = {point.name: point for point in reversed(correlation.points)}
+    return [_point(correlation, first[name], frames) for name, frames in by_name.items()]
 
 
 def connection_batches(correlation: "Correlation") -> Iterator[list[Json]]:

@@ -119,7 +119,7 @@ CASES = (
         cluster_ip,
         CONVERSATION,
         healthy=True,
-        route=Route("nat", NODE_POINTS, NODE_POINTS[::-1], (), NEAR, healthy=True),
+        route=Route("nat", NODE_POINTS, NODE_POINTS[::-1], (), (*NEAR, "field-rewritten"), healthy=True),
     ),
     Case(
         "untranslated-same-node",
@@ -141,7 +141,7 @@ CASES = (
         both_rewritten,
         healthy=True,
         captures={name: Truth(CONVERSATION, healthy=True) for name in ("client.pcap", "dpvs-eth0.pcap")},
-        route=Route("fullnat", DPVS_POINTS, DPVS_POINTS[::-1], (), NEAR, healthy=True),
+        route=Route("fullnat", DPVS_POINTS, DPVS_POINTS[::-1], ("field-rewritten",), NEAR, healthy=True),
         built=True,
     ),
 )

@@ -226,7 +226,7 @@ CASES = (
             "nat",
             FORTH,
             ("rs:bond1", "lvs:eth1"),
-            ("vanished-in-host",),
+            ("vanished-in-host", "clock-unaligned"),
             ("lost-between", "backend-down", *NEAR),
             dropped=(Drop("server", 0, 0, "lvs:eth1", "lvs:eth0", EVERY_TIME),),
         ),
