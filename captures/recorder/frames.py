@@ -33,9 +33,12 @@ class Segment:
         return total - (self.tcp - ETHERNET) - (self.frame[self.tcp + 12] >> 4) * 4
 
     @property
+    def seq(self) -> int:
+        return int.from_bytes(self.frame[self.tcp + 4 : self.tcp + 8])
+
+    @property
     def next_seq(self) -> int:
-        seq = int.from_bytes(self.frame[self.tcp + 4 : self.tcp + 8])
-        return (seq + self.len_bytes + bool(self.flags & SYN) + bool(self.flags & FIN)) & 0xFFFFFFFF
+        return (self.seq + self.len_bytes + bool(self.flags & SYN) + bool(self.flags & FIN)) & 0xFFFFFFFF
 
     @property
     def source(self) -> bytes:
