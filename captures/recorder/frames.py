@@ -7,6 +7,8 @@ FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 ETHERNET = 14
 IPV4 = b"\x08\x00"
 MACS = 12
+SEQUENCE = 1 << 32
+"""Sequence numbers begin anew here."""
 NOP, TIMESTAMPS = 1, 8
 """Kinds of TCP options."""
 

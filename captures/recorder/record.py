@@ -27,6 +27,7 @@ from typing import Any
 import clocks
 import closing
 import cookies
+import crowds
 import directing
 import healthy
 import idle
@@ -34,15 +35,21 @@ import keep_alive
 import lifetimes
 import links
 import losses
+import misaligned
 import misdirecting
+import offloads
 import opening
 import order
+import overlay
 import path_mtu
 import paws
 import proxies
 import queues
+import random_loss
 import refusals
+import rejecting
 import resets
+import reuse
 import routing
 import services
 import sidecars
@@ -51,6 +58,7 @@ import tapping
 import tls
 import translation
 import vanishing
+import vip_less
 import web
 import windows
 from case import Case
@@ -86,6 +94,14 @@ MODULES = (
     keep_alive,
     healthy,
     clocks,
+    misaligned,
+    overlay,
+    offloads,
+    random_loss,
+    vip_less,
+    rejecting,
+    crowds,
+    reuse,
 )
 CASES = tuple(case for module in MODULES for case in module.CASES)
 
