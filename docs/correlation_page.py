@@ -15,8 +15,8 @@ from tcptrace.correlation.result import DIRECTIONS, REPLY, REQUEST, Clock
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 PAGE = Path(__file__).resolve().parent / "correlation.md"
-DRIFT_WITHIN_PPM = 40.0
-"""What two round trips a minute apart leave open of a drift, roughly."""
+DRIFT_WITHIN_PPM = 2.0
+"""What round trips of some µs, 45 s apart, leave open of a drift, and more."""
 BEGIN, END = "<!-- table: make docs -->", "<!-- end of table -->"
 
 

@@ -17,7 +17,7 @@ from uml import under_uml
 from wire import Wire
 
 CLIENTS = tuple(("10.0.0.1", 40000 + number) for number in range(24))
-REQUEST_BYTES, ANSWER_BYTES = 80, 600
+REQUEST_BYTES, ANSWER_BYTES = 80, 200
 SHARE, SEED = 0.12, 3
 LOST_MIN = 3
 

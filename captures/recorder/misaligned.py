@@ -40,7 +40,7 @@ def _through(lab: Lab, mode: str, seconds: float, clocks: dict[str, WrongClock])
     with site.listen() as listener:
         near, far = site.connect(listener)
     chat(near, far, seconds)
-    _mistime(lab, clocks)
+    _mistime(lab, (site.client, site.realservers[0]), clocks)
 
 
 def _mistime(lab: Lab, ends: tuple[Host, Host], clocks: dict[str, WrongClock]) -> None:

@@ -22,8 +22,8 @@ UPLOAD_BYTES, ANSWER_BYTES = 20_000, 6_000
 SHARE, SEED = 0.05, 7
 LOST_MIN = 3
 
-HEADERS_BYTES, SACK_BYTES = 52, 28
-"""Of IP and of TCP with timestamps, which is all that data carry here; and what selective acknowledgements add."""
+HEADERS_BYTES, BARE_MAX = 52, 80
+"""Of IP, and of TCP with timestamps, which is all that data carry here; with selective acknowledgements at most."""
 
 EVERYONE_LOGS = Path("/proc/sys/net/netfilter/nf_log_all_netns")
 LOGGED = re.compile(r"(begun|doomed) .*SRC=(\S+) .*LEN=(\d+) .*SPT=(\d+) .*SEQ=(\d+)")
@@ -86,7 +86,7 @@ def _doom(site: Site, chain: str, port: str) -> None:
         for words in ("-N doom", "-A doom -j LOG --log-prefix doomed  --log-tcp-sequence", "-A doom -j DROP"):
             site.director.run("iptables-legacy", *_words(words))
     its = f"-A {chain} -p tcp {port} {VIP[1]}"
-    data = f"-m length --length {HEADERS_BYTES + SACK_BYTES + 1}: -m statistic --mode random --probability {SHARE} -j doom"
+    data = f"-m length --length {BARE_MAX + 1}: -m statistic --mode random --probability {SHARE} -j doom"
     begun = "--tcp-flags SYN SYN -j LOG --log-prefix begun  --log-tcp-sequence"
     for words in (f"{its} {begun}", f"{its} --tcp-flags SYN NONE {data}"):
         site.director.run("iptables-legacy", *_words(words))
