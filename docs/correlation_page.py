@@ -12,6 +12,7 @@ import numpy as np
 import tcptrace
 from tcptrace.correlation.points import from_words
 from tcptrace.correlation.result import DIRECTIONS, REPLY, REQUEST, Clock
+from tcptrace.schema import NO_TIME
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 PAGE = Path(__file__).resolve().parent / "correlation.md"
@@ -124,21 +125,31 @@ def _clocks(case: str, truth: dict[str, Any], told: tcptrace.Correlation) -> Ite
         right = (low is None or low <= true) and (high is None or true <= high)
         interval = f"[{'-∞' if low is None else low}, {'∞' if high is None else high}]"
         yield Verdict(case, f"clock of {host}", f"{true} ns", interval, right)
-        yield from _drift(case, host, truth.get("drift_ppm", {}).get(host), clock)
+        drift_ppm = truth.get("drift_ppm", {}).get(host, 0.0)
+        if drift_ppm or clock.drift_ppm is not None:
+            yield _drift(case, host, drift_ppm, clock, _recorded_ns(host, told))
         yield from _steps(case, host, truth.get("steps", {}).get(host, []), clock)
     hops = [hop for connection in told.connections for hop in connection.hops if hop.delay]
     least = min((hop.delay.min_ns for hop in hops if hop.delay), default=0)
     yield Verdict(case, "least delay", "not negative", f"{least} ns", least >= 0)
 
 
-def _drift(case: str, host: str, true_ppm: float | None, clock: Clock) -> Iterator[Verdict]:
-    """Where there is none, none is told; else it is the true one within DRIFT_WITHIN_PPM."""
-    said = "none" if clock.drift_ppm is None else f"{clock.drift_ppm:.1f} ppm"
-    if true_ppm is not None:
-        right = clock.drift_ppm is not None and abs(clock.drift_ppm - true_ppm) <= DRIFT_WITHIN_PPM
-        yield Verdict(case, f"drift of {host}", f"{true_ppm:.1f} ppm", said, right)
-    elif clock.drift_ppm is not None:
-        yield Verdict(case, f"drift of {host}", "none", said, False)
+def _drift(case: str, host: str, true_ppm: float, clock: Clock, recorded_ns: int) -> Verdict:
+    """The true one within DRIFT_WITHIN_PPM; or none is told, where it amounts to less than the offset may be wrong."""
+    if clock.drift_ppm is not None:
+        right = true_ppm != 0 and abs(clock.drift_ppm - true_ppm) <= DRIFT_WITHIN_PPM
+        return Verdict(case, f"drift of {host}", f"{true_ppm:.1f} ppm", f"{clock.drift_ppm:.1f} ppm", right)
+    open_ns = None if clock.low_ns is None or clock.high_ns is None else clock.high_ns - clock.low_ns
+    right = open_ns is None or abs(true_ppm) * recorded_ns / 1e6 <= open_ns
+    return Verdict(case, f"drift of {host}", f"{true_ppm:.1f} ppm", "not told", right)
+
+
+def _recorded_ns(host: str, told: tcptrace.Correlation) -> int:
+    """How long a host was watched, by its own clock."""
+    points = [number for number, point in enumerate(told.points) if point.host == host]
+    time_ns = told.passages.time_ns[:, points]
+    seen = time_ns[time_ns != NO_TIME]
+    return int(np.ptp(seen)) if len(seen) else 0
 
 
 def _steps(case: str, host: str, true: list[dict[str, int]], clock: Clock) -> Iterator[Verdict]:

@@ -5,6 +5,7 @@ up to more than a round trip.
 """
 
 import socket
+from collections.abc import Mapping
 from dataclasses import replace
 
 from case import Case, Route, Truth
@@ -20,6 +21,7 @@ LONG_S, SHORT_S, EVERY_S = 45.0, 6.0, 0.5
 MINUTES_AHEAD, SECONDS_BEHIND = 180.0, -47.0
 SLOW = {"lvs": WrongClock(MINUTES_AHEAD), "rs": WrongClock(SECONDS_BEHIND)}
 DRIFTING = {"lvs": WrongClock(MINUTES_AHEAD, 100.0), "rs": WrongClock(SECONDS_BEHIND, -60.0)}
+NO_WIRES: Mapping[str, float] = {}
 STEP = {"step_s": 2.5, "step_after_s": SHORT_S / 2}
 
 
@@ -101,8 +103,14 @@ def fullnat_stepping(lab: Lab) -> None:
     _fullnat(lab, LONG_S, {"dpvs": DRIFTING["lvs"], "rs": server})
 
 
-def _fullnat(lab: Lab, seconds: float, clocks: dict[str, WrongClock]) -> None:
-    (client, server), (near, far) = fullnat_site(lab, wired=False)
+def fullnat_untold(lab: Lab) -> None:
+    """FULLNAT; the director's clock is 3 minutes ahead and gains 100 ppm, the server's 47 s behind, losing 60: 2.7 ms
+    in all. A wire 2 ms long leads to the server, so that its drift is too little to be told, and no less true."""
+    _fullnat(lab, LONG_S, {"dpvs": DRIFTING["lvs"], "rs": DRIFTING["rs"]}, wires={"eth1": 0.002})
+
+
+def _fullnat(lab: Lab, seconds: float, clocks: dict[str, WrongClock], wires: Mapping[str, float] = NO_WIRES) -> None:
+    (client, server), (near, far) = fullnat_site(lab, wires)
     chat(near, far, seconds)
     _mistime(lab, (client, server), clocks)
 
@@ -129,6 +137,7 @@ CASES = (
     Case("clocks-dr-drift", dr_drifting, healthy=True, route=DR, built=True),
     Case("clocks-dr-step", dr_stepping, near_misses=NOT_IDLE, route=replace(DR, healthy=False), built=True),
     Case("clocks-fullnat-drift", fullnat_drifting, healthy=True, route=FULLNAT, built=True),
+    Case("clocks-fullnat-untold", fullnat_untold, healthy=True, route=FULLNAT, built=True),
     Case(
         "clocks-fullnat-step", fullnat_stepping, near_misses=NOT_IDLE, route=replace(FULLNAT, healthy=False), built=True
     ),

@@ -2,17 +2,19 @@
 
 import contextlib
 import socket
+from collections.abc import Mapping
 
 from case import CONVERSATION, Case, Route, Truth
 from fullnat import Director
 from hosts import Host
-from lab import Lab, NotShownError, close_in_turn, must, talk
+from lab import DELAY_S, Lab, NotShownError, close_in_turn, must, talk
 from topology import Station, connect, join, plug, record_at
 from wire import Wire
 
 CLIENT, VIP = ("10.0.0.1", 40000), ("10.96.0.10", 80)
 BACKEND, NODE = ("10.0.1.2", 8080), "10.0.0.254"
 PATIENCE_S = 3.5
+WIRES = {"eth0": DELAY_S, "eth1": DELAY_S}
 TRANSLATE = """
 table ip services {{
   counter translated {{ }}
@@ -68,17 +70,19 @@ def both_rewritten(lab: Lab) -> None:
     close_in_turn(near, far)
 
 
-def fullnat_site(lab: Lab, *, wired: bool = True) -> tuple[tuple[Host, Host], tuple[socket.socket, socket.socket]]:
+def fullnat_site(
+    lab: Lab, wires: Mapping[str, float] = WIRES
+) -> tuple[tuple[Host, Host], tuple[socket.socket, socket.socket]]:
     """Client and server, and their sockets connected through a director that rewrites both addresses; all recorded.
 
-    `wired`: else mere cables without length lead to the director.
+    `wires`: how long, in seconds, the wires to the director's interfaces are; else cables without length lead there.
     """
     client, dpvs, server = (lab.host(name) for name in ("client", "dpvs", "rs"))
     sides = (client, "eth0", "10.0.0.1", VIP[0]), (server, "eth1", "10.0.1.2", "10.0.1.254")
     for host, port, address, gateway in sides:
         ends = Station(host, "eth0", (address,)), Station(dpvs, port, ())
-        if wired:
-            join(lab, *ends)
+        if port in wires:
+            join(lab, *ends, wires[port])
         else:
             connect(*ends)
         host.ip("route", "add", f"{gateway}/32", "dev", "eth0")
