@@ -1,5 +1,6 @@
 """Cases of many connections at once, and of clients that look alike: nothing is joined that does not belong."""
 
+import select
 import socket
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,6 +21,7 @@ CLIENTS = tuple(("10.0.0.1", 40000 + number) for number in range(24))
 REQUEST_BYTES, ANSWER_BYTES = 80, 200
 SHARE, SEED = 0.12, 3
 LOST_MIN = 3
+PATIENCE_S = 5.0
 
 PRIVATE, SERVER = ("192.168.0.2", 40000), ("203.0.113.80", 80)
 GATEWAYS = ("203.0.113.1", "203.0.113.2")
@@ -89,26 +91,16 @@ def _crowd(site: Site) -> LoseAtRandom:
 
 
 def _connected(site: Site) -> Iterator[Talk]:
+    """One after the other; which realserver takes it, the director decides."""
     listeners = [site.listen(number) for number in range(len(site.realservers))]
-    for listener in listeners:
-        listener.setblocking(False)
     for client in CLIENTS:
         near = site.lab.bound(site.client, client)
         near.connect(VIP)
-        pause(0.1)
-        number, far = next(_accepted(listeners))
+        ready, _, _ = select.select(listeners, (), (), PATIENCE_S)
+        must(len(ready) == 1, "not one realserver took the connection")
+        far, _ = ready[0].accept()
         far.settimeout(20)
-        yield Talk(client, near, site.lab.enter_context(far), number)
-
-
-def _accepted(listeners: list[socket.socket]) -> Iterator[tuple[int, socket.socket]]:
-    """What has been accepted, and by which realserver, counted from 1."""
-    for number, listener in enumerate(listeners, 1):
-        try:
-            yield number, listener.accept()[0]
-        except BlockingIOError:
-            continue
-    must(False, "no realserver took the connection")
+        yield Talk(client, near, site.lab.enter_context(far), listeners.index(ready[0]) + 1)
 
 
 def _realserver(lab: Lab, client: str) -> str:
