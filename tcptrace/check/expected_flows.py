@@ -24,6 +24,18 @@ def expected_flows(expected: Sequence[Json], sight: Sight) -> Iterator[Outcome]:
         yield _outcome(entry, place, missing if groups else None, sight)
 
 
+def closest(expected: Sequence[Json], place: int, sight: Sight) -> Json | None:
+    """Of the first capture that does not have what is expected there, a flow between the same ends; None: none has."""
+    entry = expected[place]
+    for group in sight.groups:
+        met_by = _met_by(expected, group)
+        near = [n for n, item in enumerate(group.items) if _is_between(entry, item)]
+        if near and place not in met_by:
+            free = [n for n in near if n not in met_by.values()]
+            return group.items[(free or near)[0]]
+    return None
+
+
 def _outcome(entry: Json, place: int, missing: Sequence[Group] | None, sight: Sight) -> Outcome:
     """`missing`: the captures that have such ends and no such flow; None: no capture has such ends."""
     noun = sight.groups[0].noun

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tcptrace.check.baseline import Known
+from tcptrace.check.baseline import Known, gone
 from tcptrace.check.case_file import Case
 from tcptrace.check.cases import Unusable, find_cases
 from tcptrace.check.outcome import Result
@@ -33,6 +33,8 @@ class Check:
     results: tuple[Result, ...]
     """In the order of paths, and of names below them."""
     terms: Terms = field(default_factory=Terms)
+    gone: tuple[Known, ...] = ()
+    """What the baseline knows and was not found."""
 
     @property
     def status(self) -> int:
@@ -64,7 +66,7 @@ def check(
         results.append(result)
         if advance:
             advance(len(results), len(cases), result.path)
-    return Check(tuple(results), Terms(fail_on, known))
+    return Check(tuple(results), Terms(fail_on, known), tuple(gone(known or (), results)))
 
 
 def check_case(case: Case | Unusable, *, terms: Terms, settings: Settings) -> Result:
