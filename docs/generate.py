@@ -171,6 +171,7 @@ FINDINGS = {
     "frames": Told("list of int", "", "frames that show it; of several flows, of some"),
     "flows": Told("list of int", "", "its flows, none: the whole capture; JSON has one as `flow`, several as `flows`"),
     "capture": Told("int", "", "row in `captures`"),
+    "number": Told("int", "", "from 1 within its capture, whichever are asked for: `extract --finding N`"),
     "symptoms": Told("list of text", "", "other rules that saw the same event"),
     "application": Told("list of text", "", "what the application said, with `--decode`"),
 }

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tcptrace.analysis import Analysis, Timeline, analyze, packets, timeline
     from tcptrace.diagnosis.wanted import Wanted
     from tcptrace.errors import CaptureError, TcptraceError, UsageError
+    from tcptrace.export.extract import extract
+    from tcptrace.export.merge import merge
     from tcptrace.joint_analysis import Correlation, correlate
     from tcptrace.selection import Selection
 
@@ -28,6 +30,8 @@ __all__ = [
     "Wanted",
     "analyze",
     "correlate",
+    "extract",
+    "merge",
     "packets",
     "timeline",
 ]
@@ -37,6 +41,8 @@ _HOMES = {
     "tcptrace.joint_analysis": ("Correlation", "correlate"),
     "tcptrace.diagnosis.wanted": ("Wanted",),
     "tcptrace.errors": ("CaptureError", "TcptraceError", "UsageError"),
+    "tcptrace.export.extract": ("extract",),
+    "tcptrace.export.merge": ("merge",),
     "tcptrace.selection": ("Selection",),
 }
 

@@ -1,6 +1,6 @@
 """The pipelines: a capture in, tables out. Each is a dozen lines; the rooms below do the work."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,14 @@ from tcptrace import flows as f
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.reader import CaptureReader, open_capture
 from tcptrace.capture.summary import CaptureSummary
-from tcptrace.diagnosis.diagnose import diagnose
+from tcptrace.diagnosis.diagnose import diagnose, numbered
 from tcptrace.diagnosis.gather import gather
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.diagnosis.wanted import ALL, Wanted
 from tcptrace.errors import UsageError
 from tcptrace.kernels import Kernels, Notice, plain
 from tcptrace.rows import chosen, joined
-from tcptrace.schema import NO_TIME, Flows, Packets, Segments, Transitions
+from tcptrace.schema import I64, NO_TIME, Flows, Packets, Segments, Transitions
 from tcptrace.selection import EVERYTHING, Selection
 from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
 from tcptrace.tcp.joined_flows import joined_flows
@@ -198,6 +198,16 @@ def packets(
         raise UsageError(lacking)
 
 
+def frames_of(path: str | Path, flows: Sequence[int], notice: Notice = _silent) -> I64:
+    """Numbers of the frames of some flows, ICMP errors that quote their segments among them, ascending."""
+    tracker = Tracker(statistics=False, zeek=False)
+    found, numbers = [np.empty(0, np.int64)], np.asarray(flows, np.int64)
+    with open_capture(path, notice) as reader:
+        for packets, segments in _track(reader, tracker):
+            found.append(packets.frame[np.isin(segments.flow, numbers)].astype(np.int64))
+    return np.unique(np.concatenate(found))
+
+
 def _track(reader: CaptureReader, tracker: Tracker) -> Iterator[tuple[Packets, Segments]]:
     """Take a capture through the tracker; yields every chunk with what became of it."""
     kernels: Kernels = plain()
@@ -214,12 +224,13 @@ def _results(reader: CaptureReader, tracker: Tracker, selection: Selection, want
     flows = flow_table(tracker, client, guessed)
     reader.summary.flows = len(flows.flow)
     measured = Measured(tracker, client, joined_flows(tracker, client))
-    found = wanted.chosen(
-        diagnose(gather(reader.summary, reader.addresses, measured, flows, transitions), wanted.settings)
-    )
+    evidence = gather(reader.summary, reader.addresses, measured, flows, transitions)
+    found = wanted.chosen(numbered(diagnose(evidence, wanted.settings)))
     if selection != EVERYTHING:
         flows = chosen(flows, selection.flow_rows(flows, reader.addresses, reader.summary.start_ns))
-        found = tuple(finding for finding in found if not finding.flows or np.isin(finding.flows, flows.flow).any())
+        found = tuple(
+            finding for finding in found if not len(finding.flows) or np.isin(finding.flows, flows.flow).any()
+        )
         transitions = chosen(transitions, np.flatnonzero(np.isin(transitions.flow, flows.flow)))
     lacking = _lacking(reader, tracker, selection)
     return Analysis((reader.summary,), (reader.addresses,), flows, transitions, (measured,), found, lacking)

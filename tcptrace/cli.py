@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,9 +20,13 @@ from tcptrace.report.failure import tell
 from tcptrace.report.formats import Format, report
 from tcptrace.report.output import open_output
 from tcptrace.report.progress import reading
+from tcptrace.report.units import count
 from tcptrace.report.view import View
 from tcptrace.selection import Selection
 from tcptrace.times import parse_time
+
+if TYPE_CHECKING:
+    from tcptrace.export.commented_writer import Written
 
 app = typer.Typer(
     name="tcptrace",
@@ -39,8 +43,15 @@ TIME = "2024-05-01T14:03:11, seconds since the epoch, or 14:03:11 on the day the
 
 Capture = Annotated[str, typer.Argument(metavar="CAPTURE", help=CAPTURE, show_default=False)]
 Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE", help=CAPTURE, show_default=False)]
+BinaryCapture = Annotated[
+    str, typer.Argument(metavar="CAPTURE", help="A pcap or pcapng file, plain or compressed.", show_default=False)
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="How the result is written.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, all or nothing.")]
+Pcapng = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="FILE", help="The pcapng to write, all or nothing.", show_default=False),
+]
 Flow = Annotated[int | None, typer.Option(min=0, metavar="N", help="Only the flow of this number.")]
 OneFlow = Annotated[
     int, typer.Option("--flow", min=0, metavar="N", help="The flow's number, as analyze shows it.", show_default=False)
@@ -233,10 +244,60 @@ def correlate(
         correlation_report(format).write_correlation(result, out, _view(output, no_color, utc=utc, top=top))
 
 
+@app.command(epilog="Example: tcptrace extract client.pcap --finding 1 -o evidence.pcapng")
+def extract(
+    capture: BinaryCapture,
+    output: Pcapng,
+    flow: Annotated[int | None, typer.Option(min=0, metavar="N", help="The flow of this number.")] = None,
+    finding: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="The flows of the finding of this number.")
+    ] = None,
+    set_: Set = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write the frames of a flow, or of what a finding is about, to a pcapng; findings stand in it as comments.
+
+    Numbers are those that analyze shows.
+    """
+    from tcptrace.export.extract import extract as run_extract
+
+    with reading(capture, quiet=quiet) as notice:
+        wanted = Wanted(settings=_settings(set_))
+        written = run_extract(capture, output, flow=flow, finding=finding, wanted=wanted, notice=notice)
+        notice(_told(output, written))
+
+
+@app.command(epilog="Example: tcptrace merge client=client.pcap lvs:eth0=in.pcap lvs:eth1=out.pcap -o all.pcapng")
+def merge(
+    points: PointWords,
+    output: Pcapng,
+    trust_clocks: TrustClocks = False,
+    set_: Set = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write the captures of several points to one pcapng for Wireshark: an interface a point, times by one clock.
+
+    Points are given as to correlate; the first one's clock is the reference. Findings stand in it as comments.
+    """
+    from tcptrace.correlation.points import from_words
+    from tcptrace.export.merge import merge as run_merge
+
+    captures = from_words(points)
+    with reading(" ".join(captures), quiet=quiet) as notice:
+        wanted = Wanted(settings=_settings(set_))
+        written = run_merge(captures, output, trust_clocks=trust_clocks, wanted=wanted, notice=notice)
+        notice(_told(output, written))
+
+
 @app.command(epilog="Example: tcptrace explain sidecar-reset")
 def explain(rule: ExplainedRule = None, no_color: NoColor = False) -> None:
     """Explain a rule: what it detects, why it happens, how to confirm and fix it. Without a name: list the rules."""
     write_explanation(rule, sys.stdout, color=not no_color)
+
+
+def _told(output: Path, written: "Written") -> str:
+    """`out.pcapng: 35 frames, 4 of them with comments`."""
+    return f"{output}: {count(written.frames, 'frame')}, {written.commented:,} of them with comments"
 
 
 def _settings(texts: list[str] | None) -> Settings:

@@ -7,7 +7,7 @@ from tcptrace.diagnosis.rule import Finding
 
 def finding_dict(finding: Finding, first_capture: int = 0) -> dict[str, Any]:
     """One entry of an analysis's `findings`; `first_capture` is added to its index into `captures`."""
-    return _dict(finding, {"capture": finding.capture + first_capture})
+    return {"number": finding.number, **_dict(finding, {"capture": finding.capture + first_capture})}
 
 
 def correlated_finding_dict(finding: Finding) -> dict[str, Any]:

@@ -221,3 +221,19 @@ def test_explain_needs_no_capture_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_finding_keeps_its_number_whichever_are_asked_for() -> None:
+    all_of_them = json.loads(invoke("analyze", STALL, "--format", "json").stdout)["findings"]
+    assert [finding["number"] for finding in all_of_them] == list(range(1, len(all_of_them) + 1))
+    last = all_of_them[-1]
+    (alone,) = json.loads(invoke("analyze", STALL, "--rule", last["rule"], "--format", "json").stdout)["findings"]
+    assert alone["number"] == last["number"] > 1
+    assert f"finding {last['number']}   flow 0" in invoke("analyze", STALL, "--rule", last["rule"]).stdout
+    markdown = invoke("analyze", STALL, "--rule", last["rule"], "--format", "markdown").stdout
+    assert f", finding {last['number']}, flow 0, " in markdown
+
+
+def test_findings_are_numbered_within_their_capture() -> None:
+    document = json.loads(invoke("analyze", REFUSED, FLOOD, "--format", "json").stdout)
+    assert [(finding["capture"], finding["number"]) for finding in document["findings"]] == [(0, 1), (1, 1)]

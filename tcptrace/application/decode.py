@@ -71,7 +71,7 @@ def decoded(found: Sequence[Finding], summary: CaptureSummary, flows: Flows, not
 
 def _require_payload(summary: CaptureSummary) -> None:
     """Raises DecodeError for a capture that tshark cannot read after us, or that holds nothing to decode."""
-    if summary.format.startswith("tcpdump text"):
+    if summary.is_text:
         raise DecodeError(f"{summary.path} is text printed by tcpdump, without payload; a pcap (tcpdump -w) has it")
     if summary.path == "-":
         raise DecodeError("standard input can be read only once; save the capture to a file first")

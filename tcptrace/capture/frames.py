@@ -1,19 +1,23 @@
 """Frames as a capture holds them, byte for byte, by their numbers: what decoding leaves behind, read once more."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from tcptrace.capture.kernel_choice import KernelChoice
 from tcptrace.capture.reader import identify
-from tcptrace.capture.source import open_source
+from tcptrace.capture.source import STANDARD_INPUT, open_source
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.capture.walk_pcapng import NO_PACKET
 from tcptrace.capture.walking import Walked, Walker
-from tcptrace.errors import CaptureError
+from tcptrace.errors import CaptureError, UsageError
 from tcptrace.kernels import Notice
 from tcptrace.schema import I64
+
+LINKTYPE_LINUX_SLL2 = 276
+SLL2_BYTES = 20
 
 
 class Frame(NamedTuple):
@@ -31,6 +35,20 @@ class Frame(NamedTuple):
     """What was captured of it."""
     original_len: int
     """Bytes it had on the wire."""
+
+    @property
+    def if_index(self) -> int:
+        """The interface's number in a Linux cooked header of version 2; -1 without."""
+        is_cooked = self.link_type == LINKTYPE_LINUX_SLL2 and len(self.data) >= SLL2_BYTES
+        return int.from_bytes(self.data[4:8]) & 0x7FFFFFFF if is_cooked else -1
+
+
+def require_files(paths: Iterable[str]) -> None:
+    """Raises UsageError for standard input and for a pipe: what can be read only once."""
+    for path in paths:
+        if path == STANDARD_INPUT or (Path(path).exists() and not Path(path).is_file()):
+            name = "standard input" if path == STANDARD_INPUT else path
+            raise UsageError(f"{name}: its frames are read after its findings are known\n  save it to a file first")
 
 
 class FrameReader:

@@ -43,6 +43,11 @@ class CaptureSummary:
     context: Context = field(default_factory=Context)
     """ICMP errors, ARP and names."""
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it is what tcpdump printed, which has no bytes of frames."""
+        return self.format.startswith("tcpdump text")
+
     def note_truncated(self, problem: str) -> None:
         """The reading ended before the capture did, for this reason."""
         self.truncated = True

@@ -37,6 +37,8 @@ class Route:
 def routes(passages: Passages, points: Points) -> list[Route]:
     """The route of every stream, by its number."""
     count = int(passages.stream.max(initial=-1)) + 1
+    if not count:
+        return []
     of = sample(passages)
     seen, carried = _seen(passages, count)
     told = votes(of, count)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
 from tcptrace.tcp.joined_flows import joined_flows
 from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.tracker import Tracker
+
+Number = TypeVar("Number", int, I64)
 
 COPY = REPEATS.index("copy")
 DAY_NS = 86_400_000_000_000
@@ -43,7 +45,7 @@ class _Read(NamedTuple):
 
     recording: Recording
     via: I64
-    """Of every sighting: interface << 16 | number in the cooked header + 1."""
+    """Of every sighting: by which interface, as `way` numbers them."""
     again: npt.NDArray[np.bool_]
     """Whether another interface had seen it before."""
 
@@ -78,7 +80,7 @@ def _read(given: Input, notice: Notice) -> _Read:
             & ((segments.repeat != COPY) | (segments.copy == 1))
         )
         parts.append(_sightings(packets, segments, rows))
-        vias.append(packets.interface[rows].astype(np.int64) << 16 | (packets.if_index[rows] + 1))
+        vias.append(way(packets.interface[rows].astype(np.int64), packets.if_index[rows].astype(np.int64)))
         agains.append(segments.copy[rows] == 1)
     summary = reader.summary
     tracker.finish(NO_TIME if summary.end_ns is None else summary.end_ns, kernels)
@@ -117,14 +119,19 @@ def _placed(read: _Read, name: str, number: int, first: int) -> tuple[list[Point
         return [Point(name, host, number)], replace(read.recording, sightings=sightings)
     read.recording.sightings.point[:] = first + np.searchsorted(ways, read.via)
     order = np.argsort(read.recording.sightings.point, kind="stable")
-    names = [_interface_name(int(way), read.recording.summary.interfaces) for way in ways]
-    points = [Point(f"{host}:{name}", host, number, int(way)) for name, way in zip(names, ways, strict=True)]
+    names = [interface_name(int(one), read.recording.summary.interfaces) for one in ways]
+    points = [Point(f"{host}:{name}", host, number, int(one)) for name, one in zip(names, ways, strict=True)]
     return points, replace(read.recording, sightings=chosen(read.recording.sightings, order))
 
 
-def _interface_name(way: int, names: Sequence[str]) -> str:
+def way(interface: Number, if_index: Number) -> Number:
+    """By which interface frames came: the capture's, and of one for several interfaces the number in each frame."""
+    return interface << 16 | (if_index + 1)
+
+
+def interface_name(came_by: int, names: Sequence[str]) -> str:
     """`eth0`; where the capture does not name it `if1`, by the number it has there."""
-    interface, cooked = way >> 16, (way & 0xFFFF) - 1
+    interface, cooked = came_by >> 16, (came_by & 0xFFFF) - 1
     if cooked >= 0:
         return f"if{cooked}"
     return names[interface] or f"if{interface}"

@@ -22,7 +22,7 @@ class Point:
     recording: int
     """Index into the recordings; several points may share one."""
     interface: int | None = None
-    """Index into the recording's interfaces; None: all of them."""
+    """Which of the recording's interfaces, as recording.way numbers them; None: all of them."""
 
 
 @dataclass(frozen=True)

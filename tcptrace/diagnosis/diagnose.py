@@ -32,6 +32,11 @@ def diagnose(evidence: Evidence, settings: Settings) -> tuple[Finding, ...]:
     return tuple(sorted(told, key=lambda finding: (SEVERITIES.index(finding.severity), _first_frame(finding))))
 
 
+def numbered(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings of one capture, all of them, with the numbers by which they can be asked for."""
+    return tuple(replace(finding, number=number) for number, finding in enumerate(found, 1))
+
+
 def _concatenated(arrays: list[I64]) -> I64:
     """One array; what may be millions is not copied."""
     return np.concatenate(arrays) if len(arrays) > 1 else arrays[0]

@@ -45,6 +45,8 @@ class Finding:
     """Numbers of the flows it is about; empty: the whole capture. An array where there may be millions."""
     capture: int = 0
     """Index into the captures."""
+    number: int = 0
+    """From 1 within its capture, whichever findings are asked for; 0: not of one capture alone."""
     point: str | None = None
     """Where its frames were seen, of findings about connections over several points; None: at several, or none."""
     connection: int | None = None

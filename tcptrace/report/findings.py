@@ -121,6 +121,11 @@ def frames_by_point(finding: Finding) -> Iterator[str]:
         yield frames_told(finding.frames) + (f" at {finding.point}" if finding.point else "")
 
 
+def number_told(finding: Finding) -> str:
+    """`finding 2`, by which `extract` takes it; nothing for what is not of one capture alone."""
+    return f"finding {finding.number}" if finding.number else ""
+
+
 def confidence(finding: Finding) -> str:
     """`confidence 0.95`."""
     return f"confidence {finding.confidence:.2g}"
@@ -132,11 +137,11 @@ def _readable(screen: Screen, width: int) -> Screen:
 
 
 def _write_head(screen: Screen, finding: Finding, place: Place) -> None:
-    """Mark, rule and ends at the left, number and confidence at the right; on two lines where one is too short."""
+    """Mark, rule and ends at the left, numbers and confidence at the right; on two lines where one is too short."""
     between = place.between
     mark = MARKS[finding.severity]
     name = Piece(finding.rule, mark.style or "title")
-    right = "   ".join(text for text in (place.number, confidence(finding)) if text)
+    right = "   ".join(text for text in (number_told(finding), place.number, confidence(finding)) if text)
     room = (screen.width or READING) - text_width(right) - len(INDENT) - text_width(f"{finding.rule}   ")
     if text_width(between) + len(INDENT) <= room:
         middle = Piece(f"   {between}")

@@ -7,7 +7,7 @@ from tcptrace.diagnosis.rule import Finding
 from tcptrace.report import flow_rows, packet_columns, timeline_rows
 from tcptrace.report.escape import markdown_cell
 from tcptrace.report.finding_ends import ends, flows_told
-from tcptrace.report.findings import MARKS, confidence, story, tally
+from tcptrace.report.findings import MARKS, confidence, number_told, story, tally
 from tcptrace.report.packet_columns import Chunk
 from tcptrace.report.segment_words import flag_names
 from tcptrace.report.units import count
@@ -59,7 +59,7 @@ def _item(finding: Finding, analysis: "Analysis") -> Iterator[str]:
     """An item of a list, with a list of what is said of it."""
     book, path = analysis.books[finding.capture], analysis.summaries[finding.capture].path
     between = ends(finding, of_capture(analysis.flow_table, finding.capture), book)
-    facts = [between, flows_told(finding), path, confidence(finding)]
+    facts = [between, number_told(finding), flows_told(finding), path, confidence(finding)]
     told = ", ".join(markdown_cell(fact) for fact in facts if fact)
     yield f"- {MARKS[finding.severity].text} **{finding.rule}** {told}  "
     yield f"  {markdown_cell(finding.summary)}"

@@ -31,7 +31,7 @@ def test_a_finding_and_the_summary_name_the_server(analysis: tcptrace.Analysis) 
     out = io.StringIO()
     console.write_analyses([analysis], out, View(utc=True))
     text = out.getvalue()
-    assert "connection-refused   10.0.0.1:40000 → 10.0.0.2:80 (shop.example)" in text
+    assert "\n  10.0.0.1:40000 → 10.0.0.2:80 (shop.example)\n" in text
     assert "names       10.0.0.2 shop.example\n" in text, "the other address has no flow"
     assert text.count("shop.example") == 2
 

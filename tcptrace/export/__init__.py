@@ -1,0 +1,1 @@
+"""Captures out: frames byte for byte, with what was found written on them."""
