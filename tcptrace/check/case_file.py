@@ -54,7 +54,9 @@ def read_case(folder: Path) -> Case:
     points = {name: tuple(str(folder / part) for part in given.split(",")) for name, given in _points(told).items()}
     captures = () if points else captures_in(folder)
     if not points and not captures:
-        raise UsageError(f"{folder}: has a {CASE_FILE} and no capture\n  put one beside it: .pcap, .pcapng, .cap or .txt")
+        raise UsageError(
+            f"{folder}: has a {CASE_FILE} and no capture\n  put one beside it: .pcap, .pcapng, .cap or .txt"
+        )
     if points:
         inputs_of(points)
     title, expect, limits = told.get("title", ""), told.get("expect", {}), told.get("limits", {})
@@ -103,7 +105,9 @@ def _misplaced(told: dict[str, Any]) -> Iterator[kinds.Problem]:
 def _other(table: kinds.Table, told: Mapping[str, Any], path: kinds.Path, where: str) -> Iterator[kinds.Problem]:
     for key in told:
         if table.keys[key].where not in ("", where):
-            told_of = "of several points: name them in [points]" if where == ALONE else "of one flow, not of a connection"
+            told_of = (
+                "of several points: name them in [points]" if where == ALONE else "of one flow, not of a connection"
+            )
             yield kinds.Problem((*path, key), f"is told {told_of}")
 
 

@@ -25,11 +25,11 @@ def find_cases(paths: Iterable[str | Path]) -> list[Case | Unusable]:
 
     Raises UsageError for a path that is not there, and where there is nothing to check.
     """
-    found: dict[str, Case | Unusable] = {}
+    found: dict[Path, Case | Unusable] = {}
     given = [Path(path) for path in paths]
     for path in given:
         for place in _places(path):
-            key = os.path.abspath(place)
+            key = place.resolve()
             if key not in found:
                 found[key] = _case(place)
     if not found:

@@ -104,7 +104,9 @@ LIMITS = {
     "handshake_ms_p50": Limit("ms", "time from SYN to ACK, the median of flows", _worst(_handshake(50))),
     "handshake_ms_p99": Limit("ms", "time from SYN to ACK, the 99th percentile of flows", _worst(_handshake(99))),
     "handshake_ms_max": Limit("ms", "time from SYN to ACK, the longest", _worst(_handshake(100))),
-    "rtt_ms_p99": Limit("ms", "99th percentile of round trips, of the flow and side that has the highest", _worst(_round_trip)),
+    "rtt_ms_p99": Limit(
+        "ms", "99th percentile of round trips, of the flow and side that has the highest", _worst(_round_trip)
+    ),
     "duration_ms_max": Limit("ms", "time from a flow's first frame to its last, the longest", _worst(_duration)),
     "resets": Limit("", "flows that a RST ended", _worst(_resets)),
     "unanswered": Limit("", "flows whose SYN nothing answered", _worst(_unanswered)),

@@ -17,7 +17,9 @@ SCHEMA_FILE = "case.schema.json"
 FLOWS = 5
 """Flows, or connections, that are expected one by one."""
 LIMITED = ("retransmission_rate", "handshake_ms_p99", "lost")
-ABOUT = "# Written by tcptrace check --init from what the captures show. Say here how they were taken; keep what matters."
+ABOUT = (
+    "# Written by tcptrace check --init from what the captures show. Say here how they were taken; keep what matters."
+)
 
 
 class NewCase(NamedTuple):
@@ -117,8 +119,10 @@ def _flows(sight: Sight) -> Iterator[Json]:
     told: list[Json] = []
     for group in sight.groups:
         for item in group.items[:FLOWS]:
-            entry = {key: item[key] for key in ("client", "server", "states", "close") if key in item}
-            if len(told) < FLOWS and all((entry["client"], entry["server"]) != (e["client"], e["server"]) for e in told):
+            entry: Json = {key: item[key] for key in ("client", "server", "states", "close") if key in item}
+            if len(told) < FLOWS and all(
+                (entry["client"], entry["server"]) != (e["client"], e["server"]) for e in told
+            ):
                 told.append(entry)
     yield from (entry for entry in told if _holds_everywhere(entry, sight))
 

@@ -1,5 +1,6 @@
 """What became of an expectation, and of a case."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tcptrace.check.kinds import Path
@@ -45,3 +46,13 @@ class Result:
     def unmet(self) -> tuple[Outcome, ...]:
         """What is not as expected."""
         return tuple(outcome for outcome in self.outcomes if not outcome.met)
+
+
+def rules_told(findings: Collection[Seen]) -> str:
+    """`rto-stall (warning), reordering (info, 3 times)`."""
+    numbers: dict[tuple[str, str], int] = {}
+    for seen in findings:
+        key = seen.finding.rule, seen.finding.severity
+        numbers[key] = numbers.get(key, 0) + 1
+    told = (f"{rule} ({severity}{f', {n} times' if n > 1 else ''})" for (rule, severity), n in numbers.items())
+    return ", ".join(told) or "no finding"

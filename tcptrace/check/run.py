@@ -5,19 +5,19 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tcptrace.check.baseline import Known, gone
+from tcptrace.check.baseline import NEW, Known, forgiven, gone
 from tcptrace.check.case_file import Case
 from tcptrace.check.cases import Unusable, find_cases
 from tcptrace.check.outcome import Result
 from tcptrace.check.seen import look_at
-from tcptrace.check.verdict import Terms, judge, unexpected
+from tcptrace.check.verdict import judge, unexpected
 from tcptrace.correlation.points import CASE_FILE
 from tcptrace.diagnosis.settings import Settings
 from tcptrace.errors import TcptraceError
@@ -32,9 +32,10 @@ class Check:
 
     results: tuple[Result, ...]
     """In the order of paths, and of names below them."""
-    terms: Terms = field(default_factory=Terms)
+    known: frozenset[Known] | None = None
+    """Findings that do not fail; None: there is no baseline."""
     gone: tuple[Known, ...] = ()
-    """What the baseline knows and was not found."""
+    """Those that were not found."""
 
     @property
     def status(self) -> int:
@@ -43,33 +44,41 @@ class Check:
             return 2
         return 1 if any(result.unmet for result in self.results) else 0
 
+    def knowing(self, known: frozenset[Known]) -> "Check":
+        """The same, where what is known does not fail."""
+        results = tuple(forgiven(result, known) for result in self.results)
+        return Check(results, known, tuple(gone(known, self.results)))
+
 
 def check(
     paths: Iterable[str | Path],
     *,
     fail_on: str | None = None,
-    known: Collection[Known] | None = None,
+    known: frozenset[Known] | None = None,
     settings: Settings | None = None,
     jobs: int = 0,
     advance: Advance | None = None,
 ) -> Check:
     """Hold cases, folders of cases at any depth, and bare captures against what is expected of them.
 
-    `fail_on` is the least severity of a finding that fails though no case mentions it, `known` what a baseline has,
-    `settings` thresholds of rules, `jobs` the number of processes (0: one a processor). Raises UsageError for a path
-    that is not there and where there is nothing to check; a case that cannot be checked has a result that says why.
+    `fail_on` is the least severity of a finding that fails though no case mentions it, `known` what a baseline has
+    (of which NEW is the default of `fail_on`), `settings` thresholds of rules, `jobs` the number of processes (0: one
+    a processor). Raises UsageError for a path that is not there and where there is nothing to check; a case that
+    cannot be checked has a result that says why.
     """
     cases = find_cases(paths)
-    work = partial(check_case, terms=Terms(fail_on, known), settings=settings or {})
+    least = fail_on if fail_on or known is None else NEW
+    work = partial(check_case, least=least, settings=settings or {})
     results: list[Result] = []
     for result in _each(work, cases, jobs or _processors()):
         results.append(result)
         if advance:
             advance(len(results), len(cases), result.path)
-    return Check(tuple(results), Terms(fail_on, known), tuple(gone(known or (), results)))
+    done = Check(tuple(results))
+    return done if known is None else done.knowing(known)
 
 
-def check_case(case: Case | Unusable, *, terms: Terms, settings: Settings) -> Result:
+def check_case(case: Case | Unusable, *, least: str | None, settings: Settings) -> Result:
     """One case, read and judged."""
     if isinstance(case, Unusable):
         return Result(case.path, "", str(Path(case.path) / CASE_FILE), problem=case.problem)
@@ -77,16 +86,14 @@ def check_case(case: Case | Unusable, *, terms: Terms, settings: Settings) -> Re
     told = case.path, case.title, case.file or case.path
     try:
         sight = look_at(case, settings, with_flows="flow" in case.expect)
-        outcomes = judge(case, sight, terms)
+        outcomes = judge(case, sight, least)
     except (TcptraceError, OSError) as error:
         return Result(*told, problem=str(error), seconds=time.monotonic() - began)
     lines = tuple(case.line(outcome.path) if outcome.path else 0 for outcome in outcomes)
     return Result(*told, outcomes, lines, unexpected(case, sight), seconds=time.monotonic() - began)
 
 
-def _each(
-    work: Callable[[Case | Unusable], Result], cases: Sequence[Case | Unusable], jobs: int
-) -> Iterator[Result]:
+def _each(work: Callable[[Case | Unusable], Result], cases: Sequence[Case | Unusable], jobs: int) -> Iterator[Result]:
     """The results in order. Processes are forks of this one, which has all that is needed in memory."""
     jobs = min(jobs, len(cases))
     if jobs < 2:

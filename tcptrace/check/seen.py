@@ -88,7 +88,7 @@ def _alone(case: Case, analyses: Sequence[Analysis], *, with_flows: bool) -> Sig
         flows, (book,), (measured,) = analysis.flow_table, analysis.books, analysis.measured
         findings += (_seen_alone(finding, path, flows, book) for finding in analysis.found)
         items = [flow for batch in flow_batches(analysis) for flow in batch] if with_flows else []
-        joined = np.count_nonzero(measured.joined.of(flows.flow)[0] >= 0) // 2
+        joined = int(np.count_nonzero(measured.joined.of(flows.flow)[0] >= 0)) // 2
         groups.append(Group(path, len(flows.flow), items, "flow", len(flows.flow) - joined))
         captures.append(Capture(path, flows, measured))
     words = " ".join(map(shlex.quote, case.captures))
@@ -112,7 +112,9 @@ def _together(case: Case, correlation: Correlation) -> Sight:
             director["state"] = director["timeline"][-1]["to"] if director["timeline"] else None
     look = f"tcptrace correlate {shlex.quote(case.path)}"
     group = Group(case.path, len(items), items, "connection", len(items))
-    captures = [Capture(recording.paths[0], recording.flows, recording.measured) for recording in correlation.recordings]
+    captures = [
+        Capture(recording.paths[0], recording.flows, recording.measured) for recording in correlation.recordings
+    ]
     findings = tuple(_seen_together(finding, correlation, look) for finding in correlation.found)
     return Sight(findings, (group,), Shown(captures, correlation.connections), look)
 

@@ -34,7 +34,8 @@ def rounded_up(value: float) -> float | int:
     if value == int(value):
         return int(value)
     places = DIGITS - 1 - math.floor(math.log10(value))
-    return round(math.ceil(value * 10**places) / 10**places, max(places, 0))
+    factor = 10.0**places
+    return float(round(math.ceil(value * factor) / factor, max(places, 0)))
 
 
 def _key(key: str) -> str:

@@ -3,31 +3,24 @@
 import copy
 import difflib
 import tomllib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from tcptrace.check.case_file import Case
 from tcptrace.check.case_text import Statement, statements
+from tcptrace.check.cases import Unusable, find_cases
 from tcptrace.check.expected_flows import closest
 from tcptrace.check.kinds import Path
 from tcptrace.check.limits import LIMITS
 from tcptrace.check.outcome import Outcome
+from tcptrace.check.parts import Part
 from tcptrace.check.seen import Sight, look_at
 from tcptrace.check.toml_value import rounded_up, statement
-from tcptrace.check.verdict import ONLY, Terms, judge, unexpected
+from tcptrace.check.verdict import ONLY, judge, unexpected
 from tcptrace.diagnosis.rule import SEVERITIES
 from tcptrace.diagnosis.settings import Settings
 from tcptrace.errors import UsageError
-
-
-class Part(StrEnum):
-    """What `--part` takes."""
-
-    FINDINGS = "findings"
-    FLOWS = "flows"
-    LIMITS = "limits"
 
 
 @dataclass(frozen=True)
@@ -46,6 +39,16 @@ class Update:
         return difflib.unified_diff(*lines, self.file, self.file, lineterm="")
 
 
+def updates(paths: Iterable[str], settings: Settings, parts: Collection[Part] = tuple(Part)) -> Iterator[Update]:
+    """As `update`, of every case below some paths. Raises UsageError for one that cannot be used."""
+    for case in find_cases(paths):
+        if isinstance(case, Unusable):
+            raise UsageError(case.problem)
+        if not case.file:
+            raise UsageError(f"{case.path}: has no case.toml\n  --init writes one")
+        yield update(case, settings, parts)
+
+
 def update(case: Case, settings: Settings, parts: Collection[Part] = tuple(Part)) -> Update:
     """What the file of a case would say if the chosen parts said what is seen now.
 
@@ -53,7 +56,7 @@ def update(case: Case, settings: Settings, parts: Collection[Part] = tuple(Part)
     cannot be changed in place.
     """
     sight = look_at(case, settings, with_flows="flow" in case.expect)
-    unmet = [outcome for outcome in judge(case, sight, Terms()) if not outcome.met and outcome.path]
+    unmet = [outcome for outcome in judge(case, sight) if not outcome.met and outcome.path]
     told = tomllib.loads(case.text)
     text, left = case.text, []
     for path, outcomes in _by_key(unmet, parts).items():
@@ -97,15 +100,15 @@ def _absent(case: Case, sight: Sight, path: Path) -> list[str]:
     return [rule for rule in case.expect["absent"] if rule not in seen]
 
 
-def _flows(case: Case, sight: Sight, path: Path) -> int | None:
+def _flows(case: Case, sight: Sight, path: Path) -> Any:
     return _one({len(capture.flows.flow) for capture in sight.shown.captures})
 
 
-def _connections(case: Case, sight: Sight, path: Path) -> int | None:
+def _connections(case: Case, sight: Sight, path: Path) -> Any:
     return _one({group.conversations for group in sight.groups})
 
 
-def _mode(case: Case, sight: Sight, path: Path) -> str | None:
+def _mode(case: Case, sight: Sight, path: Path) -> Any:
     return _one({item["mode"] for group in sight.groups for item in group.items})
 
 

@@ -1,15 +1,13 @@
 """What a case shows held against what it expects: one outcome an expectation."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tcptrace.check.baseline import Known, known_as
 from tcptrace.check.case_file import Case
 from tcptrace.check.expected_flows import expected_flows
 from tcptrace.check.kinds import Path
 from tcptrace.check.limits import LIMITS
-from tcptrace.check.outcome import Outcome
+from tcptrace.check.outcome import Outcome, rules_told
 from tcptrace.check.seen import Seen, Sight
 from tcptrace.diagnosis.rule import SEVERITIES
 
@@ -17,50 +15,31 @@ ONLY = "warning"
 """Nothing so severe or worse beyond what is expected, where a case says `only`."""
 BARE = "error"
 """The same of captures of which nothing is said."""
-NEW = "warning"
-"""The same of what no baseline knows."""
 
 
-@dataclass(frozen=True)
-class Terms:
-    """By what a run judges, beside the cases' own words."""
+def judge(case: Case, sight: Sight, least: str | None = None) -> tuple[Outcome, ...]:
+    """An outcome for each expectation, in the order of the case file's keys.
 
-    fail_on: str | None = None
-    """Findings so severe or worse fail, unless a case expects them; None: as BARE, ONLY and NEW say."""
-    known: Collection[Known] | None = None
-    """Findings that do not fail: those of a baseline; None: there is none."""
-
-
-def judge(case: Case, sight: Sight, terms: Terms) -> tuple[Outcome, ...]:
-    """An outcome for each expectation, in the order of the case file's keys."""
+    `least`: findings so severe or worse fail though the case does not say so, unless it expects them.
+    """
     expect = case.expect
     told = [
         *_findings(expect, sight),
-        *_absent(case, sight, terms),
-        *_only(case, sight, terms),
+        *_absent(expect, sight),
+        *_only(case, sight),
         *_counts(expect, sight),
         *_mode(expect, sight),
         *expected_flows(expect.get("flow", []), sight),
         *_limits(case.limits, sight),
     ]
-    least = _least(terms, is_silent=not told)
-    if least:
-        told.append(_nothing_beyond(case, sight, terms, least, f"no {least}", ()))
+    if least or not told:
+        told.append(_nothing_beyond(case, sight, least or BARE, f"fail-on: {least or BARE}", ()))
     return tuple(told)
 
 
 def unexpected(case: Case, sight: Sight) -> tuple[Seen, ...]:
     """Findings of rules that the case does not expect."""
     return tuple(seen for seen in sight.findings if seen.finding.rule not in case.expect.get("findings", []))
-
-
-def _least(terms: Terms, *, is_silent: bool) -> str | None:
-    """The least severity that fails in every case; None: a case's own words are all."""
-    if terms.fail_on:
-        return terms.fail_on
-    if terms.known is not None:
-        return NEW
-    return BARE if is_silent else None
 
 
 def _findings(expect: Mapping[str, Any], sight: Sight) -> Iterator[Outcome]:
@@ -71,49 +50,33 @@ def _findings(expect: Mapping[str, Any], sight: Sight) -> Iterator[Outcome]:
             ("expect", "findings", place),
             rule in found,
             f"a finding of {rule}",
-            _rules(sight.findings),
+            rules_told(sight.findings),
             look=sight.look,
         )
 
 
-def _absent(case: Case, sight: Sight, terms: Terms) -> Iterator[Outcome]:
-    for place, rule in enumerate(case.expect.get("absent", [])):
-        wrong = [seen for seen in sight.findings if seen.finding.rule == rule]
-        yield _none_of(case, wrong, terms, f"absent: {rule}", ("expect", "absent", place), f"no finding of {rule}", sight)
+def _absent(expect: Mapping[str, Any], sight: Sight) -> Iterator[Outcome]:
+    for place, rule in enumerate(expect.get("absent", [])):
+        wrong = tuple(seen for seen in sight.findings if seen.finding.rule == rule)
+        yield _none_of(wrong, f"absent: {rule}", ("expect", "absent", place), f"no finding of {rule}", sight)
 
 
-def _only(case: Case, sight: Sight, terms: Terms) -> Iterator[Outcome]:
+def _only(case: Case, sight: Sight) -> Iterator[Outcome]:
     if case.expect.get("only"):
-        yield _nothing_beyond(case, sight, terms, ONLY, "only", ("expect", "only"))
+        yield _nothing_beyond(case, sight, ONLY, "only", ("expect", "only"))
 
 
-def _nothing_beyond(case: Case, sight: Sight, terms: Terms, least: str, name: str, path: Path) -> Outcome:
+def _nothing_beyond(case: Case, sight: Sight, least: str, name: str, path: Path) -> Outcome:
     severe = SEVERITIES[: SEVERITIES.index(least) + 1]
-    wrong = [seen for seen in unexpected(case, sight) if seen.finding.severity in severe]
+    wrong = tuple(seen for seen in unexpected(case, sight) if seen.finding.severity in severe)
     beyond = f" beyond {', '.join(case.expect['findings'])}" if case.expect.get("findings") else ""
-    expected = f"no finding of {least}{' or above' if least != SEVERITIES[0] else ''}{beyond}"
-    return _none_of(case, wrong, terms, name, path, expected, sight)
+    above = " or above" if least != SEVERITIES[0] else ""
+    return _none_of(wrong, name, path, f"no finding of {least}{above}{beyond}", sight)
 
 
-def _none_of(
-    case: Case, wrong: list[Seen], terms: Terms, name: str, path: Path, expected: str, sight: Sight
-) -> Outcome:
-    """None but what is known."""
-    known = terms.known or ()
-    new = tuple(seen for seen in wrong if known_as(case.path, seen) not in known)
-    old = len(wrong) - len(new)
-    found = _rules(new) + (f", and {old} known" if old else "")
-    return Outcome(name, path, not new, expected, found, new, look=new[0].look if new else sight.look)
-
-
-def _rules(findings: Collection[Seen]) -> str:
-    """`rto-stall (warning), reordering (info, 3 times)`."""
-    numbers: dict[tuple[str, str], int] = {}
-    for seen in findings:
-        key = seen.finding.rule, seen.finding.severity
-        numbers[key] = numbers.get(key, 0) + 1
-    told = (f"{rule} ({severity}{f', {n} times' if n > 1 else ''})" for (rule, severity), n in numbers.items())
-    return ", ".join(told) or "no finding"
+def _none_of(wrong: tuple[Seen, ...], name: str, path: Path, expected: str, sight: Sight) -> Outcome:
+    look = wrong[0].look if wrong else sight.look
+    return Outcome(name, path, not wrong, expected, rules_told(wrong), wrong, look)
 
 
 def _counts(expect: Mapping[str, Any], sight: Sight) -> Iterator[Outcome]:
@@ -160,4 +123,6 @@ def _limits(limits: Mapping[str, float], sight: Sight) -> Iterator[Outcome]:
         unit = f" {limit.unit}" if limit.unit else ""
         found = "nothing to measure" if value is None else f"{value:.6g}{unit}"
         met = value is not None and value <= most
-        yield Outcome(f"limits: {name}", ("limits", name), met, f"at most {most:g}{unit} ({limit.told})", found, look=sight.look)
+        yield Outcome(
+            f"limits: {name}", ("limits", name), met, f"at most {most:g}{unit} ({limit.told})", found, look=sight.look
+        )

@@ -2,10 +2,12 @@
 
 from enum import StrEnum
 from importlib import import_module
-from typing import Protocol, TextIO, cast
+from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
-from tcptrace.check.run import Check
 from tcptrace.report.view import View
+
+if TYPE_CHECKING:
+    from tcptrace.check.run import Check
 
 
 class CheckFormat(StrEnum):
@@ -32,7 +34,7 @@ MODULES = {
 class CheckReport(Protocol):
     """What each format's module offers."""
 
-    def write_check(self, check: Check, out: TextIO, view: View) -> None:
+    def write_check(self, check: "Check", out: TextIO, view: View) -> None:
         """Write what a check came to."""
 
 

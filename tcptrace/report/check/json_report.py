@@ -45,7 +45,7 @@ def _result(result: Result, check: Check) -> Json:
         "seconds": round(result.seconds, 3),
         "expectations": [_outcome(*pair) for pair in zip(result.outcomes, result.lines, strict=True)],
         "unexpected": [
-            {**_finding(seen), "known": known_as(result.path, seen) in (check.terms.known or ())}
+            {**_finding(seen), "known": known_as(result.path, seen) in (check.known or ())}
             for seen in result.unexpected
         ],
     }

@@ -48,7 +48,9 @@ def _suite(result: Result, number: int, now: str) -> Xml.Element:
     for place, outcome in enumerate(result.outcomes):
         test = _test(suite, result, outcome.name, result.seconds / len(result.outcomes))
         if not outcome.met:
-            _tell(test, "failure", _kind(outcome), _message(outcome), f"{where(result, place)}\n{outcome_text(outcome)}")
+            _tell(
+                test, "failure", _kind(outcome), _message(outcome), f"{where(result, place)}\n{outcome_text(outcome)}"
+            )
     Xml.SubElement(suite, "system-out")
     Xml.SubElement(suite, "system-err")
     return suite
@@ -56,9 +58,7 @@ def _suite(result: Result, number: int, now: str) -> Xml.Element:
 
 def _test(suite: Xml.Element, result: Result, name: str, seconds: float) -> Xml.Element:
     """The reading of captures is shared out among the expectations."""
-    return Xml.SubElement(
-        suite, "testcase", classname=valid(result.path), name=valid(name), time=f"{seconds:.3f}"
-    )
+    return Xml.SubElement(suite, "testcase", classname=valid(result.path), name=valid(name), time=f"{seconds:.3f}")
 
 
 def _tell(test: Xml.Element, tag: str, kind: str, message: str, text: str) -> None:

@@ -119,8 +119,8 @@ def _unmet(result: Result, outcome: Outcome, line: int) -> Json:
 
 def _finding(result: Result, seen: Seen, check: Check, outcome: Outcome | None) -> Json:
     finding = seen.finding
-    known = known_as(result.path, seen) in (check.terms.known or ())
-    state = {} if check.terms.known is None else {"baselineState": "unchanged" if known else "new"}
+    known = known_as(result.path, seen) in (check.known or ())
+    state = {} if check.known is None else {"baselineState": "unchanged" if known else "new"}
     told = [finding.summary, f"Cause: {finding.cause}", *finding.evidence, f"Confirm: {finding.confirm}"]
     told += [f"Fix: {finding.fix}", f"Look: {seen.look}"]
     return {
@@ -149,16 +149,14 @@ def _location(path: str, line: int) -> Json:
 def _uri(path: str) -> str:
     """Relative to the current folder, from which a pipeline runs; absolute where that does not hold it."""
     relative = _relative(path)
-    return Path(relative).as_uri() if os.path.isabs(relative) else quote(relative)
+    return Path(relative).as_uri() if Path(relative).is_absolute() else quote(relative)
 
 
 def _relative(path: str) -> str:
     """As code scanning wants it: with slashes, from the current folder."""
-    absolute = Path(os.path.abspath(path))
+    absolute = Path(os.path.normpath(Path(path).absolute()))
     return absolute.relative_to(Path.cwd()).as_posix() if absolute.is_relative_to(Path.cwd()) else absolute.as_posix()
 
 
 def _text(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
-
-
