@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format docs cases corpus fuzz bench record
+.PHONY: help demo test check lint types layers format docs cases paths corpus fuzz bench record
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,8 @@ demo: $(READY) ## install, then analyze and show real captures
 	$(BIN)/tcptrace analyze captures/close-client-first/client.pcap captures/sidecar-reset/client.pcap
 	$(BIN)/tcptrace timeline captures/three-segment-close/client.pcap --flow 0
 	$(BIN)/tcptrace packets captures/refused/client.pcap
+	$(BIN)/tcptrace correlate captures/lvs-dr
+	$(BIN)/tcptrace correlate captures/sidecar-reset
 
 test: $(READY) ## the tests
 	$(BIN)/pytest -n $(JOBS) -m "not corpus"
@@ -49,6 +51,9 @@ docs: $(READY) ## the pages, and the output in README.md, that are made from the
 
 cases: $(READY) ## what the diagnosis says of every rule and every recorded case, beside the truth
 	$(BIN)/python docs/cases_page.py
+
+paths: $(READY) ## what correlation says of every recorded path, beside the truth
+	$(BIN)/python docs/correlation_page.py
 
 corpus: $(READY) ## the tests over a folder of captures, named by TCPTRACE_CORPUS
 	@test -n "$(TCPTRACE_CORPUS)" || { echo "set TCPTRACE_CORPUS to a folder of captures"; exit 2; }

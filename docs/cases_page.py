@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tcptrace
-from tcptrace.diagnosis.registry import BY_NAME, RULES
+from tcptrace.diagnosis.registry import BY_NAME
 from tcptrace.diagnosis.rule import FAMILIES
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
@@ -146,7 +146,7 @@ def _place_of(rule: str) -> tuple[int, str]:
 
 
 def _rule(name: str) -> str:
-    return f"[{name}](rules.md#{name})" if name in {module.RULE.name for module in RULES} else name
+    return f"[{name}](rules.md#{name})" if name in BY_NAME else name
 
 
 def _cases(known: Iterable[Truth]) -> str:

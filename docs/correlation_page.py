@@ -50,8 +50,9 @@ def verdicts(case: str, truth: dict[str, Any], told: tcptrace.Correlation) -> It
     yield Verdict(case, "reset by", truth["reset_by"], origin, origin in resets)
     yield from _clocks(case, truth, told)
     found = {finding.rule for finding in told.found}
+    with_symptoms = found.union(*(finding.symptoms for finding in told.found))
     for rule in truth["causes"]:
-        yield Verdict(case, rule, "found", "found" if rule in found else "silent", rule in found)
+        yield Verdict(case, rule, "found", "found" if rule in with_symptoms else "silent", rule in with_symptoms)
     for rule in truth["near_misses"]:
         yield Verdict(case, rule, "silent", "found" if rule in found else "silent", rule not in found)
     if truth["healthy"]:

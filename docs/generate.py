@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import correlation_page
 import numpy as np
 from cases_page import cases
 from readme_page import readme
@@ -289,7 +290,14 @@ def _of_a_side(told: Told, side: str) -> Told:
     return told._replace(meaning=re.sub(rf"\b(the )?{side}\b", "the side", told.meaning, count=1))
 
 
-PAGES = {"states.md": states, "tables.md": tables, "rules.md": rules, "cases.md": cases, "../README.md": readme}
+PAGES = {
+    "states.md": states,
+    "tables.md": tables,
+    "rules.md": rules,
+    "cases.md": cases,
+    "correlation.md": correlation_page.page,
+    "../README.md": readme,
+}
 
 
 if __name__ == "__main__":

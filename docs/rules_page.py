@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from tcptrace.diagnosis.handbook import sections, title
-from tcptrace.diagnosis.registry import RULES, RuleModule
+from tcptrace.diagnosis.registry import ALL_RULES, Page
 from tcptrace.diagnosis.rule import FAMILIES, Threshold
 
 HEAD = """\
@@ -33,8 +33,8 @@ def rules() -> str:
     return "\n".join([HEAD, "## Contents", "", *_contents(), "", *pages])
 
 
-def _of(family: str) -> Iterator[RuleModule]:
-    return (module for module in RULES if module.RULE.family == family)
+def _of(family: str) -> Iterator[Page]:
+    return (module for module in ALL_RULES if module.RULE.family == family)
 
 
 def _contents() -> Iterator[str]:
@@ -46,7 +46,7 @@ def _contents() -> Iterator[str]:
             yield f"| {family} | [{rule.name}](#{rule.name}) | {rule.severity} | {_safe(title(module), '|')} |"
 
 
-def _page(module: RuleModule) -> Iterator[str]:
+def _page(module: Page) -> Iterator[str]:
     rule = module.RULE
     yield from (f"## {rule.name}", "", f"*{rule.severity}, {rule.family}.* {_safe(title(module))}.", "")
     for heading, text in sections(module).items():
@@ -57,7 +57,7 @@ def _page(module: RuleModule) -> Iterator[str]:
         yield ""
     if rule.explains:
         names = ", ".join(f"[{name}](#{name})" for name in rule.explains)
-        yield from (f"Of the same flow it explains {names}: they are told as part of it.", "")
+        yield from (f"Of the same flow or connection it explains {names}: they are told as part of it.", "")
 
 
 def _threshold(name: str, told: Threshold) -> str:

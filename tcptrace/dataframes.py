@@ -22,7 +22,7 @@ from tcptrace.tcp.endpoint import EVENTS
 from tcptrace.tcp.flow_columns import DESCRIBED, TRUTHS, WORDS, flow_columns
 from tcptrace.tcp.measures import Measured
 
-OF_CORRELATION = ("point", "connection", "evidence_frames")
+OF_CORRELATION = ("point", "connections", "evidence_frames")
 """What findings about single captures do not have."""
 
 

@@ -12,7 +12,8 @@ def finding_dict(finding: Finding, first_capture: int = 0) -> dict[str, Any]:
 
 def correlated_finding_dict(finding: Finding) -> dict[str, Any]:
     """One entry of a correlation's `findings`: by point and connection, its frames at each point."""
-    told = _dict(finding, {"point": finding.point, "connection": finding.connection})
+    several = {"connections": list(finding.connections)} if len(finding.connections) > 1 else {}
+    told = _dict(finding, {"point": finding.point, "connection": finding.connection, **several})
     if finding.evidence_frames:
         told["evidence_frames"] = [
             {"point": point, "frames": list(frames)} for point, frames in finding.evidence_frames

@@ -11,9 +11,9 @@ from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.points import Captures, inputs_of
 from tcptrace.correlation.recording import Recording, read
 from tcptrace.correlation.result import Candidate, Clocks, Connection, Point
-from tcptrace.diagnosis.across import Places, across
-from tcptrace.diagnosis.diagnose import diagnose
+from tcptrace.diagnosis.diagnose_paths import diagnose_paths
 from tcptrace.diagnosis.gather import gather
+from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.diagnosis.wanted import ALL, Wanted
 from tcptrace.errors import UsageError
@@ -112,6 +112,5 @@ def correlate(
 
 
 def _found(points: Sequence[Point], recordings: Sequence[Recording], told: Told, wanted: Wanted) -> tuple[Finding, ...]:
-    evidence = [gather(r.summary, r.book, r.measured, r.flows, r.transitions) for r in recordings]
-    places = Places(points, recordings, told.connections)
-    return across(places, [diagnose(one, wanted.settings) for one in evidence])
+    captures = [gather(r.summary, r.book, r.measured, r.flows, r.transitions) for r in recordings]
+    return diagnose_paths(PathEvidence(points, captures, told), wanted.settings)

@@ -79,9 +79,9 @@ class _Ways:
     def bypassed(self) -> str:
         """The host that passes requests on and that replies reach the client without; empty: none."""
         sees_reply = {self.host(point) for point in np.flatnonzero(self.replies).tolist()}
-        if not sees_reply:
-            return ""
         hosts = self.hosts
+        if not sees_reply or not hosts:
+            return ""
         reach_client = self.has_answer or hosts[0] in sees_reply
         middle = [host for place, host in enumerate(hosts) if 0 < place < len(hosts) - 1 or host in self.decremented]
         return next((host for host in middle if reach_client and host not in sees_reply), "")

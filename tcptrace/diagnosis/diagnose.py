@@ -1,8 +1,9 @@
 """All rules over one capture: each is asked, symptoms are folded under their cause, many alike are told as one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,15 +22,38 @@ EXAMPLES = 5
 
 def diagnose(evidence: Evidence, settings: Settings) -> tuple[Finding, ...]:
     """What is wrong in a capture, the worst first."""
+    told = list(_as_one(found_in(evidence, settings)))
+    return tuple(sorted(told, key=lambda finding: (SEVERITIES.index(finding.severity), _first_frame(finding))))
+
+
+def found_in(
+    evidence: Evidence, settings: Settings, elsewhere: Mapping[str, I64] = MappingProxyType({})
+) -> list[Finding]:
+    """What is wrong in a capture, one by one, in the order of the rules.
+
+    `elsewhere` has by rule the flows, by number, that something outside of this capture explains: these are left out of
+    findings that are partly about others.
+    """
     found: list[Finding] = []
     for module in RULES:
         name = module.RULE.name
         many = (finding for finding in found if len(finding.flows) > 1 and name in BY_NAME[finding.rule].RULE.explains)
         explained = [np.asarray(finding.flows, np.int64) for finding in many]
         left = evidence.without(_concatenated(explained)) if explained else evidence
-        found += module.check(left, thresholds(name, settings))
-    told = list(_as_one(_folded(found)))
-    return tuple(sorted(told, key=lambda finding: (SEVERITIES.index(finding.severity), _first_frame(finding))))
+        told = list(module.check(left, thresholds(name, settings)))
+        if any(_is_mixed(finding, elsewhere[name]) for finding in told if name in elsewhere):
+            explained.append(elsewhere[name])
+            told = list(module.check(evidence.without(_concatenated(explained)), thresholds(name, settings)))
+        found += told
+    return list(_folded(found))
+
+
+def _is_mixed(finding: Finding, explained: I64) -> bool:
+    """Whether a finding is about flows that are explained and about others."""
+    if len(finding.flows) < 2:
+        return False
+    is_explained = np.isin(np.asarray(finding.flows, np.int64), explained)
+    return bool(is_explained.any() and not is_explained.all())
 
 
 def numbered(found: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -56,16 +80,16 @@ def _folded(found: list[Finding]) -> Iterator[Finding]:
         beside = by_flow.get(finding.flows[0], []) if finding.flows else []
         if any(other is finding for other in beside) and _is_explained(finding, beside):
             continue
-        symptoms = [other.rule for other in beside if _explains(finding, other)]
+        symptoms = [other.rule for other in beside if explains(finding, other)]
         yield replace(finding, symptoms=tuple(dict.fromkeys(symptoms)))
 
 
 def _is_explained(finding: Finding, beside: Iterable[Finding]) -> bool:
-    return any(_explains(other, finding) for other in beside if other is not finding)
+    return any(explains(other, finding) for other in beside if other is not finding)
 
 
-def _explains(cause: Finding, symptom: Finding) -> bool:
-    """Whether a finding of the same flow is a symptom of another."""
+def explains(cause: Finding, symptom: Finding) -> bool:
+    """Whether a finding about the same flow or connection is a symptom of another."""
     one_way = len({cause.sender, symptom.sender} - {None}) < 2
     return one_way and symptom.rule in BY_NAME[cause.rule].RULE.explains
 

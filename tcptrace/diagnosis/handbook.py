@@ -3,7 +3,7 @@
 import inspect
 import re
 
-from tcptrace.diagnosis.registry import RuleModule
+from tcptrace.diagnosis.registry import Page
 
 HEADINGS = (
     "What it detects",
@@ -17,17 +17,17 @@ HEADINGS = (
 _HEADING = re.compile(rf"^({'|'.join(HEADINGS)})\n-+\n", re.MULTILINE)
 
 
-def title(module: RuleModule) -> str:
+def title(module: Page) -> str:
     """The page's first line, without its full stop."""
     return _text(module).splitlines()[0].rstrip(".")
 
 
-def sections(module: RuleModule) -> dict[str, str]:
+def sections(module: Page) -> dict[str, str]:
     """Heading → text, in the order of HEADINGS. Raises KeyError when the page lacks one."""
     _, *parts = _HEADING.split(_text(module))
     found = dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
     return {heading: found[heading] for heading in HEADINGS}
 
 
-def _text(module: RuleModule) -> str:
+def _text(module: Page) -> str:
     return inspect.cleandoc(module.__doc__ or "")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SEVERITIES = ("error", "warning", "info")
-FAMILIES = ("handshake", "reset", "close", "transfer", "capture")
+FAMILIES = ("handshake", "reset", "close", "transfer", "capture", "path")
 
 Thresholds = Mapping[str, float]
 """The thresholds of one rule by name, as they are set for a run."""
@@ -49,8 +49,8 @@ class Finding:
     """From 1 within its capture, whichever findings are asked for; 0: not of one capture alone."""
     point: str | None = None
     """Where its frames were seen, of findings about connections over several points; None: at several, or none."""
-    connection: int | None = None
-    """The one connection it is about; None where connections are not told, or it is about more."""
+    connections: Sequence[int] = ()
+    """Numbers of the connections it is about; empty where they are not told, or it is about whole captures."""
     evidence_frames: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """Point and frames there, where it takes several points to show it."""
     symptoms: tuple[str, ...] = ()
@@ -68,6 +68,11 @@ class Finding:
     def flow(self) -> int | None:
         """The one flow it is about; None for several or the whole capture."""
         return self.flows[0] if len(self.flows) == 1 else None
+
+    @property
+    def connection(self) -> int | None:
+        """The one connection it is about; None for several or none."""
+        return self.connections[0] if len(self.connections) == 1 else None
 
 
 @dataclass(frozen=True)

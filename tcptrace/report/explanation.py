@@ -3,7 +3,7 @@
 from typing import TextIO
 
 from tcptrace.diagnosis.handbook import sections, title
-from tcptrace.diagnosis.registry import BY_NAME, RULES
+from tcptrace.diagnosis.registry import ALL_RULES, BY_NAME
 from tcptrace.diagnosis.rule import FAMILIES
 from tcptrace.diagnosis.settings import nearest
 from tcptrace.errors import UsageError
@@ -26,7 +26,7 @@ def _write_list(screen: Screen) -> None:
     width = widest(BY_NAME)
     for family in FAMILIES:
         screen.line(Piece(family, "title"))
-        for module in RULES:
+        for module in ALL_RULES:
             if module.RULE.family == family:
                 mark = MARKS[module.RULE.severity]
                 label = Piece(f"  {mark.text} {module.RULE.name.ljust(width)}  ", mark.style)

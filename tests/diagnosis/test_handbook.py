@@ -7,7 +7,7 @@ import pytest
 
 from tcptrace.diagnosis import rules
 from tcptrace.diagnosis.handbook import HEADINGS, sections, title
-from tcptrace.diagnosis.registry import BY_NAME, RULES, RuleModule
+from tcptrace.diagnosis.registry import ALL_RULES, BY_NAME, PATH_RULES, RULES, Page
 from tcptrace.diagnosis.rule import FAMILIES, SEVERITIES
 
 CATALOGUE = {
@@ -32,23 +32,23 @@ UNITS = {"%": "percent"}
 """Units whose word in a name is another."""
 
 
-def name(module: RuleModule) -> str:
+def name(module: Page) -> str:
     return module.RULE.name
 
 
-every_rule = pytest.mark.parametrize("module", RULES, ids=name)
+every_rule = pytest.mark.parametrize("module", ALL_RULES, ids=name)
 
 
 def test_every_file_is_a_rule_of_the_same_name() -> None:
     (folder,) = rules.__path__
     files = {path.stem.replace("_", "-") for path in Path(folder).glob("*.py")} - {"--init--"}
     assert files == set(BY_NAME)
-    assert len(RULES) == len(BY_NAME)
-    assert all(str(module.__name__).endswith(f".{name(module).replace('-', '_')}") for module in RULES)  # type: ignore[attr-defined]  a module has one
+    assert len(ALL_RULES) == len(BY_NAME)
+    assert all(str(module.__name__).endswith(f".{name(module).replace('-', '_')}") for module in ALL_RULES)  # type: ignore[attr-defined]  a module has one
 
 
 @every_rule
-def test_a_page_has_a_title_and_all_headings(module: RuleModule) -> None:
+def test_a_page_has_a_title_and_all_headings(module: Page) -> None:
     first, blank, *_ = str(module.__doc__).splitlines()
     assert first.endswith(".")
     assert blank == ""
@@ -59,18 +59,18 @@ def test_a_page_has_a_title_and_all_headings(module: RuleModule) -> None:
 
 
 @every_rule
-def test_a_page_shows_how_to_see_it_in_wireshark(module: RuleModule) -> None:
+def test_a_page_shows_how_to_see_it_in_wireshark(module: Page) -> None:
     assert "Wireshark" in sections(module)["How to confirm"]
 
 
 @every_rule
-def test_a_rule_is_of_a_family_and_a_severity(module: RuleModule) -> None:
+def test_a_rule_is_of_a_family_and_a_severity(module: Page) -> None:
     assert module.RULE.family in FAMILIES
     assert module.RULE.severity in SEVERITIES
 
 
 @every_rule
-def test_a_threshold_ends_in_its_unit_and_says_what_it_decides(module: RuleModule) -> None:
+def test_a_threshold_ends_in_its_unit_and_says_what_it_decides(module: Page) -> None:
     for threshold, told in module.RULE.thresholds.items():
         unit = UNITS.get(told.unit, told.unit)
         assert threshold.endswith(f"_{unit}") or threshold == unit or not unit, threshold
@@ -81,12 +81,12 @@ def test_a_threshold_ends_in_its_unit_and_says_what_it_decides(module: RuleModul
 
 
 @every_rule
-def test_what_a_rule_explains_is_a_rule(module: RuleModule) -> None:
+def test_what_a_rule_explains_is_a_rule(module: Page) -> None:
     assert set(module.RULE.explains) <= set(BY_NAME) | set(KNOWN)
 
 
 @every_rule
-def test_no_rule_explains_itself_over_others(module: RuleModule) -> None:
+def test_no_rule_explains_itself_over_others(module: Page) -> None:
     met: set[str] = set()
     symptoms = set(module.RULE.explains)
     while symptoms:
@@ -96,15 +96,19 @@ def test_no_rule_explains_itself_over_others(module: RuleModule) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_rule_of_the_catalogue_that_one_capture_is_enough_for_is_there(family: str) -> None:
+def test_every_rule_of_the_catalogue_is_there(family: str) -> None:
     assert set(CATALOGUE[family].split()) <= set(BY_NAME)
 
 
 @every_rule
-def test_a_rule_of_the_catalogue_keeps_its_family(module: RuleModule) -> None:
+def test_a_rule_of_the_catalogue_keeps_its_family(module: Page) -> None:
     assert KNOWN.get(name(module), module.RULE.family) == module.RULE.family
 
 
 def test_rules_of_a_family_stand_together() -> None:
     families = [family for family, _ in groupby(module.RULE.family for module in RULES)]
     assert sorted(families) == sorted(FAMILIES)
+
+
+def test_path_rules_are_of_the_path_family_or_look_at_one_capture_as_well() -> None:
+    assert all(module.RULE.family == "path" or module in RULES for module in PATH_RULES)

@@ -3,7 +3,8 @@
 What it detects
 ---------------
 Bytes (or a FIN) that one side acknowledged and of which the capture holds nothing, though it holds others of that
-direction of the flow. It counts them, and names in each direction the acknowledgement that proves it.
+direction of the flow. It counts them, and names in each direction the acknowledgement that proves it. Over several
+points also what the point before has, and a later one, or an acknowledgement, though the one between lacks it.
 
 Why it happens
 --------------
@@ -36,12 +37,15 @@ RFC 9293 section 3.4; pcap_stats(3PCAP); tcpdump(1), -B; Wireshark User's Guide,
 """
 
 from array import array
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from tcptrace.correlation.result import Connection, Hop
 from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.paths import PathEvidence, counted, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, RST, SERVER, Story, Told, frames_filter, numbers
 from tcptrace.schema import I64, KINDS
@@ -77,6 +81,55 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     total = int(missing[CLIENT].sum() + missing[SERVER].sum())
     if total > evidence.summary.other_frames.get("later fragment", 0) * FRAGMENT_BYTES:
         yield _finding(evidence, rows, missing, total)
+
+
+def check_path(evidence: PathEvidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """Points whose capture lacks segments that passed them."""
+    missed: dict[int, list[tuple[Connection, Hop]]] = defaultdict(list)
+    for connection, hop in evidence.hops():
+        if hop.missed:
+            missed[hop.target].append((connection, hop))
+    for point, places in missed.items():
+        yield _at_point(evidence, point, places)
+
+
+def _at_point(evidence: PathEvidence, point: int, places: Sequence[tuple[Connection, Hop]]) -> Finding:
+    """The finding about one point of several."""
+    name, total = evidence.name(point), sum(hop.missed for _, hop in places)
+    passed = total + sum(hop.frames for _, hop in evidence.hops() if hop.target == point)
+    connections = tuple(dict.fromkeys(connection.connection for connection, _ in places))
+    sources = dict.fromkeys(hop.source for _, hop in places)
+    shown = [(s, [f for _, hop in places if hop.source == s for f in hop.missed_frames]) for s in sources]
+    first, hop = places[0]
+    after = _after(evidence, hop)
+    return RULE.finding(
+        confidence=0.95,
+        connections=connections,
+        point=name,
+        frames=after,
+        evidence_frames=evidence.at(*shown, (point, after)),
+        summary=(
+            f"the capture at {name} lacks {total:,} of {counted(passed, 'segment')} that passed there, in"
+            f" {counted(len(connections), 'connection')}, first of {first.client} → {first.server}"
+            f" ({in_frames(hop.missed_frames[:EXAMPLES])} at {evidence.name(hop.source)}): what arrives was missed by"
+            " the recorder, not by the network."
+        ),
+        cause="the recorder dropped frames, or its filter or place leaves some out",
+        evidence=tuple(
+            f"{evidence.name(source)} has them as {in_frames(frames[:EXAMPLES])}" for source, frames in shown if frames
+        ),
+        disproof="their receiver never acknowledged them, and no later point has them",
+        confirm=f"tcpdump's last lines at {name}: packets dropped by kernel   Wireshark: tcp.analysis.ack_lost_segment",
+        fix="record with a narrower filter, tcpdump -s 128 -B 65536, and a faster disk",
+    )
+
+
+def _after(evidence: PathEvidence, hop: Hop) -> tuple[int, ...]:
+    """The frame at a hop's target that follows the first segment missed there."""
+    rows = evidence.rows(hop.stream, hop.direction)
+    both = evidence.seen(evidence.seen(rows, hop.source), hop.target)
+    later = both[evidence.passages.frame[both, hop.source] > min(hop.missed_frames, default=0)]
+    return evidence.frames(later, hop.target)[:1]
 
 
 def missing_bytes(evidence: Evidence, side: int, least: int, gaps: Rows) -> I64:

@@ -4,7 +4,8 @@ What it detects
 ---------------
 A capture taken at the server, or beside it, holds SYNs for a listener that got no segment in return, repeated or
 `wait_s` old, while the same listener answered others. That the server is near is told by its other handshakes: the
-SYN-ACK follows the SYN at once, the client's ACK comes a round trip later.
+SYN-ACK follows the SYN at once, the client's ACK comes a round trip later. Of several points, the server's own shows
+it: SYNs came there, and its answers to other calls begin there.
 
 Why it happens
 --------------
@@ -38,16 +39,20 @@ Linux net/ipv4/tcp_input.c, tcp_conn_request; Documentation/networking/ip-sysctl
 """
 
 from array import array
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from tcptrace.correlation.result import REPLY, REQUEST, Connection, Stream
 from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.paths import PathEvidence, in_frames, leg_at
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import frames_filter
+from tcptrace.diagnosis.story import RST, SYN, frames_filter
 from tcptrace.diagnosis.vantage import at_server
 from tcptrace.rows import chosen
+from tcptrace.schema import NO_TIME
 
 RULE = Rule(
     name="syn-dropped-by-server",
@@ -111,3 +116,67 @@ def _finding(evidence: Evidence, dropped: c.Calls, answered: c.Calls) -> Finding
 
 def _confidence(is_repeated: bool, answers_later: bool) -> float:
     return (0.9 if answers_later else 0.75) if is_repeated else 0.6
+
+
+def check_path(evidence: PathEvidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """For each listener whose answers begin at a host that was captured at, the calls that came there in vain."""
+    answers: dict[tuple[str, str], int] = defaultdict(int)
+    dropped: dict[tuple[str, str], list[Connection]] = defaultdict(list)
+    for connection in evidence.connections:
+        for stream in connection.streams:
+            route = evidence.route(stream.stream)
+            key = _listener(evidence, stream, route.request)
+            if route.reply and evidence.host(route.reply[0]) == key[1]:
+                answers[key] += 1
+            elif not route.reply and _is_in_vain(evidence, stream, thresholds["wait_s"]):
+                dropped[key].append(connection)
+    for key, connections in dropped.items():
+        if answers[key]:
+            yield _at_server(evidence, *key, connections, answers[key])
+
+
+def _listener(evidence: PathEvidence, stream: Stream, way: Sequence[int]) -> tuple[str, str]:
+    """Who was called, as the last point of the requests has it, and that point's host."""
+    leg = leg_at(stream, way[-1]) if way else None
+    return (leg.server, evidence.host(leg.point)) if leg else ("", "")
+
+
+def _is_in_vain(evidence: PathEvidence, stream: Stream, wait_s: float) -> bool:
+    """Whether it is SYNs alone, repeated or old enough, which nobody answered."""
+    passages, rows = evidence.passages, evidence.rows(stream.stream)
+    syns = rows[passages.flags[rows] & (SYN | RST) == SYN]
+    if not len(syns) or len(syns) < len(rows) or (passages.direction[rows] == REPLY).any():
+        return False
+    times = evidence.reference_ns[syns]
+    first_ns = int(times[times != NO_TIME].min(initial=2**62))
+    return len(syns) > 1 or int(evidence.last_ns.max(initial=NO_TIME)) - first_ns >= wait_s * 1e9
+
+
+def _at_server(
+    evidence: PathEvidence, server: str, host: str, connections: Sequence[Connection], answered: int
+) -> Finding:
+    """The finding at the server's own point."""
+    stream = connections[0].streams[-1]
+    point = evidence.route(stream.stream).request[-1]
+    frames = evidence.frames(evidence.rows(stream.stream, REQUEST), point)
+    whose = f"the call of {connections[0].client}"
+    if len(connections) > 1:
+        whose = f"{len(connections):,} calls ({connections[0].client} and others)"
+    return RULE.finding(
+        confidence=0.9,
+        connections=tuple(connection.connection for connection in connections),
+        point=evidence.name(point),
+        frames=frames,
+        summary=(
+            f"SYNs of {whose} to {server} came to {host} ({in_frames(frames)} at"
+            f" {evidence.name(point)}) and got no answer, while it answered {answered:,} others."
+        ),
+        cause="the server's kernel drops SYNs, as a queue is full, or a filter on the server drops these sources",
+        evidence=(f"answers of {server} to other calls begin at {host}",),
+        disproof=f"the answers leave {host} by an interface that was not captured",
+        confirm=(
+            f"Wireshark at {evidence.name(point)}: {frames_filter(frames)}   {host}: nstat -az TcpExtListenOverflows"
+            " TcpExtListenDrops; ss -ltn; nft list ruleset"
+        ),
+        fix="accept faster, or raise the listen() backlog and net.core.somaxconn; mend the rule where a filter drops",
+    )

@@ -71,9 +71,9 @@ def write_connection_table(screen: Screen, correlation: "Correlation", *, top: i
 
 def worst(correlation: "Correlation", top: int) -> list[Connection]:
     """The first `top` by errors, warnings and losses; those that are alike by number."""
-    tallies = {severity: Counter[int | None]() for severity in SEVERITIES}
+    tallies = {severity: Counter[int]() for severity in SEVERITIES}
     for finding in correlation.found:
-        tallies[finding.severity][finding.connection] += 1
+        tallies[finding.severity].update(finding.connections)
 
     def rank(connection: Connection) -> tuple[int, ...]:
         found = (-tallies[severity][connection.connection] for severity in SEVERITIES[:-1])
@@ -82,13 +82,14 @@ def worst(correlation: "Correlation", top: int) -> list[Connection]:
     return sorted(correlation.connections, key=rank)[:top]
 
 
-def rules_by_connection(correlation: "Correlation") -> dict[int | None, list[str]]:
+def rules_by_connection(correlation: "Correlation") -> dict[int, list[str]]:
     """Rules that found something, by connection, each once."""
-    rules: dict[int | None, list[str]] = {}
+    rules: dict[int, list[str]] = {}
     for finding in correlation.found:
-        of_connection = rules.setdefault(finding.connection, [])
-        if finding.rule not in of_connection:
-            of_connection.append(finding.rule)
+        for connection in finding.connections:
+            of_connection = rules.setdefault(connection, [])
+            if finding.rule not in of_connection:
+                of_connection.append(finding.rule)
     return rules
 
 

@@ -38,7 +38,8 @@ def place(correlation: "Correlation", finding: Finding) -> Place:
     """Between whom, and where: `connection 0 at lvs:eth0`."""
     ends = {one.connection: f"{one.client} → {one.server}" for one in correlation.connections}
     between = "" if finding.connection is None else ends.get(finding.connection, "")
-    number = "" if finding.connection is None else f"connection {finding.connection}"
+    several = f"{len(finding.connections):,} connections" if finding.connections else ""
+    number = several if finding.connection is None else f"connection {finding.connection}"
     at = f"at {finding.point}" if finding.point else ""
     return Place(between or ("all connections" if not number else ""), " ".join(filter(None, (number, at))))
 

@@ -49,7 +49,7 @@ def write_path_ladder(screen: Screen, correlation: "Correlation", connection: Co
     words = [_words(connection, rung) for rung in ladder]
     order = point_order(correlation.points, connection)
     layout = _layout(screen, order, correlation.points, ladder, times, words)
-    of_connection = [finding for finding in correlation.found if finding.connection == connection.connection]
+    of_connection = [finding for finding in correlation.found if connection.connection in finding.connections]
     findings = by_rung(ladder, correlation, of_connection)
     timed = {(hop.stream, hop.direction, hop.source, hop.target) for hop in connection.hops if hop.delay}
     _write_headings(screen, correlation.points, layout)

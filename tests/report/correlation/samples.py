@@ -168,7 +168,7 @@ ASYMMETRIC = Finding(
     disproof="a capture of lvs that lacks one direction by a filter",
     confirm="at lvs: ipvsadm -ln shows Route",
     fix="nothing: so it should be in DR",
-    connection=0,
+    connections=(0,),
     evidence_frames=(("lvs:eth0", (1,)), ("rs:bond0", (1, 2))),
 )
 

@@ -193,7 +193,7 @@ def many(number: int) -> Any:
         lossy(i) if kind is LOSSY else replace(DR, connection=i, streams=(replace(DR.streams[0], stream=i),))
         for i, kind in enumerate(kinds)
     )
-    found = tuple(replace(LOST, connection=i) for i, kind in enumerate(kinds) if kind is LOSSY)
+    found = tuple(replace(LOST, connections=(i,)) for i, kind in enumerate(kinds) if kind is LOSSY)
     at = samples.points(*samples.POINTS)
     return lvs_dr(passages=samples.passages(at, *kinds), connections=connections, found=found)
 

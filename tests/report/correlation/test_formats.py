@@ -101,7 +101,7 @@ def test_json_is_the_documented_document() -> None:
 
 def test_findings_stand_by_point_and_connection() -> None:
     at_one_point = replace(ASYMMETRIC, point="client", frames=(4, 5), flows=(0,), evidence_frames=())
-    first, second, third = document(found=(LOST, at_one_point, replace(LOST, connection=None)))["findings"]
+    first, second, third = document(found=(LOST, at_one_point, replace(LOST, connections=())))["findings"]
     assert [first["connection"], first["point"], first["flow"]] == [0, None, None]
     assert first["evidence_frames"] == [
         {"point": "lvs:eth1", "frames": [3]},
