@@ -40,13 +40,15 @@ class Update:
 
 
 def updates(paths: Iterable[str], settings: Settings, parts: Collection[Part] = tuple(Part)) -> Iterator[Update]:
-    """As `update`, of every case below some paths. Raises UsageError for one that cannot be used."""
-    for case in find_cases(paths):
+    """As `update`, of every case below some paths. Raises UsageError for one that cannot be used, and for none."""
+    cases = find_cases(paths)
+    if not any(isinstance(case, Unusable) or case.file for case in cases):
+        raise UsageError(f"{cases[0].path}: has no case.toml\n  --init writes one")
+    for case in cases:
         if isinstance(case, Unusable):
             raise UsageError(case.problem)
-        if not case.file:
-            raise UsageError(f"{case.path}: has no case.toml\n  --init writes one")
-        yield update(case, settings, parts)
+        if case.file:
+            yield update(case, settings, parts)
 
 
 def update(case: Case, settings: Settings, parts: Collection[Part] = tuple(Part)) -> Update:
@@ -88,7 +90,7 @@ def _kind(path: Path) -> str:
 
 def _findings(case: Case, sight: Sight, path: Path) -> list[str]:
     """Those that are still there, then, where nothing else may be, what is new."""
-    seen = {one.finding.rule for one in sight.findings}
+    seen = {rule for one in sight.findings for rule in (one.finding.rule, *one.finding.symptoms)}
     kept = [rule for rule in case.expect.get("findings", []) if rule in seen]
     severe = SEVERITIES[: SEVERITIES.index(ONLY) + 1]
     new = [one.finding.rule for one in unexpected(case, sight) if one.finding.severity in severe]

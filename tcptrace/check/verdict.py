@@ -43,7 +43,8 @@ def unexpected(case: Case, sight: Sight) -> tuple[Seen, ...]:
 
 
 def _findings(expect: Mapping[str, Any], sight: Sight) -> Iterator[Outcome]:
-    found = {seen.finding.rule for seen in sight.findings}
+    """A rule that stands as a symptom in another's finding has found it too."""
+    found = {rule for seen in sight.findings for rule in (seen.finding.rule, *seen.finding.symptoms)}
     for place, rule in enumerate(expect.get("findings", [])):
         yield Outcome(
             f"findings: {rule}",
