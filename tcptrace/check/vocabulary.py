@@ -74,7 +74,7 @@ FLOW = Table(
 
 EXPECT = Table(
     {
-        "findings": Key(ListOf(RULE), "rules of which each must find something, be it as a symptom that another finding explains"),
+        "findings": Key(ListOf(RULE), "rules that must all find something, be it a symptom of another finding"),
         "absent": Key(ListOf(RULE), "rules of which none may find anything"),
         "only": Key(Truth(), "true: no finding of warning or above beyond `findings`"),
         "flows": Key(COUNT, "flows of each capture"),
