@@ -5,7 +5,6 @@ point's recording.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,7 +91,7 @@ def _clock(clock: Clock) -> Json:
         "low_ns": clock.low_ns,
         "high_ns": clock.high_ns,
         "drift_ppm": clock.drift_ppm,
-        "steps": [asdict(step) for step in clock.steps],
+        "steps": [{"time_ns": step.time_ns, "by_ns": step.by_ns} for step in clock.steps],
         "basis": clock.basis,
     }
 

@@ -87,7 +87,7 @@ def _findings(told: "Correlation") -> Rows:
 
 
 def passages(told: "Correlation") -> pd.DataFrame:
-    """One row a segment that was sent; of each point its frame and time by the point's own clock, NaT where not seen."""
+    """One row a segment that was sent; of each point its frame and time by its clock, NaT where not seen."""
     found = told.passages
     names = ("stream", "direction", "start", "end", "ack", "flags", "len")
     frame = pd.DataFrame({name: getattr(found, name) for name in names})

@@ -30,5 +30,5 @@ def test_shown_program(program: str) -> None:
 
 
 def test_something_is_shown() -> None:
-    assert len(SHOWN) == 3
+    assert len(SHOWN) == 4
     assert len(PYTHON) == 1

@@ -6,35 +6,22 @@ no pair does: a director that sees requests only lies between the client and the
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
+from tcptrace.correlation.clock_limits import Limits
+from tcptrace.correlation.crossings import Bools
 from tcptrace.correlation.linear_program import Floats, maximize
+from tcptrace.correlation.order_evidence import DRIFT_MAX
 from tcptrace.schema import I64
 
-DRIFT_MAX = 500e-6
-"""No clock drifts faster: NTP slews by so much."""
-UNDECIDED = 1e-3
+UNDECIDED = 0.1
 """Offsets so close, in nanoseconds, are one."""
+DELAY_MAX_NS = 1_000_000_000
+"""No segment is under way for longer."""
 
 Range = tuple[float | None, float | None]
 """Least and greatest; None: unbounded."""
-
-
-class Limits(NamedTuple):
-    """Crossings that bound the clocks, K rows."""
-
-    earlier: I64
-    """Host that a segment left."""
-    later: I64
-    """Host that it reached."""
-    left_ns: I64
-    """By the earlier host's clock, its steps so far taken back."""
-    arrived_ns: I64
-    left_steps: I64
-    """How many steps the earlier host's clock had made."""
-    arrived_steps: I64
 
 
 class System:
@@ -62,9 +49,11 @@ class System:
         self._fill(limits, np.array(starts_ns, np.int64))
         self._crossings = len(limits.left_ns)
         self._bound_drifts(drift_max)
-        self._x, self.slack = self._apart()
+        _, slack, binding = self._widest(np.arange(len(self._limits)) < self._crossings, self._limits)
+        self.slack = slack if binding else np.inf
+        """The greatest least slack of all crossings; negative where they contradict each other."""
         if self.slack < 0:
-            self._limits[: self._crossings] -= self.slack
+            self._limits[: self._crossings] += UNDECIDED - self.slack
 
     def _fill(self, limits: Limits, starts_ns: I64) -> None:
         count = len(limits.left_ns)
@@ -90,24 +79,19 @@ class System:
         self._rows = np.vstack((self._rows, both))
         self._limits = np.concatenate((self._limits, np.full(len(both), drift_max * self.span_ns)))
 
-    def _apart(self) -> tuple[Floats, float]:
-        """Where all crossings have the greatest least slack, and how great that is; infinite where nothing binds."""
-        open_rows = np.arange(len(self._limits)) < self._crossings
-        x, slack, binding = self._widest(open_rows, self._limits, np.zeros(self._rows.shape[1]))
-        return x, slack if binding else np.inf
+    def _widest(self, is_open: Bools, limits: Floats) -> tuple[Floats, float, tuple[int, ...]]:
+        """Where the open rows have the greatest least slack, how great, and the rows that bind it.
 
-    def _widest(self, is_open: Floats, limits: Floats, x: Floats) -> tuple[Floats, float, tuple[int, ...]]:
-        """Where the open rows have the greatest least slack; no binding rows: there is no greatest."""
+        If none do, slack could grow for ever; then it is none.
+        """
         if not is_open.any():
-            return x, 0.0, ()
-        rows = np.column_stack((self._rows, is_open))
+            return np.empty(0), 0.0, ()
+        rows = np.column_stack((self._rows, is_open.astype(np.float64)))
         goal = np.eye(rows.shape[1])[-1]
-        start = np.append(x, (limits - self._rows @ x)[is_open].min())
-        found = maximize(goal, rows, limits, start)
+        found = maximize(goal, rows, limits)
         if not found.bounded:
-            rows, limits = np.vstack((rows, goal)), np.append(limits, max(start[-1], 0))
-            found = maximize(goal, rows, limits, start)
-            return found.x[:-1], float(found.x[-1]), ()
+            found = maximize(goal, np.vstack((rows, goal)), np.append(limits, 0))
+            return found.x[:-1], 0.0, ()
         return found.x[:-1], float(found.x[-1]), found.binding
 
     def shared(self) -> Floats:
@@ -116,34 +100,31 @@ class System:
         What binds the tightest ones is settled; then the same among the others, until nothing binds. What is bounded
         on one side only stays as near to what the clocks say as that allows.
         """
-        x, limits = self._x, self._limits.copy()
+        limits = self._limits.copy()
         is_open = np.arange(len(limits)) < self._crossings
-        rank = 0
-        while rank < self._rows.shape[1]:
-            x, slack, binding = self._widest(is_open, limits, x)
-            if not binding:
-                break
+        x, settled = np.zeros(self._rows.shape[1]), 0
+        rows = np.empty((0, len(x)))
+        while settled < len(x):
+            x, slack, binding = self._widest(is_open, limits)
             tight = [row for row in binding if is_open[row]]
+            if not tight:
+                return self._nearest(limits)
             limits[tight] -= slack
             is_open[tight] = False
-            rank = int(np.linalg.matrix_rank(self._rows[~is_open]))
-        return self._nearest(x, limits) if is_open.any() else x
-
-    def _nearest(self, x: Floats, limits: Floats) -> Floats:
-        """With every offset that is left free as near to 0 as the limits allow, one after the other."""
-        rows = self._rows
-        for host, column in self._offsets.items():
-            axis = np.eye(rows.shape[1])[column]
-            low, high = (_extreme(sign * axis, rows, limits, x) for sign in (-1, 1))
-            least = -np.inf if low is None else -low
-            most = np.inf if high is None else high
-            if most - least > UNDECIDED:
-                wanted = float(np.clip(-self._base_ns[host], least, most))
-                way = axis if wanted > x[column] else -axis
-                rows, limits = np.vstack((rows, way)), np.append(limits, wanted * way[column])
-                x = maximize(way, rows, limits, x).x
-                rows, limits = np.vstack((rows, -way)), np.append(limits, -wanted * way[column] + UNDECIDED)
+            rows = np.vstack((rows, self._rows[tight]))
+            settled = int(np.linalg.matrix_rank(rows))
         return x
+
+    def _nearest(self, limits: Floats) -> Floats:
+        """Every unknown that is left free as near to what the clocks say as the limits allow, one after the other."""
+        rows = self._rows
+        for column in range(rows.shape[1]):
+            axis = np.eye(rows.shape[1])[column]
+            told_ns = -self._base_ns[column + 1] if column + 1 < self.hosts else 0
+            wanted = _believed(told_ns, *_range(axis, rows, limits))
+            rows = np.vstack((rows, axis, -axis))
+            limits = np.append(limits, (wanted + UNDECIDED, UNDECIDED - wanted))
+        return maximize(np.zeros(rows.shape[1]), rows, limits).x
 
     def offset_ns(self, x: Floats, host: int) -> float:
         """What these unknowns make a host's offset."""
@@ -173,15 +154,24 @@ class System:
         return None if low is None else low + base_ns, None if high is None else high + base_ns
 
     def _range(self, goal: Floats) -> Range:
-        low, high = (_extreme(sign * goal, self._rows, self._limits, self._x) for sign in (-1, 1))
-        return None if low is None else -low, high
+        return _range(goal, self._rows, self._limits)
 
 
-def _extreme(goal: Floats, rows: Floats, limits: Floats, x: Floats) -> float | None:
+def _range(goal: Floats, rows: Floats, limits: Floats) -> Range:
     if not goal.any():
-        return 0.0
-    found = maximize(goal, rows, limits, x)
-    return float(goal @ found.x) if found.bounded else None
+        return 0.0, 0.0
+    low, high = maximize(-goal, rows, limits), maximize(goal, rows, limits)
+    return float(goal @ low.x) if low.bounded else None, float(goal @ high.x) if high.bounded else None
+
+
+def _believed(told: float, least: float | None, most: float | None) -> float:
+    """What a clock says itself, as far as bounds allow; where that makes delays that are none, a bound."""
+    if least is not None and most is not None:
+        return (least + most) / 2
+    bound = most if least is None else least
+    if bound is None:
+        return told
+    return float(np.clip(told, least, most)) if abs(told - bound) < DELAY_MAX_NS else bound
 
 
 def _roughly(limits: Limits, hosts: int) -> list[int]:

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptrace.correlation.clock_model import Model, Observed, Steps, modelled, reference_ns
-from tcptrace.correlation.clock_steps import MERGED_NS, Bounds, Jump, Sights, jumps, step_of
+from tcptrace.correlation.clock_limits import Observed, Steps, reference_ns
+from tcptrace.correlation.clock_model import Model, modelled
+from tcptrace.correlation.clock_steps import MERGED_NS, Bounds, Jump, Sights, in_order, jumps, step_of
 from tcptrace.correlation.crossings import Crossings, crossings
 from tcptrace.correlation.result import ClockStep
 from tcptrace.schema import I64, NO_TIME, UNKNOWN
@@ -24,6 +25,8 @@ class _Found(NamedTuple):
     """Jumps of one host against others."""
 
     host: str
+    root: str
+    """Of those others, the first to be aligned."""
     bounds: Bounds
     jumps: list[Jump]
 
@@ -31,11 +34,12 @@ class _Found(NamedTuple):
 def find_steps(observed: Observed, hosts: Sequence[str]) -> Steps:
     """The steps that the clocks of all hosts made. The first host is the reference.
 
-    What all others seem to do at once, the reference did.
+    What all others seem to do at once, the one they are held against did.
     """
     steps, found = _searched(observed, hosts, {})
-    its = _of_reference(observed, found)
-    return _searched(observed, hosts, {hosts[0]: its})[0] if its else steps
+    roots = dict.fromkeys(one.root for one in found)
+    known = {root: _of_root(observed, [one for one in found if one.root == root]) for root in roots}
+    return _searched(observed, hosts, known)[0] if any(known.values()) else steps
 
 
 def _searched(observed: Observed, hosts: Sequence[str], known: Steps) -> tuple[Steps, list[_Found]]:
@@ -45,9 +49,10 @@ def _searched(observed: Observed, hosts: Sequence[str], known: Steps) -> tuple[S
     while len(aligned) < len(hosts):
         model = modelled(observed, aligned, steps)
         host = max((host for host in hosts if host not in aligned), key=lambda host: _tied(observed, host, aligned))
-        bounds, margin_ns = _bounds(observed, host, model)
-        one = _Found(host, bounds, jumps(bounds, margin_ns))
-        steps[host] = [step_of(jump, bounds, bounds.own, jump.by_ns) for jump in one.jumps]
+        sound = _sound(observed, host, model)
+        bounds, margin_ns = _bounds(observed, host, model, sound)
+        one = _Found(host, model.hosts[sound[0]], bounds, jumps(bounds, margin_ns))
+        steps[host] = [*known.get(host, ()), *(step_of(jump, bounds, bounds.own, jump.by_ns) for jump in one.jumps)]
         found.append(one)
         aligned.append(host)
     return steps, found
@@ -63,14 +68,20 @@ def _tied(observed: Observed, host: str, aligned: Sequence[str]) -> tuple[int, i
     return ways[2], ways[1]
 
 
-def _bounds(observed: Observed, host: str, model: Model) -> tuple[Bounds, float]:
-    """What bounds a host's offset against those aligned, at every point of it, and how far that may be wrong."""
+def _sound(observed: Observed, host: str, model: Model) -> list[int]:
+    """Numbers of the hosts that a host is held against: of those aligned, the nearest, and what is bound to it."""
+    numbers = range(len(model.hosts))
+    nearest = max(numbers, key=lambda number: _tied(observed, host, [model.hosts[number]]))
+    return [number for number in numbers if None not in model.system.offset_range(number, nearest)]
+
+
+def _bounds(observed: Observed, host: str, model: Model, sound: list[int]) -> tuple[Bounds, float]:
+    """What bounds a host's offset against sound ones, at every point of it, and how far that may be wrong."""
     passages, points = observed.passages, observed.passages.points
-    ranges = [model.system.offset_range(number) for number in range(len(model.hosts))]
-    sound = [name for name, its in zip(model.hosts, ranges, strict=True) if None not in its]
     folded_ns = _folded(observed, model)
-    parts: list[tuple[I64, ...]] = []
-    ends = [[number for number, point in enumerate(points) if point.host in names] for names in ([host], sound)]
+    parts: list[Bounds] = []
+    held = [model.hosts[number] for number in sound]
+    ends = [[number for number, point in enumerate(points) if point.host in names] for names in ([host], held)]
     others = set()
     for own_point, other_point in product(*ends):
         clock = model.clocks[points[other_point].host]
@@ -80,15 +91,10 @@ def _bounds(observed: Observed, host: str, model: Model) -> tuple[Bounds, float]
             reached_ns = reference_ns(clock, other_point, other.frame, other.time_ns)
             moment_ns = reached_ns + folded_ns[passages.row[crossing.passage, other_point]]
             is_upper = np.full(len(moment_ns), crossing.source == own_point)
-            parts.append((moment_ns, reached_ns - own.time_ns, is_upper, crossing.passage, *own, *other))
-    if not parts:
-        none = np.empty(0, np.int64)
-        return Bounds(none, none, none > 0, none, Sights(none, none, none), Sights(none, none, none)), 0
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    order = np.argsort(columns[0], kind="stable")
-    columns = [column[order] for column in columns]
+            parts.append(Bounds(moment_ns, reached_ns - own.time_ns, is_upper, crossing.passage, own, other))
+    ranges = [model.system.offset_range(number, sound[0]) for number in sound]
     wide = [high - low for low, high in ranges if low is not None and high is not None]
-    return Bounds(*columns[:4], Sights(*columns[4:7]), Sights(*columns[7:])), max(wide) if len(others) > 1 else 0
+    return in_order(parts), max(wide) if len(others) > 1 else 0
 
 
 def _sights(crossing: Crossings, frame: I64, is_source: bool) -> tuple[Sights, Sights]:
@@ -113,8 +119,8 @@ def _folded(observed: Observed, model: Model) -> I64:
     return found
 
 
-def _of_reference(observed: Observed, found: Sequence[_Found]) -> list[ClockStep]:
-    """Steps of the reference's own clock: what every host that was watched meanwhile shows."""
+def _of_root(observed: Observed, found: Sequence[_Found]) -> list[ClockStep]:
+    """Steps of the clock that others are held against: what every host that was watched meanwhile shows."""
     steps: list[ClockStep] = []
     if found:
         first = found[0]
@@ -133,11 +139,9 @@ def _watched(one: _Found, other: _Found, jump: Jump) -> bool:
 
 
 def _is_same(one: _Found, its: Jump, other: _Found, jump: Jump) -> bool:
-    ours, theirs = one.bounds.moment_ns, other.bounds.moment_ns
-    overlap = (
-        ours[its.last] <= theirs[jump.last + 1] + MERGED_NS and theirs[jump.last] <= ours[its.last + 1] + MERGED_NS
-    )
-    return bool(overlap) and abs(its.by_ns - jump.by_ns) <= ALIKE * abs(jump.by_ns)
+    here, there = one.bounds.moment_ns[its.last :], other.bounds.moment_ns[jump.last :]
+    together = here[0] <= there[1] + MERGED_NS and there[0] <= here[1] + MERGED_NS
+    return bool(together) and abs(its.by_ns - jump.by_ns) <= ALIKE * abs(jump.by_ns)
 
 
 def _is_of_other(observed: Observed, bounds: Bounds, jump: Jump) -> bool:

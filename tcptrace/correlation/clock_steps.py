@@ -5,12 +5,14 @@ from above or from below; where one bound and another a while later contradict e
 between them. That is all the proof there is: a step within what the bounds leave open is not seen.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.correlation.clock_fit import DRIFT_MAX
+from tcptrace.correlation.order_evidence import DRIFT_MAX
 from tcptrace.correlation.result import ClockStep
 from tcptrace.schema import I64
 
@@ -68,7 +70,7 @@ def jumps(bounds: Bounds, margin_ns: float = 0) -> list[Jump]:
     """All jumps that the bounds prove, where these may be wrong by a margin."""
     found: list[Jump] = []
     spans = _spans(bounds, margin_ns)
-    for (first, proof, stop), (after, _, until) in zip(spans, spans[1:], strict=False):
+    for (first, proof, stop), (after, _, until) in pairwise(spans):
         moment_ns = int(bounds.moment_ns[stop])
         before_ns = _offset_near(bounds, slice(first, proof + 1), moment_ns)
         after_ns = _offset_near(bounds, slice(after, until), moment_ns)
@@ -76,6 +78,23 @@ def jumps(bounds: Bounds, margin_ns: float = 0) -> list[Jump]:
         last = proof - 1 + _before(zone, before_ns, after_ns)
         found.append(Jump(first, min(max(last, proof), after - 1), until, before_ns, after_ns))
     return found
+
+
+def in_order(parts: Sequence[Bounds]) -> Bounds:
+    """All of these together."""
+    moment_ns = np.concatenate([part.moment_ns for part in parts] or [np.empty(0, np.int64)])
+    rows = np.argsort(moment_ns, kind="stable")
+
+    def joined(columns: Sequence[I64]) -> I64:
+        return np.concatenate([*columns, np.empty(0, np.int64)])[rows]
+
+    own, other = (
+        Sights(*(joined(columns) for columns in zip(*sights, strict=True))) if parts else Sights(rows, rows, rows)
+        for sights in ([part.own for part in parts], [part.other for part in parts])
+    )
+    offset_ns, passage = joined([part.offset_ns for part in parts]), joined([part.passage for part in parts])
+    is_upper = joined([part.is_upper.astype(np.int64) for part in parts]) == 1
+    return Bounds(moment_ns[rows], offset_ns, is_upper, passage, own, other)
 
 
 def step_of(jump: Jump, bounds: Bounds, sights: Sights, by_ns: int) -> ClockStep:
@@ -111,7 +130,7 @@ def _spans(bounds: Bounds, margin_ns: float) -> list[tuple[int, int, int]]:
 
 
 def _agreeing(bounds: Bounds, first: int, margin_ns: float) -> tuple[int, int]:
-    """From a row on: the row that the first contradiction begins with, and that it ends with; else the last, the end."""
+    """The two rows of the first contradiction from a row on; if there is none, the last row and the end."""
     passed = (bounds.moment_ns[first:] - bounds.moment_ns[first]).astype(np.float64) * DRIFT_MAX
     is_upper = bounds.is_upper[first:]
     offset = (bounds.offset_ns[first:] - bounds.offset_ns[first]).astype(np.float64)

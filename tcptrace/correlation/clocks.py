@@ -1,9 +1,11 @@
 """How the hosts' clocks stand to one another: offsets, drifts and steps, and how sure that is.
 
 Nothing is assumed about synchronisation. What a clock shows is tied to others by the segments that both saw, since
-none arrives before it left; docs/correlation.md tells the method.
+none arrives before it left. The simplest explanation counts: offsets that stay; if no such offsets are possible, clocks
+that drift; if none of these are, clocks that were set.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
@@ -11,10 +13,12 @@ from math import ceil, floor
 
 import numpy as np
 
-from tcptrace.correlation.clock_fit import Range, System
-from tcptrace.correlation.clock_model import Model, Observed, limits_of, modelled, reference_ns
+from tcptrace.correlation.clock_fit import System
+from tcptrace.correlation.clock_limits import Observed, reference_ns
+from tcptrace.correlation.clock_model import CUT_OFF_NS, Model, modelled
 from tcptrace.correlation.clock_search import find_steps
 from tcptrace.correlation.order import Route
+from tcptrace.correlation.order_evidence import DRIFT_MAX
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import Clock, Clocks, Points
 from tcptrace.schema import I64, NO_TIME
@@ -45,7 +49,7 @@ class Alignment:
         return np.stack(columns, axis=1)
 
     def delay_error_ns(self, source: str, target: str) -> Interval:
-        """Between what must be added to a delay from one host to another, as these clocks give it, to be the true one."""
+        """What must be added to a delay from one host to another by these clocks, to be true: least and greatest."""
         chosen = self.clocks[target].offset_ns - self.clocks[source].offset_ns
         low, high = self.bounds[target, source] if source != target else (chosen, chosen)
         return None if low is None else low - chosen, None if high is None else high - chosen
@@ -72,7 +76,7 @@ def align(
             first = modelled(observed, hosts, steps)
             adjusted = modelled(observed, hosts, {host: clock.steps for host, clock in first.clocks.items()})
             model = min((model, adjusted), key=lambda one: one.contradiction_ns)
-    return _told(observed, model)
+    return _told(model)
 
 
 def _start_ns(host: str, points: Points, first_ns: Sequence[int]) -> int:
@@ -80,39 +84,39 @@ def _start_ns(host: str, points: Points, first_ns: Sequence[int]) -> int:
     return min(times, default=0)
 
 
-def _told(observed: Observed, model: Model) -> Alignment:
+def _told(model: Model) -> Alignment:
     """A model with what it leaves open."""
-    system = _allowing_for_drift(observed, model)
+    drifting = _allowing_for_drift(model)
     bounds = {
-        (model.hosts[a], model.hosts[b]): _interval(system.offset_range(a, b))
+        (model.hosts[a], model.hosts[b]): _interval(model.system, drifting, a, b)
         for a, b in permutations(range(len(model.hosts)), 2)
     }
     reference = model.hosts[0]
     clocks = {reference: replace(model.clocks[reference], low_ns=0, high_ns=0, basis="the reference")}
     for host in model.hosts[1:]:
         low, high = bounds[host, reference]
-        clock = replace(model.clocks[host], low_ns=low, high_ns=high)
+        offset_ns = max(model.clocks[host].offset_ns, -sys.maxsize if low is None else low)
+        offset_ns = min(offset_ns, sys.maxsize if high is None else high)
+        clock = replace(model.clocks[host], offset_ns=offset_ns, low_ns=low, high_ns=high)
         clocks[host] = replace(clock, basis=_basis(model, clock))
     return Alignment({host: clocks[host] for host in model.hosts}, bounds)
 
 
-def _interval(found: Range) -> Interval:
-    low, high = found
+def _allowing_for_drift(model: Model) -> System:
+    """The same inequalities with drift of all hosts, usual drift where none was told."""
+    clocks = [model.clocks[host] for host in model.hosts]
+    starts_ns, counts = [clock.start_ns for clock in clocks], [len(clock.steps) for clock in clocks]
+    drift_max = DRIFT_MAX if model.system.drifting else DRIFT_USUAL
+    return System(model.limits, starts_ns, counts, range(1, len(clocks)), drift_max)
+
+
+def _interval(system: System, drifting: System, a: int, b: int) -> Interval:
+    """How far apart two offsets may be; with drift where that was told, or where untold it could still matter."""
+    low, high = system.offset_range(a, b)
+    width_ns = 0 if low is None or high is None else high - low
+    if system.drifting or system.span_ns * DRIFT_USUAL > max(width_ns * DRIFT_COUNTS, CUT_OFF_NS):
+        low, high = drifting.offset_range(a, b)
     return None if low is None else ceil(low - 0.01), None if high is None else floor(high + 0.01)
-
-
-def _allowing_for_drift(observed: Observed, model: Model) -> System:
-    """The same inequalities; with drift, where drift too small to be told could still matter."""
-    system = model.system
-    intervals = [system.offset_range(host) for host in range(1, system.hosts)]
-    widths = [high - low for low, high in intervals if low is not None and high is not None]
-    if system.drifting or not widths or system.span_ns * DRIFT_USUAL < DRIFT_COUNTS * min(widths):
-        return system
-    steps = {host: clock.steps for host, clock in model.clocks.items()}
-    limits, _ = limits_of(observed, model.hosts, steps, only_least=False)
-    starts_ns = [observed.starts_ns[host] for host in model.hosts]
-    counts = [len(steps[host]) for host in model.hosts]
-    return System(limits, starts_ns, counts, range(1, system.hosts), DRIFT_USUAL)
 
 
 def _basis(model: Model, clock: Clock) -> str:

@@ -7,14 +7,17 @@ Estimation and removal of clock skew from network delay measurements, INFOCOM 19
 """
 
 from collections.abc import Container, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import REPLY, REQUEST
 from tcptrace.schema import I64, NO_TIME
+
+Bools = npt.NDArray[np.bool_]
 
 CLOSE = 1e-3
 """Points so little below a chord, in nanoseconds, lie on it."""
@@ -45,8 +48,8 @@ def crossings(passages: Passages, routes: Sequence[Route], among: Container[int]
     if passages.partly.any():
         time_ns[passages.partly.T] = NO_TIME
     ways = {way: number for number, way in enumerate(dict.fromkeys(route.resets for route in routes))}
-    way_of = np.array([ways[route.resets] for route in routes], np.int16 if len(ways) < 1 << 14 else np.int32)
-    key = way_of[passages.stream] * 2 + passages.direction
+    kind: type[np.integer[Any]] = np.int16 if len(ways) < 1 << 14 else np.int32  # short ones are sorted by digits
+    key = np.array([ways[route.resets] * 2 for route in routes], kind)[passages.stream] + passages.direction
     rows = np.argsort(key, kind="stable")
     ends = np.searchsorted(key[rows], np.arange(2 * len(ways) + 1))
     for way, number in ways.items():

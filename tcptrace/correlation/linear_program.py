@@ -1,9 +1,9 @@
 """A small linear program: the point of a polyhedron that lies farthest in a direction.
 
-An active-set method for some dozens of variables and some hundreds of rows. From a point inside, it walks along the
-goal, projected onto the rows that it has run into, and leaves a row again when that pulls the wrong way. Bland's rule
-and limits moved apart by less than counts keep it from walking in circles (R. G. Bland, New finite pivoting rules for
-the simplex method, Mathematics of Operations Research 2, 1977).
+The dual simplex method (C. E. Lemke, The dual method of solving the linear programming problem, Naval Research
+Logistics Quarterly 1, 1954), for some dozens of variables and some hundreds of rows. It begins in the corner of a huge
+box, too far out, and takes in the row that is broken worst, until none is. The goal is bent by less than counts, so
+that no two rows hold it up equally and the walk comes to an end.
 """
 
 from typing import NamedTuple
@@ -13,48 +13,48 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-APART = 1e-4
-"""Limits are moved by up to so much, so that no two are reached at once."""
-EPSILON = 1e-9
+BOX = 1e13
+"""Half the width of the box, unless limits are as far out."""
+KEPT = 1e-2
+"""A row is kept that is broken by less."""
+BEND = 1e-7
+HOLDS = 1e-5
+"""A row holds up the goal if its part in that is greater."""
+EPSILON = 1e-7
 GOLDEN = 0.6180339887498949
-WALKS_PER_ROW = 50
+PIVOTS_PER_ROW = 20
 
 
 class Farthest(NamedTuple):
-    """Where the walk ended."""
+    """The point found."""
 
     x: Floats
     binding: tuple[int, ...]
-    """Rows that keep it from going farther; each is reached at every best point."""
+    """Rows that keep it from going farther; every best point reaches each."""
     bounded: bool
-    """False: it could go on for ever."""
+    """False: only the box keeps it."""
 
 
-def maximize(goal: Floats, rows: Floats, limits: Floats, start: Floats) -> Farthest:
-    """The x for which goal @ x is greatest while rows @ x <= limits, from a `start` for which that holds."""
-    limits = limits + APART * (np.arange(1, len(limits) + 1) * GOLDEN % 1)
-    x = start.astype(np.float64)
-    active: list[int] = []
-    for _ in range(WALKS_PER_ROW * (len(limits) + 1)):
-        pull = _pull(goal, rows, active)
-        along = goal - rows[active].T @ pull
-        if np.abs(along).max() > EPSILON * np.abs(goal).max():
-            speed = rows @ along
-            speed[active] = 0
-            ahead = np.flatnonzero(speed > EPSILON * np.abs(along).max())
-            if not len(ahead):
-                return Farthest(x, (), bounded=False)
-            room = np.maximum(limits[ahead] - rows[ahead] @ x, 0) / speed[ahead]
-            x = x + along * room.min()
-            active.append(int(ahead[room.argmin()]))
-        elif (pull < -EPSILON).any():
-            active.remove(min(row for row, its in zip(active, pull, strict=True) if its < -EPSILON))
-        else:
-            return Farthest(x, tuple(row for row, its in zip(active, pull, strict=True) if its > EPSILON), bounded=True)
-    return Farthest(x, (), bounded=True)
-
-
-def _pull(goal: Floats, rows: Floats, active: list[int]) -> Floats:
-    """How much of the goal each active row holds up."""
-    found: Floats = np.linalg.lstsq(rows[active].T, goal, rcond=None)[0] if active else np.empty(0)
-    return found
+def maximize(goal: Floats, rows: Floats, limits: Floats) -> Farthest:
+    """The x for which goal @ x is greatest while rows @ x <= limits. Some x must fulfil that."""
+    count, size = rows.shape
+    box = max(BOX, 16 * float(np.abs(limits).max(initial=0)))
+    bent = goal + BEND * (0.5 + np.arange(1, size + 1) * GOLDEN % 1)
+    rows = np.vstack((rows, np.diag(np.sign(bent))))
+    limits = np.append(limits, np.full(size, box))
+    basis = np.arange(count, count + size)
+    x: Floats = np.empty(0)
+    for _ in range(PIVOTS_PER_ROW * (count + 1)):
+        x = np.linalg.solve(rows[basis], limits[basis]).astype(np.float64)
+        broken = rows @ x - limits
+        broken[basis] = 0
+        worst = int(broken.argmax())
+        if broken[worst] <= KEPT:
+            break
+        held = np.linalg.solve(rows[basis].T, np.column_stack((bent, rows[worst])))
+        gives = np.flatnonzero(held[:, 1] > EPSILON * np.abs(held[:, 1]).max())
+        if not len(gives):
+            break
+        basis[gives[(held[gives, 0] / held[gives, 1]).argmin()]] = worst
+    holding = basis[np.linalg.solve(rows[basis].T, bent) > HOLDS]
+    return Farthest(x, tuple(holding[holding < count].tolist()), bounded=bool((holding < count).all()))

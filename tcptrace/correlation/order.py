@@ -7,7 +7,7 @@ them, above all with those seen at the same points: of thousands, a few may have
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from tcptrace.correlation.result import DIRECTIONS, NOWHERE, REPLY, REQUEST, Poi
 from tcptrace.schema import I8, I64
 
 RST = 0x04
+CLEARLY = 0.5
+"""An end takes less than this part of the time that the way beyond it takes."""
 ENDS = "who answers at once is an end"
 GIVEN = "as given"
 
@@ -44,7 +46,9 @@ def routes(passages: Passages, points: Points) -> list[Route]:
     told = votes(of, count)
     answers = np.stack([answering_ns(of, count, direction) for direction in (REQUEST, REPLY)], axis=1)
     faces, alike = np.unique(
-        np.hstack([x.reshape(count, -1) for x in (seen, carried, told)]), axis=0, return_inverse=True
+        np.hstack([x.reshape(count, int(np.prod(x.shape[1:]))) for x in (seen, carried, told)]),
+        axis=0,
+        return_inverse=True,
     )
     alike = alike.reshape(-1)
     least = np.full((len(faces), *answers.shape[1:]), np.iinfo(np.int64).max)
@@ -75,8 +79,9 @@ def _seen(passages: Passages, count: int) -> tuple[I8, I8]:
 class _Precedence:
     """What comes before what: a strict order that grows as far as it stays free of contradiction."""
 
-    def __init__(self, size: int) -> None:
-        self.before: Bools = np.zeros((size, size), np.bool_)
+    def __init__(self, points: Points) -> None:
+        self._hosts = [point.host for point in points]
+        self.before: Bools = np.zeros((len(points), len(points)), np.bool_)
         self.told: dict[tuple[int, int], str] = {}
 
     def lock(self, first: int, second: int, told: str) -> None:
@@ -90,12 +95,13 @@ class _Precedence:
         self.before |= np.outer(earlier, later)
 
     def sorted(self, members: Sequence[int]) -> tuple[int, ...]:
-        """Members in order; of those that may come next, the first in the sequence does."""
-        left, found = list(members), []
+        """Members in order; of those that may come next, one of the same host does, else the first in the sequence."""
+        left: list[int] = list(members)
+        found: list[int] = []
         while left:
-            free = next(i for i in left if not any(self.before[j, i] for j in left))
-            left.remove(free)
-            found.append(free)
+            free = [i for i in left if not any(self.before[j, i] for j in left)]
+            found.append(next((i for i in free if found and self._hosts[i] == self._hosts[found[-1]]), free[0]))
+            left.remove(found[-1])
         return tuple(found)
 
 
@@ -124,45 +130,45 @@ class _Pool:
         carried = self._carried[face].reshape(2, -1).astype(np.bool_)
         whole, evidence = [], []
         for direction in (REQUEST, REPLY):
-            precedence = self._locked(direction, pooled[:, direction], seen, least)
+            precedence = self._locked(direction, pooled[:, direction], seen, carried, least)
             members = np.flatnonzero(seen[direction]).tolist()
             order = precedence.sorted(members if direction == REQUEST else members[::-1])
             whole.append(order)
             evidence += [
                 f"{DIRECTIONS[direction]} {self._points[a].name} → {self._points[b].name}: "
                 + precedence.told.get((a, b), GIVEN)
-                for a, b in zip(order, order[1:], strict=False)
+                for a, b in pairwise(order)
             ]
         request, reply = (tuple(p for p in order if carried[d, p]) for d, order in enumerate(whole))
         return Route(request, reply, tuple(evidence), (whole[REQUEST], whole[REPLY]))
 
-    def _locked(self, direction: int, pooled: I64, seen: Bools, least: I64) -> _Precedence:
+    def _locked(self, direction: int, pooled: I64, seen: Bools, carried: Bools, least: I64) -> _Precedence:
         """All evidence on one direction."""
-        precedence = _Precedence(len(self._points))
+        precedence = _Precedence(self._points)
         for kind, total in zip(KINDS, pooled, strict=True):
             for q in np.argsort(-abs(total), kind="stable").tolist():
                 a, b = self._pairs[q]
                 if total[q] and seen[direction, a] and seen[direction, b]:
                     first, second = (a, b) if total[q] > 0 else (b, a)
                     precedence.lock(first, second, kind.told)
-        self._lock_ends(direction, precedence, seen, least)
+        self._lock_ends(direction, precedence, seen, carried, least)
         return precedence
 
-    def _lock_ends(self, direction: int, precedence: _Precedence, seen: Bools, least: I64) -> None:
+    def _lock_ends(self, direction: int, precedence: _Precedence, seen: Bools, carried: Bools, least: I64) -> None:
         """What passes one way only lies between the ends: of the hosts that see both ways, the outermost.
 
         Such a host is the end of the side on which less time passes until it answers.
         """
-        both = seen.copy()
+        both = carried.copy()
         for i, point in enumerate(self._points):
-            both[:, i] = seen[:, [other.host == point.host for other in self._points]].any(axis=1)
+            both[:, i] = carried[:, [other.host == point.host for other in self._points]].any(axis=1)
         is_two_way = both.all(axis=0) & seen[direction]
         middle = np.flatnonzero(seen[direction] & ~is_two_way).tolist()
         outer = precedence.sorted(np.flatnonzero(is_two_way).tolist())
         for end in {outer[0], outer[-1]} if outer else ():
             sends, answers = least[direction, end], least[1 - direction, end]
             for one in middle:
-                if sends < answers:
+                if sends < answers * CLEARLY:
                     precedence.lock(end, one, ENDS)
-                elif answers < sends:
+                elif answers < sends * CLEARLY:
                     precedence.lock(one, end, ENDS)

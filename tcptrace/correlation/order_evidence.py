@@ -6,7 +6,7 @@ takes from a to b and the other from b to a adds up to a round trip, however the
 is nearer to the sender of the first. Routers lower the TTL.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import combinations
 from typing import NamedTuple
 
@@ -19,18 +19,18 @@ from tcptrace.schema import I8, I64, NO_TIME, UNKNOWN
 
 Bools = npt.NDArray[np.bool_]
 
-SAMPLES = 64
+SAMPLES = 32
 """Segments of a stream that are asked: its first. The others would say the same."""
 RESOLUTION_NS = 1_000
 """Most captures cut times off to microseconds."""
+DRIFT_MAX = 500e-6
+"""No clock drifts faster: NTP slews by so much."""
 AGREEING = 0.9
 """So large a part of the votes must say the same."""
 
-Votes = Iterator[tuple[I64, Callable[[int, int], npt.NDArray[np.float64]]]]
-
 
 class Sample(NamedTuple):
-    """The first segments of every stream, in order."""
+    """The first segments of every stream."""
 
     points: Points
     stream: I64
@@ -44,27 +44,40 @@ class Sample(NamedTuple):
     ttl: I64
     """(n, points)"""
 
+    turns: tuple[tuple[I64, I64], ...]
+    """By point: rows of segments, and of those the other way that come next, as the point's host saw them."""
+
 
 def sample(passages: Passages) -> Sample:
     """What evidence is taken from."""
-    rank = np.arange(len(passages.stream)) - np.searchsorted(passages.stream, passages.stream)
-    rows = np.flatnonzero(rank < SAMPLES)
+    first = np.searchsorted(passages.stream, np.arange(int(passages.stream.max(initial=-1)) + 2))
+    counts = np.minimum(np.diff(first), SAMPLES)
+    rows = np.repeat(first[:-1] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
     row = passages.row[rows]
     seen = passages.sightings
     has = row != NOWHERE
-    time_ns = np.where(has, seen.time_ns[row], NO_TIME) if len(seen.time_ns) else np.full(row.shape, NO_TIME)
-    ttl = np.where(has, seen.ttl[row], UNKNOWN).astype(np.int64) if len(seen.ttl) else np.full(row.shape, UNKNOWN)
+    time_ns = np.where(has, seen.time_ns[row], NO_TIME) if len(rows) else np.empty(row.shape, np.int64)
+    ttl = np.where(has, seen.ttl[row], UNKNOWN).astype(np.int64) if len(rows) else np.empty(row.shape, np.int64)
     columns = (passages.stream[rows], passages.direction[rows], passages.end[rows], passages.ack[rows])
-    return Sample(passages.points, *columns, time_ns, _of_hosts(time_ns, passages.points), ttl)
+    host_ns = _of_hosts(time_ns, passages.points)
+    turns = (_turns(columns[0], columns[1], column) for column in host_ns.T)
+    return Sample(passages.points, *columns, time_ns, host_ns, ttl, tuple(turns))
+
+
+def _turns(stream: I64, direction: I8, host_ns: I64) -> tuple[I64, I64]:
+    known = np.flatnonzero(host_ns != NO_TIME)
+    rows = known[np.lexsort((host_ns[known], stream[known]))]
+    turn = (np.diff(stream[rows]) == 0) & (np.diff(direction[rows]) != 0)
+    return rows[:-1][turn], rows[1:][turn]
 
 
 def _of_hosts(time_ns: I64, points: Points) -> I64:
-    latest = np.iinfo(np.int64).max
-    known = np.where(time_ns == NO_TIME, latest, time_ns)
-    found = time_ns.copy()
-    for i, point in enumerate(points):
-        earliest = known[:, [j for j, other in enumerate(points) if other.host == point.host]].min(axis=1)
-        found[:, i] = np.where(time_ns[:, i] != NO_TIME, time_ns[:, i], np.where(earliest < latest, earliest, NO_TIME))
+    never = np.iinfo(np.int64).max
+    known = np.where(time_ns == NO_TIME, never, time_ns)
+    earliest = np.stack(
+        [known[:, [other.host == point.host for other in points]].min(axis=1) for point in points], axis=1
+    )
+    found: I64 = np.where((time_ns == NO_TIME) & (earliest < never), earliest, time_ns)
     return found
 
 
@@ -86,14 +99,15 @@ def _by_clock(of: Sample, direction: int, a: int, b: int) -> tuple[I64, I64]:
 def _by_turns(of: Sample, direction: int, a: int, b: int) -> tuple[I64, I64]:
     if of.points[a].host == of.points[b].host:
         return of.stream[:0], of.stream[:0]
-    first = np.flatnonzero((np.diff(of.stream) == 0) & (np.diff(of.direction) != 0))
-    there = np.where(of.direction[first] == direction, first, first + 1)
-    back = 2 * first + 1 - there
+    first, second = of.turns[a]
+    there = np.where(of.direction[first] == direction, first, second)
+    back = first + second - there
     times = np.stack((of.time_ns[there, a], of.time_ns[there, b], of.host_ns[back, b], of.host_ns[back, a]))
     known = (times != NO_TIME).all(axis=0)
     left, arrived, left_again, returned = times[:, known]
     round_trip = (arrived - left) + (returned - left_again)
-    return of.stream[there[known]], np.sign(round_trip) * (abs(round_trip) > 2 * RESOLUTION_NS)
+    doubt = 2 * RESOLUTION_NS + DRIFT_MAX * abs(returned - left)
+    return of.stream[there[known]], np.sign(round_trip) * (abs(round_trip) > doubt)
 
 
 def _by_ttl(of: Sample, direction: int, a: int, b: int) -> tuple[I64, I64]:
@@ -128,12 +142,10 @@ def answering_ns(of: Sample, streams: int, direction: int) -> I64:
 
     As the point's host saw them: at the sender it is what the sender itself takes. The largest integer where unknown.
     """
-    never = np.iinfo(np.int64).max
-    first = np.flatnonzero((np.diff(of.stream) == 0) & (np.diff(of.direction) != 0))
-    first = first[(of.direction[first + 1] == direction) & (of.ack[first + 1] >= of.end[first])]
-    found = np.full((streams, len(of.points)), never)
+    found = np.full((streams, len(of.points)), np.iinfo(np.int64).max)
     for point in range(len(of.points)):
-        asked, answered = of.host_ns[first, point], of.host_ns[first + 1, point]
-        known = (asked != NO_TIME) & (answered != NO_TIME) & (answered >= asked)
-        np.minimum.at(found[:, point], of.stream[first[known]], (answered - asked)[known])
+        asked, answer = of.turns[point]
+        known = (of.direction[answer] == direction) & (of.ack[answer] >= of.end[asked])
+        took_ns = of.host_ns[answer, point] - of.host_ns[asked, point]
+        np.minimum.at(found[:, point], of.stream[answer[known]], took_ns[known])
     return found

@@ -231,7 +231,10 @@ def _streams(
 
 
 def _leg(legs: Legs, leg: int, reasons: dict[str, float], several: list[int]) -> Leg:
-    reasons = reasons | _corroborated(legs, leg, several)
+    reasons = {
+        text: sure for text, sure in reasons.items() if not any(text != more and text in more for more in reasons)
+    }
+    reasons |= _corroborated(legs, leg, several)
     doubt = reduce(lambda left, confidence: left * (1 - confidence), reasons.values(), 1.0)
     confidence = min(SUREST, round(1 - doubt, 3)) if reasons else 1.0
     evidence = tuple(reasons) or ("seen at this point only",)

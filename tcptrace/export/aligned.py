@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptrace.capture.frames import Frame, FrameReader
-from tcptrace.correlation.clock_model import reference_ns
+from tcptrace.correlation.clock_limits import reference_ns
 from tcptrace.correlation.recording import interface_name, way
 from tcptrace.correlation.result import NOWHERE, Clock
 from tcptrace.joint_analysis import Correlation

@@ -1,5 +1,7 @@
 """Text from captures and file names, made harmless where it is shown."""
 
+import re
+
 
 def printable(text: str) -> str:
     r"""Text without power over a terminal: `\x1b` for an escape, `\u202e` for a change of direction."""
@@ -18,5 +20,15 @@ def csv_cell(text: str) -> str:
     formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and text != "-"
     return f"'{printable(text)}" if formula else printable(text)
 
+
+def mermaid_text(text: str) -> str:
+    """Text that ends no statement of a Mermaid diagram, begins none, and is no markup."""
+    return _KEYWORD.sub(r"#101;\1", _MERMAID.sub(lambda found: f"#{ord(found[0])};", printable(text)))
+
+
+_MERMAID = re.compile(r"[^\w .,:/+()=?→←…✖▲•·µ'-]", re.ASCII)
+"""What is not plain in a diagram's text, told by its number instead."""
+_KEYWORD = re.compile(r"\be(nd)\b", re.IGNORECASE)
+"""`end` closes a block wherever it stands."""
 
 _MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>()#|~!&"})

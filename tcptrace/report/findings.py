@@ -137,7 +137,7 @@ def _readable(screen: Screen, width: int) -> Screen:
 
 
 def _write_head(screen: Screen, finding: Finding, place: Place) -> None:
-    """Mark, rule and ends at the left, numbers and confidence at the right; on two lines where one is too short."""
+    """Mark, rule and ends at the left, numbers and confidence at the right; on more lines where one is too short."""
     between = place.between
     mark = MARKS[finding.severity]
     name = Piece(finding.rule, mark.style or "title")
@@ -146,6 +146,10 @@ def _write_head(screen: Screen, finding: Finding, place: Place) -> None:
     if text_width(between) + len(INDENT) <= room:
         middle = Piece(f"   {between}")
         screen.line(mark, Piece(" "), name, middle, Piece(" " * (room - text_width(between))), Piece(right, "dim"))
-    else:
+        return
+    if room >= 0:
         screen.line(mark, Piece(" "), name, Piece(" " * (room + 3)), Piece(right, "dim"))
-        screen.paragraph(between, label=Piece(INDENT))
+    else:
+        screen.line(mark, Piece(" "), name)
+        screen.paragraph(right, label=Piece(INDENT), style="dim")
+    screen.paragraph(between, label=Piece(INDENT))

@@ -24,14 +24,14 @@ def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> N
     _write_findings(out, done)
     out.write("## Flows\n\n")
     rows = flow_rows.rows(done, "")
-    _write_table(out, flow_rows.NAMES, ((markdown_cell(path), *row) for path, *row in rows))
+    write_table(out, flow_rows.NAMES, ((markdown_cell(path), *row) for path, *row in rows))
 
 
 def write_timeline(timeline: "Timeline", out: TextIO, view: View) -> None:
     """What went wrong, then one row a segment."""
     _write_findings(out, [timeline.analysis])
     out.write("## Segments\n\n")
-    _write_table(out, timeline_rows.NAMES, timeline_rows.rows(timeline, "", markdown_cell))
+    write_table(out, timeline_rows.NAMES, timeline_rows.rows(timeline, "", markdown_cell))
 
 
 def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -> None:
@@ -42,7 +42,7 @@ def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -
         for batch in packet_columns.batches(chunk)
         for row in zip(*packet_columns.columns(batch, "", markdown_cell), strict=True)
     )
-    _write_table(out, packet_columns.NAMES, rows)
+    write_table(out, packet_columns.NAMES, rows)
 
 
 def _write_findings(out: TextIO, analyses: Sequence["Analysis"]) -> None:
@@ -56,18 +56,21 @@ def _write_findings(out: TextIO, analyses: Sequence["Analysis"]) -> None:
 
 
 def _item(finding: Finding, analysis: "Analysis") -> Iterator[str]:
-    """An item of a list, with a list of what is said of it."""
     book, path = analysis.books[finding.capture], analysis.summaries[finding.capture].path
     between = ends(finding, of_capture(analysis.flow_table, finding.capture), book)
-    facts = [between, number_told(finding), flows_told(finding), path, confidence(finding)]
-    told = ", ".join(markdown_cell(fact) for fact in facts if fact)
+    return finding_item(finding, between, number_told(finding), flows_told(finding), path)
+
+
+def finding_item(finding: Finding, *places: str) -> Iterator[str]:
+    """An item of a list, with a list of what is said of it; `places` tell what it is about."""
+    told = ", ".join(markdown_cell(fact) for fact in (*places, confidence(finding)) if fact)
     yield f"- {MARKS[finding.severity].text} **{finding.rule}** {told}  "
     yield f"  {markdown_cell(finding.summary)}"
     for label, text, _ in story(finding):
         yield f"  - *{label}* {markdown_cell(text)}"
 
 
-def _write_table(out: TextIO, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def write_table(out: TextIO, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table in GitHub's form; flags by name, everything else as in CSV."""
     out.write(f"| {' | '.join(names)} |\n|{' --- |' * len(names)}\n")
     flags = names.index("flags") if "flags" in names else None

@@ -62,7 +62,7 @@ class Passing:
         table["point"][:] = np.broadcast_to(np.arange(width), has.shape)[has]
         table["time_ns"][:], table["frame"][:] = shown[has], frame[has]
         if self.ttl is not None:
-            table["ttl"][:] = np.asarray(self.ttl)[order][has]
+            table["ttl"][:] = np.asarray(self.ttl).reshape(has.shape)[order][has]
         if self.tsval_hz:
             sent_ns = np.where(has, true_ns, 2**62).min(axis=1)
             ticks = np.broadcast_to((sent_ns * self.tsval_hz / 1e9).astype(np.int64)[:, None], has.shape)
@@ -85,10 +85,8 @@ class Passing:
     def first_ns(self) -> list[int]:
         """The first time of every point by its own clock."""
         found = self.passages()
-        return [
-            int(column[column != NO_TIME].min(initial=np.iinfo(np.int64).max)) if (column != NO_TIME).any() else NO_TIME
-            for column in found.time_ns.T
-        ]
+        seen = [column[column != NO_TIME] for column in found.time_ns.T]
+        return [int(times.min()) if len(times) else NO_TIME for times in seen]
 
 
 def written(points: Sequence[str], text: str, clocks: Mapping[str, WrongClock] | None = None) -> Passing:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tcptrace.correlation.legs import legs_of
 from tcptrace.correlation.passages import Passages, passages_of
-from tcptrace.correlation.points import from_mapping, from_words
+from tcptrace.correlation.points import from_words, inputs_of
 from tcptrace.correlation.proxies import Conversation, conversations
 from tcptrace.correlation.proxy_hosts import Ends
 from tcptrace.correlation.recording import Recording, read
@@ -137,12 +137,12 @@ def at_points(folder: Path, **points: Sequence[Dialogue]) -> Joined:
     captures = {
         name.replace("_", ":", 1): write(folder / f"{name}.pcap", dialogues) for name, dialogues in points.items()
     }
-    return _joined(read(from_mapping(captures), lambda text: None))
+    return _joined(read(inputs_of(captures), lambda text: None))
 
 
 def of_case(folder: Path) -> Joined:
     """A recorded case."""
-    return _joined(read(from_words([str(folder)]), lambda text: None))
+    return _joined(read(inputs_of(from_words([str(folder)])), lambda text: None))
 
 
 def _joined(recorded: tuple[Sequence[object], Sequence[Recording]]) -> Joined:

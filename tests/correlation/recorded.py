@@ -13,7 +13,7 @@ from tcptrace.correlation.mode import Mode, modes
 from tcptrace.correlation.onward import onward
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Passages, passages_of
-from tcptrace.correlation.points import from_words
+from tcptrace.correlation.points import from_words, inputs_of
 from tcptrace.correlation.recording import Recording, read
 from tcptrace.correlation.reset_origin import reset_origins
 from tcptrace.correlation.result import ResetOrigin, Rewrite, Stream, Translation
@@ -73,7 +73,7 @@ def recorded_paths() -> list[str]:
 @cache
 def case(name: str, translations: tuple[Translation, ...] = ()) -> Case:
     folder = CAPTURES / name
-    points, recordings = read(from_words([str(folder)]), lambda text: None)
+    points, recordings = read(inputs_of(from_words([str(folder)])), lambda text: None)
     legs = legs_of(points, recordings)
     streams = match(legs, translations)
     passages = passages_of(legs, streams.of_leg, points)

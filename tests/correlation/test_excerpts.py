@@ -10,7 +10,7 @@ from tcptrace.correlation import excerpts as under_test
 from tcptrace.correlation.excerpts import Excerpts, excerpts
 from tcptrace.correlation.legs import legs_of
 from tcptrace.correlation.passages import passages_of
-from tcptrace.correlation.points import Captures, from_mapping
+from tcptrace.correlation.points import Captures, inputs_of
 from tcptrace.correlation.recording import read
 from tcptrace.correlation.streams import match
 from tests.capture_files import SECOND
@@ -22,7 +22,7 @@ Segment = tuple[int, bytes]
 
 
 def of(captures: Captures) -> Excerpts:
-    points, recordings = read(from_mapping(captures), lambda text: None)
+    points, recordings = read(inputs_of(captures), lambda text: None)
     legs = legs_of(points, recordings)
     matched = match(legs)
     return excerpts(range(len(matched.streams)), passages_of(legs, matched.of_leg, points), recordings)

@@ -35,7 +35,7 @@ def words(text: str) -> list[str]:
 def test_without_a_name_the_rules_are_listed_by_family() -> None:
     lines = explained(None).splitlines()
     families = [line for line in lines if line and line[0] != " "][:-1]
-    assert families == ["handshake", "reset", "close", "transfer", "capture"]
+    assert families == ["handshake", "reset", "close", "transfer", "capture", "path"]
     assert lines.index("reset") < next(i for i, line in enumerate(lines) if line.startswith("  ✖ sidecar-reset "))
     listed = [line.split()[1] for line in lines if line[:3] in ("  ✖", "  ▲", "  •")]
     assert sorted(listed) == sorted(BY_NAME)

@@ -84,8 +84,8 @@ def _finding(evidence: PathEvidence, several: Sequence[_Changed]) -> Finding:
         frames=(first.frames[0],),
         evidence_frames=shown,
         summary=(
-            f"Between {source} and {target} the {', '.join(names)} of {connection.client} → {connection.server}{more} changed"
-            f" (frame {first.frames[0]} at {source}, {first.frames[1]} at {target})."
+            f"Between {source} and {target} the {', '.join(names)} of {connection.client} → {connection.server}{more}"
+            f" changed (frame {first.frames[0]} at {source}, {first.frames[1]} at {target})."
         ),
         cause=f"{by} rewrites TCP headers: a director in FULLNAT mode, MSS clamping, a SYN proxy or a firewall",
         evidence=tuple(_told(evidence, change) for change in changes),

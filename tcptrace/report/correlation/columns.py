@@ -26,11 +26,7 @@ class Form(NamedTuple):
 
 def write_columns(screen: Screen, form: Form, rows: Sequence[NamedTuple], style: Style) -> None:
     """A line a row; where even the last columns do not fit, each row as a sentence."""
-    told = [
-        name
-        for name in form.titles._fields
-        if name in form.kept or any(getattr(row, name) not in ("", "0") for row in rows)
-    ]
+    told = told_columns(form, rows)
     names = next((names for names in _narrower(told, form.first_to_go) if _fits(screen, form, rows, names)), None)
     if names is None:
         _write_sentences(screen, form, rows, told)
@@ -43,6 +39,15 @@ def write_columns(screen: Screen, form: Form, rows: Sequence[NamedTuple], style:
             shade = "dim" if row is form.titles or text == "0" else style(name, text)
             pieces += [Piece(text, shade).padded(width, right=name in form.right), Piece(GAP)]
         screen.line(*pieces[:-1])
+
+
+def told_columns(form: Form, rows: Sequence[NamedTuple]) -> list[str]:
+    """The columns that say something."""
+    return [
+        name
+        for name in form.titles._fields
+        if name in form.kept or any(getattr(row, name) not in ("", "0") for row in rows)
+    ]
 
 
 def _narrower(names: Sequence[str], first_to_go: Sequence[str]) -> list[list[str]]:

@@ -1,10 +1,9 @@
 """One connection in full: what it is, its way, its hops, and the ladder."""
 
-from collections.abc import Iterator
-from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tcptrace.correlation.result import REPLY, REQUEST, Connection, Director, Leg, Point, Stream
+from tcptrace.correlation.result import REPLY, REQUEST, Connection
+from tcptrace.report.correlation.connection_facts import facts, mode_told
 from tcptrace.report.correlation.hop_table import write_hop_table
 from tcptrace.report.correlation.ladder import write_path_ladder
 from tcptrace.report.correlation.way import way, write_way
@@ -13,8 +12,6 @@ from tcptrace.report.terminal import Piece, Screen
 if TYPE_CHECKING:
     from tcptrace.joint_analysis import Correlation
 
-ONE_SIDED = "INPUT-ONLY: it never sees the server's side of the close"
-
 
 def write_connection(screen: Screen, correlation: "Correlation", connection: Connection) -> None:
     """Everything known of one connection but its findings."""
@@ -22,14 +19,10 @@ def write_connection(screen: Screen, correlation: "Correlation", connection: Con
     write_connection_title(screen, connection)
     for direction in (REQUEST, REPLY):
         write_way(screen, points, way(connection, direction))
-    if connection.director:
-        screen.fact("director", director_told(connection.director))
-    screen.fact("states", "client {}, server {}".format(*connection.states))
-    for reset in reset_told(points, connection):
-        screen.fact("reset", reset, "bad")
-    for label, lines in (("rewritten", rewrites_told(points, connection)), ("legs", legs_told(points, connection))):
-        for number, line in enumerate(lines):
-            screen.fact("" if number else label, line)
+    last = ""
+    for label, told, style in facts(points, connection):
+        screen.fact("" if label == last else label, told, style)
+        last = label
     if connection.hops:
         screen.line()
         write_hop_table(screen, points, connection)
@@ -41,53 +34,4 @@ def write_connection_title(screen: Screen, connection: Connection) -> None:
     """`connection 0   10.0.0.1:40000 → 10.0.0.9:80`, and the mode with what it rests on."""
     label = f"connection {connection.connection}   "
     screen.paragraph(f"{connection.client} → {connection.server}", label=Piece(label, "title"), style="title")
-    evidence = "; ".join(connection.mode_evidence)
-    told = f"{connection.mode}, confidence {connection.mode_confidence:.2g}" + (f": {evidence}" if evidence else "")
-    screen.fact("mode", told)
-
-
-def director_told(director: Director) -> str:
-    """`lvs: NONE → SYN_RECV → ESTABLISHED (INPUT-ONLY: ...)`."""
-    states = [step.before for step in director.timeline[:1]] + [step.after for step in director.timeline]
-    reason = f" ({ONE_SIDED})" if director.table == "input_only" else ""
-    return f"{director.host}: {' → '.join(states) or 'not seen'}{reason}"
-
-
-def reset_told(points: tuple[Point, ...], connection: Connection) -> Iterator[str]:
-    """Where the first RST came into being, and what shows it."""
-    if origin := connection.reset_origin:
-        sender = f"a middlebox, {origin.host}" if origin.side == "middlebox" else f"the {origin.side}, {origin.host}"
-        place = f"first at {points[origin.point].name}, frame {origin.frame}"
-        yield "; ".join((f"by {sender}: {place}", *origin.evidence))
-
-
-def rewrites_told(points: tuple[Point, ...], connection: Connection) -> Iterator[str]:
-    """`request lvs:eth0 → lvs:eth1: server address 10.0.0.1:80 → 10.2.0.1:80 (frames 1, 1)`."""
-    for rewrite in connection.rewrites:
-        names = f"{points[rewrite.source].name} → {points[rewrite.target].name}"
-        change = f"{rewrite.before or 'none'} → {rewrite.after or 'none'}"
-        way = "request" if rewrite.direction == REQUEST else "reply"
-        yield f"{way} {names}: {rewrite.field} {change} (frames {rewrite.frames[0]}, {rewrite.frames[1]})"
-
-
-def legs_told(points: tuple[Point, ...], connection: Connection) -> Iterator[str]:
-    """Flows that are called the same for the same reasons in one sentence."""
-    several = len(connection.streams) > 1
-    for number, stream in enumerate(connection.streams, 1):
-        for leg, places in _alike(points, stream):
-            why = f": {'; '.join(leg.evidence)}" if leg.evidence else ""
-            of_stream = f"{number}: " if several else ""
-            yield f"{of_stream}{leg.client} → {leg.server}, {places}{why} ({leg.confidence:.2g})"
-
-
-def _alike(points: tuple[Point, ...], stream: Stream) -> Iterator[tuple[Leg, str]]:
-    """One of the legs that are told alike, and where they all are."""
-
-    def told(leg: Leg) -> tuple[str, str, tuple[str, ...], float]:
-        return leg.client, leg.server, leg.evidence, leg.confidence
-
-    for _, group in groupby(stream.legs, told):
-        legs = list(group)
-        flows = groupby(legs, lambda leg: leg.flow)
-        places = ((flow, ", ".join(points[leg.point].name for leg in of_flow)) for flow, of_flow in flows)
-        yield legs[0], "; ".join(f"flow {flow} at {names}" for flow, names in places)
+    screen.fact("mode", mode_told(connection))

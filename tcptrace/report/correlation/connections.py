@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcptrace.correlation.result import REPLY, REQUEST, Connection
 from tcptrace.diagnosis.rule import SEVERITIES
@@ -42,19 +42,43 @@ STYLES = {"connection": "title", "lost": "bad", "findings": "odd"}
 WAYS_TOLD = 6
 
 
+class SharedWay(NamedTuple):
+    """Connections that take one way, over the same points in the same mode."""
+
+    told: str
+    """`48 connections, mode dr`."""
+    ways: tuple[Way, Way]
+    """Requests and replies, with all that went over each hop."""
+
+
+def shared_ways(correlation: "Correlation") -> list[SharedWay]:
+    """Each way that connections take, the most used first."""
+    alike: dict[tuple[Any, ...], list[Connection]] = {}
+    for connection in correlation.connections:
+        alike.setdefault((connection.mode, connection.path), []).append(connection)
+    return [
+        SharedWay(f"{count(len(ones), 'connection')}, mode {mode}", (_sum(ones, REQUEST), _sum(ones, REPLY)))
+        for (mode, _), ones in sorted(alike.items(), key=lambda way: -len(way[1]))
+    ]
+
+
+def _sum(alike: Sequence[Connection], direction: int) -> Way:
+    hops = [hop for one in alike for hop in one.hops if hop.direction == direction]
+    path = alike[0].path
+    return Way(direction, path[direction], path[1 - direction], hops, alike[0].mode)
+
+
 def write_ways(screen: Screen, correlation: "Correlation") -> None:
-    """Each way that connections take, the most used first, with all that went over it."""
-    ways = Counter((connection.mode, connection.path) for connection in correlation.connections)
-    for (mode, path), number in ways.most_common(WAYS_TOLD):
+    """The most used ways."""
+    shared = shared_ways(correlation)
+    for told, ways in shared[:WAYS_TOLD]:
         screen.line()
-        screen.line(Piece(f"{count(number, 'connection')}, mode {mode}", "title"))
-        alike = [one for one in correlation.connections if (one.mode, one.path) == (mode, path)]
-        for direction in (REQUEST, REPLY):
-            hops = [hop for one in alike for hop in one.hops if hop.direction == direction]
-            write_way(screen, correlation.points, Way(direction, path[direction], path[1 - direction], hops, mode))
-    if len(ways) > WAYS_TOLD:
+        screen.line(Piece(told, "title"))
+        for way in ways:
+            write_way(screen, correlation.points, way)
+    if len(shared) > WAYS_TOLD:
         screen.line()
-        screen.line(Piece(f"… and {count(len(ways) - WAYS_TOLD, 'more way')}: --format json", "dim"))
+        screen.line(Piece(f"… and {count(len(shared) - WAYS_TOLD, 'more way')}: --format json", "dim"))
 
 
 def write_connection_table(screen: Screen, correlation: "Correlation", *, top: int) -> None:
@@ -66,7 +90,7 @@ def write_connection_table(screen: Screen, correlation: "Correlation", *, top: i
     more = len(correlation.connections) - len(rows)
     others = f"… and {count(more, 'more connection')}: --top, --format json; " if more else ""
     screen.line()
-    screen.line(Piece(f"{others}one in full, with its ladder: --connection {rows[0].connection}", "dim"))
+    screen.paragraph(f"{others}one in full, with its ladder: --connection {rows[0].connection}", style="dim")
 
 
 def worst(correlation: "Correlation", top: int) -> list[Connection]:

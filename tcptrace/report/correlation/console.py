@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING, TextIO
 
-from tcptrace.correlation.result import Candidate
-from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.correlation.connection_view import write_connection
 from tcptrace.report.correlation.connections import write_connection_table, write_ways
+from tcptrace.report.correlation.mentions import candidate_told, place
 from tcptrace.report.correlation.overview import write_overview
-from tcptrace.report.findings import Place, tally, write_stories
+from tcptrace.report.findings import tally, write_stories
 from tcptrace.report.terminal import Piece, Screen
 from tcptrace.report.units import count
 from tcptrace.report.view import View
@@ -34,16 +33,6 @@ def write_correlation(correlation: "Correlation", out: TextIO, view: View) -> No
         screen.line(Piece(tally(correlation.found), "title"))
 
 
-def place(correlation: "Correlation", finding: Finding) -> Place:
-    """Between whom, and where: `connection 0 at lvs:eth0`."""
-    ends = {one.connection: f"{one.client} → {one.server}" for one in correlation.connections}
-    between = "" if finding.connection is None else ends.get(finding.connection, "")
-    several = f"{len(finding.connections):,} connections" if finding.connections else ""
-    number = several if finding.connection is None else f"connection {finding.connection}"
-    at = f"at {finding.point}" if finding.point else ""
-    return Place(between or ("all connections" if not number else ""), " ".join(filter(None, (number, at))))
-
-
 def _write_candidates(screen: Screen, correlation: "Correlation", *, top: int) -> None:
     """What may belong together, and was left apart since as much speaks for another."""
     for candidate in correlation.candidates[:top]:
@@ -51,11 +40,3 @@ def _write_candidates(screen: Screen, correlation: "Correlation", *, top: int) -
         screen.paragraph(candidate_told(correlation, candidate), label=Piece("not joined  ", "odd"))
     if len(correlation.candidates) > top:
         screen.line(Piece(f"… and {count(len(correlation.candidates) - top, 'more')}: --format json", "dim"))
-
-
-def candidate_told(correlation: "Correlation", candidate: Candidate) -> str:
-    """`connections 3 and 7 may be one, confidence 0.5: ...`."""
-    of_stream = {part.stream: one.connection for one in correlation.connections for part in one.streams}
-    numbers = dict.fromkeys(str(of_stream[stream]) for stream in candidate.streams if stream in of_stream)
-    evidence = "; ".join(candidate.evidence)
-    return f"connections {' and '.join(numbers)} may be one, confidence {candidate.confidence:.2g}: {evidence}"

@@ -17,6 +17,8 @@ class CorrelationFormat(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
+    MARKDOWN = "markdown"
+    HTML = "html"
 
 
 MODULES = {
@@ -24,6 +26,8 @@ MODULES = {
     CorrelationFormat.JSON: "json_report",
     CorrelationFormat.JSONL: "json_lines",
     CorrelationFormat.CSV: "csv_report",
+    CorrelationFormat.MARKDOWN: "markdown",
+    CorrelationFormat.HTML: "html.page",
 }
 
 

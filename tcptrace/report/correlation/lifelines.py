@@ -103,14 +103,15 @@ def pieces(cells: Cells) -> list[Piece]:
 
 
 def _arrow(cells: Cells, lines: Lifelines, source: Stop, target: Stop, style: str, delay: str) -> None:
-    """From one stop to the next; to where it was lost half the way."""
+    """From one stop to the next; what was lost ends before the next lifeline."""
     (start, text), (other, other_text) = _node(lines, source), _node(lines, target)
     right = lines.column(target.point) > lines.column(source.point)
     low, high = (start + len(text), other) if right else (other + len(other_text), start)
     low, high = low + 1, high - 1
     head = "▶" if right else "◀"
     if target.sight is Sight.LOST:
-        low, high = (low, (low + high) // 2 + 1) if right else ((low + high) // 2, high)
+        length = min((high - low) // 2 + 1, lines.span // 2)
+        low, high = (low, low + length) if right else (high - length, high)
         head = "✕"
     if high <= low:
         return

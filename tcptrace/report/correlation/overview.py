@@ -18,18 +18,29 @@ _SECOND_NS = 1_000_000_000
 
 def write_overview(screen: Screen, correlation: "Correlation") -> None:
     """All that is told before the connections."""
-    hosts = hosts_in_order(correlation.points)
-    counts = (len(correlation.points), "point"), (len(hosts), "host"), (len(correlation.connections), "connection")
-    screen.line(Piece(", ".join(count(*number) for number in counts), "title"))
-    for recording in correlation.recordings:
-        summary = recording.summary
-        for problem in summary.problems or ["the file ends before its end"] * summary.truncated:
-            screen.fact("warning", f"{summary.path}: {problem}", "odd")
+    screen.line(Piece(headline(correlation), "title"))
+    for problem in problems(correlation):
+        screen.fact("warning", problem, "odd")
     screen.line()
-    clocks = [clock_row(correlation.clocks[host], reference=host == hosts[0]) for host in hosts]
-    write_columns(screen, CLOCKS, clocks, lambda name, text: "title" if name == "host" else "")
+    write_columns(screen, CLOCKS, clock_rows(correlation), lambda name, text: "title" if name == "host" else "")
     screen.line()
     write_columns(screen, TRAFFIC, traffic_rows(correlation), lambda name, text: "title" if name == "point" else "")
+
+
+def headline(correlation: "Correlation") -> str:
+    """`5 points, 3 hosts, 1 connection`."""
+    hosts = hosts_in_order(correlation.points)
+    counts = (len(correlation.points), "point"), (len(hosts), "host"), (len(correlation.connections), "connection")
+    return ", ".join(count(*number) for number in counts)
+
+
+def problems(correlation: "Correlation") -> list[str]:
+    """What is wrong with the captures."""
+    return [
+        f"{recording.summary.path}: {problem}"
+        for recording in correlation.recordings
+        for problem in recording.summary.problems or ["the file ends before its end"] * recording.summary.truncated
+    ]
 
 
 class ClockRow(NamedTuple):
@@ -44,6 +55,12 @@ class ClockRow(NamedTuple):
 
 
 CLOCKS = Form(ClockRow("clock", "offset", "at least / at most", "drift", "stepped by"), right={"offset", "drift"})
+
+
+def clock_rows(correlation: "Correlation") -> list[ClockRow]:
+    """A row a host, as the points were given."""
+    hosts = hosts_in_order(correlation.points)
+    return [clock_row(correlation.clocks[host], reference=host == hosts[0]) for host in hosts]
 
 
 def clock_row(clock: Clock, *, reference: bool) -> ClockRow:

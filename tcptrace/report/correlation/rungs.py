@@ -3,22 +3,23 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tcptrace.correlation.passages import Passages
-from tcptrace.correlation.result import Connection, Hop
+from tcptrace.correlation.result import NOWHERE, Connection, Hop
 from tcptrace.diagnosis.rule import Finding
+from tcptrace.report.correlation.telling import InOrder, frames_of, in_order, in_order_of_way, reference_times, telling
 from tcptrace.report.segment_marks import NO_REPEAT, verdict
-from tcptrace.report.segment_words import Segment, told
+from tcptrace.report.segment_words import RST, SYN, Segment, told
 from tcptrace.report.terminal import Piece
-from tcptrace.schema import I32, I64, NO_TIME, UNKNOWN
+from tcptrace.schema import I64, NO_TIME, UNKNOWN
 
 if TYPE_CHECKING:
     from tcptrace.joint_analysis import Correlation
 
-SYN = 0x002
 UNSAID = Segment._make([*[UNKNOWN] * 12, 0, []])
 """A segment of which nothing is said: of its window only that it is closed is, of its options nothing."""
 
@@ -41,7 +42,7 @@ class Stop(NamedTuple):
     point: int
     sight: Sight
     frame: int
-    """UNKNOWN where it was not seen."""
+    """NOWHERE where it was not seen."""
     time_ns: int
     """By reference time; NO_TIME where it was not seen, or no time is known."""
 
@@ -61,15 +62,40 @@ class Rung:
     """Why it was sent again, if it was."""
     stops: tuple[Stop, ...]
     """In the order of its way."""
+    skipped: int = 0
+    """Segments left out between the rung before and this one."""
 
 
-def rungs(correlation: "Correlation", connection: Connection) -> list[Rung]:
-    """All segments of a connection, of all its streams, in order of reference time."""
+class Ladder(NamedTuple):
+    """A connection, or what tells most of it."""
+
+    rungs: list[Rung]
+    total: int
+    """Segments of the connection."""
+
+    @property
+    def skipped_after(self) -> int:
+        """Segments left out after the last rung."""
+        return self.total - len(self.rungs) - sum(rung.skipped for rung in self.rungs)
+
+
+def ladder_of(correlation: "Correlation", connection: Connection, most: int) -> Ladder:
+    """The segments of a connection, of all its streams, in order of reference time; of more than `most` some."""
+    segments = in_order(correlation, connection)
+    places = telling(correlation, connection, segments, most)
+    chosen = InOrder(*(column[places] for column in segments))
     sequels = _Sequels(connection.hops)
-    found = [
-        rung for stream in connection.streams for rung in _of_stream(correlation, connection, stream.stream, sequels)
-    ]
-    return sorted(found, key=lambda rung: rung.time_ns)
+    before: dict[tuple[int, int], Segment] = {}
+    found = []
+    last = -1
+    shown = zip(places.tolist(), chosen.time_ns.tolist(), _passed(correlation, connection, chosen), strict=True)
+    for place, time_ns, (stream, direction, seen, segment, mark) in shown:
+        stops = tuple(part for stop in seen for part in (stop, sequels.after(stream, direction, stop)) if part)
+        words = told(segment, before.get((stream, direction)))
+        found.append(Rung(stream, direction, time_ns, segment, words, mark, stops, place - last - 1))
+        before[stream, direction] = segment
+        last = place
+    return Ladder(found, len(segments.rows))
 
 
 def by_rung(ladder: Sequence[Rung], correlation: "Correlation", found: Sequence[Finding]) -> dict[int, list[Finding]]:
@@ -79,7 +105,7 @@ def by_rung(ladder: Sequence[Rung], correlation: "Correlation", found: Sequence[
         (names[stop.point], stop.frame): index
         for index, rung in reversed(list(enumerate(ladder)))
         for stop in rung.stops
-        if stop.frame != UNKNOWN
+        if stop.frame != NOWHERE
     }
     placed: dict[int, list[Finding]] = {}
     for finding in found:
@@ -87,13 +113,6 @@ def by_rung(ladder: Sequence[Rung], correlation: "Correlation", found: Sequence[
         index = next((rung_of[place] for place in frames if place in rung_of), -1)
         placed.setdefault(index, []).append(finding)
     return placed
-
-
-def frames_of(finding: Finding) -> Sequence[tuple[str, Sequence[int]]]:
-    """Points and the frames there that show it, those that tell most first."""
-    if finding.evidence_frames:
-        return finding.evidence_frames
-    return [(finding.point, finding.frames)] if finding.point else []
 
 
 class _Sequels:
@@ -109,60 +128,48 @@ class _Sequels:
     def after(self, stream: int, direction: int, stop: Stop) -> Stop | None:
         """The point that lacks what passed this stop, if a hop says so."""
         sequel = self.of.get((stream, direction, stop.point, stop.frame))
-        return Stop(sequel[0], sequel[1], UNKNOWN, NO_TIME) if sequel else None
+        return Stop(sequel[0], sequel[1], NOWHERE, NO_TIME) if sequel else None
 
 
-def _of_stream(correlation: "Correlation", connection: Connection, stream: int, sequels: _Sequels) -> Iterator[Rung]:
-    passages = correlation.passages
-    first, last = np.searchsorted(passages.stream, (stream, stream + 1)).tolist()
-    directions = passages.direction[first:last].tolist()
-    before: dict[int, Segment] = {}
-    of_row = zip(directions, _stops(correlation, first, last), _segments(passages, first, last), strict=True)
-    for direction, seen, (segment, mark) in of_row:
-        way = connection.path[direction]
-        seen.sort(key=lambda stop: way.index(stop.point) if stop.point in way else len(way))
-        stops = tuple(part for stop in seen for part in (stop, sequels.after(stream, direction, stop)) if part)
-        yield Rung(stream, direction, seen[0].time_ns, segment, told(segment, before.get(direction)), mark, stops)
-        before[direction] = segment
+Passed = tuple[int, int, list[Stop], Segment, Piece]
+"""Stream, direction, where it was seen in the order of its way, what is said of it, why it was sent again."""
 
 
-def _stops(correlation: "Correlation", first: int, last: int) -> Iterator[list[Stop]]:
+def _passed(correlation: "Correlation", connection: Connection, segments: InOrder) -> Iterator[Passed]:
+    """One after the other."""
+    passages, rows, points = correlation.passages, segments.rows, len(correlation.points)
+    columns = (passages.stream[rows].tolist(), passages.direction[rows].tolist())
+    ways = [in_order_of_way(connection, direction, points) for direction in range(len(connection.path))]
+    of_row = zip(*columns, _stops(correlation, rows), _segments(passages, segments), strict=True)
+    for stream, direction, seen, (segment, mark) in of_row:
+        yield stream, direction, [seen[point] for point in ways[direction] if point in seen], segment, mark
+
+
+def _stops(correlation: "Correlation", rows: I64) -> Iterator[dict[int, Stop]]:
     """For every segment where it was seen, by the number of the point."""
     passages = correlation.passages
-    rows = passages.row[first:last]
+    seen = passages.row[rows]
     columns = (
-        np.where(rows >= 0, passages.sightings.frame[rows], UNKNOWN),
+        np.where(seen != NOWHERE, passages.sightings.frame[seen], NOWHERE),
         reference_times(correlation, rows),
-        passages.partly[first:last],
+        passages.partly[rows],
     )
     for frames, times, partly in zip(*(column.tolist() for column in columns), strict=True):
-        yield [
-            Stop(point, Sight.PARTLY if partly[point] else Sight.SEEN, frame, times[point])
+        yield {
+            point: Stop(point, Sight.PARTLY if partly[point] else Sight.SEEN, frame, times[point])
             for point, frame in enumerate(frames)
-            if frame != UNKNOWN
-        ]
+            if frame != NOWHERE
+        }
 
 
-def reference_times(correlation: "Correlation", rows: I32) -> I64:
-    """Times of sightings by the reference clock, for rows (N, points) of which some are NOWHERE."""
-    times = np.where(rows >= 0, correlation.passages.sightings.time_ns[rows], NO_TIME)
-    for column, point in enumerate(correlation.points):
-        clock = correlation.clocks[point.host]
-        known = times[:, column] != NO_TIME
-        own = times[known, column]
-        times[known, column] = own + np.array([clock.shift_ns(time) for time in own.tolist()], np.int64)
-    return times
-
-
-def _segments(passages: Passages, first: int, last: int) -> Iterator[tuple[Segment, Piece]]:
-    """For every segment what is said of it, by a point that has it, and why it was sent again."""
-    rows = passages.row[first:last].max(axis=1)
-    columns = (
-        *(column[first:last] for column in (passages.flags, passages.start, passages.ack, passages.len)),
-        passages.sightings.window[rows],
-        passages.sightings.repeat[rows],
+def _segments(passages: Passages, segments: InOrder) -> Iterator[tuple[Segment, Piece]]:
+    """For every segment what is said of it, and why it was sent again: as the point nearest to the sender tells."""
+    columns: tuple[npt.NDArray[Any], ...] = (
+        *(column[segments.rows] for column in (passages.flags, passages.start, passages.ack, passages.len)),
+        passages.sightings.window[segments.first],
+        passages.sightings.repeat[segments.first],
     )
     for flags, start, ack, length, window, repeat in zip(*(column.tolist() for column in columns), strict=True):
-        closed = window == 0 and not flags & SYN
+        closed = window == 0 and not flags & (SYN | RST)
         segment = UNSAID._replace(flags=flags, seq=start, ack=ack, len=length, window=0 if closed else UNKNOWN)
         yield segment, Piece("") if repeat == NO_REPEAT else verdict(repeat, 0, 0)

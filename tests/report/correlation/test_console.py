@@ -125,6 +125,12 @@ def test_no_line_is_wider_than_the_terminal(make: Any, width: int) -> None:
     assert max(map(len, shown(make(), width).splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [50, 80])
+def test_no_line_of_many_connections_and_long_names_is_wider_than_the_terminal(width: int) -> None:
+    found = replace(LOST, rule="synack-source-mismatch", point="lvs:eth0")
+    assert max(map(len, shown(replace(many(40), found=(found,)), width, top=3).splitlines())) <= width
+
+
 def test_a_pipe_gets_the_same_words_without_colour() -> None:
     colored = shown(with_loss(), 80, color=True)
     assert "\x1b[31m" in colored
@@ -172,7 +178,7 @@ def test_a_proxied_connection_has_its_streams_in_one_ladder() -> None:
 def test_resets_rewrites_steps_and_candidates_are_told() -> None:
     changed = lossy(
         rewrites=(Rewrite(0, 1, 2, "server address", VIP, "10.2.0.11:80", (1, 1)),),
-        reset_origin=ResetOrigin(1, "middlebox", "lvs", 2, ("IP ID 0", "TTL 64")),
+        reset_origin=ResetOrigin(1, "middlebox", "lvs", 2, ("lvs:eth0 has it first", "IP ID 0")),
     )
     steps = (ClockStep(START_NS, 50_000_000),)
     clocks = {**lvs_dr().clocks, "lvs": clock("lvs", -12_718_743, -12_718_871, -12_718_615, steps=steps)}
@@ -182,20 +188,37 @@ def test_resets_rewrites_steps_and_candidates_are_told() -> None:
     assert "-12.718743 s  -12.718871 s / -12.718615 s" in text
     assert "+50.000 ms" in text
     assert "request lvs:eth0 → lvs:eth1: server address 123.58.180.123:80 → 10.2.0.11:80 (frames 1, 1)" in text
-    assert "by a middlebox, lvs: first at lvs:eth0, frame 2; IP ID 0; TTL 64" in text
+    assert "by a middlebox, lvs: lvs:eth0 has it first; IP ID 0" in text
     assert "not joined  connections 0 may be one, confidence 0.5: alike in time" in text
 
 
 def many(number: int) -> Any:
-    """Every third has a loss."""
-    kinds = [LOSSY if i % 3 == 1 else LVS_DR for i in range(number)]
-    connections = tuple(
-        lossy(i) if kind is LOSSY else replace(DR, connection=i, streams=(replace(DR.streams[0], stream=i),))
-        for i, kind in enumerate(kinds)
-    )
-    found = tuple(replace(LOST, connections=(i,)) for i, kind in enumerate(kinds) if kind is LOSSY)
+    """Every third has a loss; frames are counted on from one connection to the next."""
     at = samples.points(*samples.POINTS)
-    return lvs_dr(passages=samples.passages(at, *kinds), connections=connections, found=found)
+    passed = dict.fromkeys(samples.POINTS, 0)
+    kinds, connections, found = [], [], []
+    for i in range(number):
+        kinds.append(LOSSY if i % 3 == 1 else LVS_DR)
+        connections.append(counted_on(lossy(i) if kinds[-1] is LOSSY else DR, i, passed))
+        if kinds[-1] is LOSSY:
+            frames = ((name, tuple(frame + passed[name] for frame in there)) for name, there in LOST.evidence_frames)
+            found.append(replace(LOST, connections=(i,), evidence_frames=tuple(frames)))
+        for line in kinds[-1]:
+            for name, time in zip(samples.POINTS, line.split()[6:], strict=True):
+                passed[name] += time != "-"
+    return lvs_dr(passages=samples.passages(at, *kinds), connections=tuple(connections), found=tuple(found))
+
+
+def counted_on(connection: Any, number: int, passed: dict[str, int]) -> Any:
+    """The connection as one that comes after others, which had so many frames at each point."""
+
+    def moved(hop: Any) -> Any:
+        before = passed[samples.POINTS[hop.source]]
+        lost, missed = (tuple(one + before for one in frames) for frames in (hop.lost_frames, hop.missed_frames))
+        return replace(hop, stream=number, lost_frames=lost, missed_frames=missed)
+
+    streams = tuple(replace(stream, stream=number) for stream in connection.streams)
+    return replace(connection, connection=number, streams=streams, hops=tuple(map(moved, connection.hops)))
 
 
 def test_many_connections_are_summed_by_their_way_and_the_worst_are_listed() -> None:
