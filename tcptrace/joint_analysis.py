@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tcptrace.correlation.connections import Told, tell
+from tcptrace.correlation.connections import tell
 from tcptrace.correlation.director_files import read_director_file
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.points import Captures, inputs_of
@@ -59,7 +59,7 @@ class Correlation:
             what = ", ".join(f"{name} {value}" for name, value in given if value is not None)
             raise UsageError(f"no connection has {what}\n  there are {len(self.connections)}, numbered from 0")
         numbers = {told.connection for told in kept}
-        found = (finding for finding in self.found if finding.connection is None or finding.connection in numbers)
+        found = (one for one in self.found if not one.connections or not numbers.isdisjoint(one.connections))
         return replace(self, connections=kept, found=tuple(found))
 
     def table(self, name: str) -> "pd.DataFrame":
@@ -99,9 +99,10 @@ def correlate(
     files = [read_director_file(path) for path in director_tables]
     points, recordings = read(inputs_of(captures), notice)
     told = tell(points, recordings, files, trust=trust_clocks, notice=notice)
-    found = _found(points, recordings, told, wanted)
+    evidence = [gather(r.summary, r.book, r.measured, r.flows, r.transitions) for r in recordings]
+    found = diagnose_paths(PathEvidence(evidence, told), wanted.settings)
     return Correlation(
-        points,
+        tuple(told.passages.points),
         recordings,
         told.alignment.clocks,
         told.connections,
@@ -109,8 +110,3 @@ def correlate(
         told.candidates,
         wanted.chosen(found),
     )
-
-
-def _found(points: Sequence[Point], recordings: Sequence[Recording], told: Told, wanted: Wanted) -> tuple[Finding, ...]:
-    captures = [gather(r.summary, r.book, r.measured, r.flows, r.transitions) for r in recordings]
-    return diagnose_paths(PathEvidence(points, captures, told), wanted.settings)

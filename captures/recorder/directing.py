@@ -61,6 +61,13 @@ CASES = (
         translation,
         WHOLE,
         healthy=True,
-        route=Route("nat", FORTH, FORTH[::-1], (), (*UNHARMED, "asymmetric-path"), healthy=True),
+        route=Route(
+            "nat",
+            FORTH,
+            FORTH[::-1],
+            (),
+            (*UNHARMED, "asymmetric-path", "field-rewritten", "clock-unaligned"),
+            healthy=True,
+        ),
     ),
 )

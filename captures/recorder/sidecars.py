@@ -213,8 +213,8 @@ POINTS = ("client", "pod:eth0", "pod:lo")
 REQUESTED = rf"{HANDSHAKE}>D <A "
 
 
-def route(*causes: str, **more: Any) -> Route:
-    return Route("proxy", POINTS, POINTS[::-1], causes, **more)
+def route(*causes: str, reply: tuple[str, ...] = POINTS[::-1], **more: Any) -> Route:
+    return Route("proxy", POINTS, reply, causes, **more)
 
 
 CASES = (
@@ -242,7 +242,7 @@ CASES = (
         causes=("sidecar-reset",),
         near_misses=("abortive-close", "first-data-reset"),
         captures={"pod-lo.pcap": Truth(r">S( >S)+", ("syn-unanswered",))},
-        route=route("sidecar-reset", "upstream-refused", reset_by="pod"),
+        route=route("sidecar-reset", "upstream-refused", reply=("pod:eth0", "client"), reset_by="pod"),
     ),
     Case(
         "sidecar-empty-reply",

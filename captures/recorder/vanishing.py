@@ -2,7 +2,8 @@
 
 import contextlib
 
-from case import CLIENT_CLOSES, HANDSHAKE, TALK, Case, Drop, Route, Truth
+from case import CLIENT_CLOSES, HANDSHAKE, TALK, Case, Route, Truth
+from drop import Drop
 from fates import lose_data
 from ipvs import CLIENT, ROUTER, VIP, Site
 from lab import ROUTED, Lab, NotShownError, close_in_turn, must, pause, talk
@@ -226,7 +227,7 @@ CASES = (
             "nat",
             FORTH,
             ("rs:bond1", "lvs:eth1"),
-            ("vanished-in-host",),
+            ("vanished-in-host", "clock-unaligned"),
             ("lost-between", "backend-down", *NEAR),
             dropped=(Drop("server", 0, 0, "lvs:eth1", "lvs:eth0", EVERY_TIME),),
         ),

@@ -8,6 +8,7 @@ from tcptrace.correlation.director import directors
 from tcptrace.correlation.director_files import DirectorFile, translations_of
 from tcptrace.correlation.ends import end_states
 from tcptrace.correlation.fates import Fates, fates
+from tcptrace.correlation.hairpins import with_hairpins
 from tcptrace.correlation.hops import hops
 from tcptrace.correlation.legs import legs_of
 from tcptrace.correlation.mode import modes
@@ -42,8 +43,12 @@ def tell(
     points: Points, recordings: Sequence[Recording], files: Sequence[DirectorFile], *, trust: bool, notice: Notice
 ) -> Told:
     """Everything, of all points; `trust` takes their clocks as they are."""
+    translations = translations_of(files)
     legs = legs_of(points, recordings)
-    matched = match(legs, translations_of(files))
+    matched = match(legs, translations)
+    given, (points, legs) = points, with_hairpins(points, legs, matched.of_leg)
+    if len(points) > len(given):
+        matched = match(legs, translations)
     streams = matched.streams
     passages = passages_of(legs, matched.of_leg, points)
     ways = routes(passages, points)

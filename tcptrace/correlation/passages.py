@@ -96,7 +96,8 @@ def passages_of(legs: Legs, stream_of_leg: Sequence[int], points: Points) -> Pas
     passage = tell_apart(group, legs)
     count = int(passage.max(initial=-1)) + 1
     row = np.full((count, len(points)), NOWHERE, np.int32)
-    row[passage[::-1], seen.point[::-1]] = np.arange(len(passage))[::-1]  # of two legs at a point, the first
+    at = np.arange(len(passage))[::-1].copy()  # of two legs at a point, the first: what is written last stays
+    row[passage[at], seen.point[at]] = at
     first = np.full(count, len(passage), np.int64)
     np.minimum.at(first, passage, np.arange(len(passage)))
     rows = first[np.lexsort((seen.time_ns[first], stream[first]))]

@@ -13,7 +13,7 @@ from itertools import chain
 
 import numpy as np
 
-from tcptrace.diagnosis.across import Places, across
+from tcptrace.diagnosis.across import CAPTURE, Places, across
 from tcptrace.diagnosis.diagnose import ALIKE_MAX, EXAMPLES, explains, found_in
 from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.registry import BY_NAME, PATH_RULES
@@ -60,13 +60,19 @@ def _folded(found: Sequence[Finding]) -> Iterator[Finding]:
         for connection in finding.connections:
             beside[connection].append(finding)
     for finding in found:
-        causes = [any(explains(other, finding) for other in beside[one]) for one in finding.connections]
+        causes = [any(_explains(other, finding) for other in beside[one]) for one in finding.connections]
         if causes and all(causes):
             continue
         near = {id(other): other for one in finding.connections for other in beside[one]}
-        symptoms = [other.rule for other in near.values() if explains(finding, other)]
-        symptoms += chain.from_iterable(other.symptoms for other in near.values() if explains(finding, other))
+        explained = [other for other in near.values() if _explains(finding, other)]
+        symptoms = [rule for other in explained for rule in (other.rule, *other.symptoms)]
         yield replace(finding, symptoms=tuple(dict.fromkeys((*finding.symptoms, *symptoms))))
+
+
+def _explains(cause: Finding, symptom: Finding) -> bool:
+    """Whether a finding about the same connection is a symptom; what a capture lacks explains what is seen in it."""
+    is_near = BY_NAME[cause.rule].RULE.family != CAPTURE or cause.point == symptom.point
+    return is_near and explains(cause, symptom)
 
 
 def _as_one(found: Iterable[Finding]) -> Iterator[Finding]:

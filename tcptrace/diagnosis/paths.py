@@ -26,10 +26,14 @@ AtPoints = tuple[tuple[str, tuple[int, ...]], ...]
 class PathEvidence:
     """What correlation tells, and the tables of each capture; rules change nothing here."""
 
-    points: Points
     captures: Sequence[Evidence]
     """By number of recording."""
     told: Told
+
+    @property
+    def points(self) -> Points:
+        """In the order given; one that segments pass twice stands there twice."""
+        return self.told.passages.points
 
     @property
     def connections(self) -> Sequence[Connection]:

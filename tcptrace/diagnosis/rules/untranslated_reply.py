@@ -150,6 +150,8 @@ def _translator(evidence: PathEvidence, hops: Sequence[Rewrite]) -> tuple[str, s
         return "on its way", ""
     source, target = hops[0].source, hops[0].target
     host = evidence.host(target) if evidence.host(source) == evidence.host(target) else ""
+    if evidence.name(source) == evidence.name(target):
+        return f"at {evidence.name(source)}", host
     return f"between {evidence.name(source)} and {evidence.name(target)}", host
 
 
