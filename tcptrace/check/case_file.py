@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tcptrace.check import kinds
-from tcptrace.check.case_text import line_of
+from tcptrace.check.case_text import lines_of
 from tcptrace.check.vocabulary import ALONE, CASE, EXPECT, FLOW, TOGETHER
 from tcptrace.correlation.points import CASE_FILE, inputs_of
 from tcptrace.errors import UsageError
@@ -36,10 +36,6 @@ class Case:
     """Its case.toml; empty for a bare capture."""
     text: str = ""
     """Of that file."""
-
-    def line(self, path: kinds.Path) -> int:
-        """The line of case.toml that says what stands at a path."""
-        return line_of(self.text, path)
 
 
 def read_case(folder: Path) -> Case:
@@ -116,4 +112,5 @@ def _told(file: Path, text: str, problem: kinds.Problem) -> str:
     names = ""
     for part in problem.path:
         names += f"[{part}]" if isinstance(part, int) else f".{part}" if names else part
-    return f"{file}:{line_of(text, problem.path)}: {names}: {problem.text}"
+    (line,) = lines_of(text, [problem.path])
+    return f"{file}:{line}: {names}: {problem.text}"

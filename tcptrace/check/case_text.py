@@ -1,7 +1,7 @@
 """A case.toml as its lines stand: where each key is, for messages that name a line and for changes in place."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from tcptrace.check.kinds import Path
@@ -39,14 +39,11 @@ def statements(text: str) -> Iterator[Statement]:
             yield Statement((*table, next(iter(told))), start, row)
 
 
-def line_of(text: str, path: Path) -> int:
-    """The line, from 1, of the statement that says what stands at a path, or of the nearest table around it."""
-    best, line = -1, 1
-    for statement in statements(text):
-        depth = len(statement.path)
-        if depth > best and statement.path == path[:depth]:
-            best, line = depth, statement.first + 1
-    return line
+def lines_of(text: str, paths: Iterable[Path]) -> list[int]:
+    """For each path the line, from 1, of the statement that says what stands there, or of the nearest table around it."""
+    lines = {statement.path: statement.first + 1 for statement in reversed([*statements(text)])}
+    around = ((path[:depth] for depth in range(len(path), 0, -1)) for path in paths)
+    return [next((lines[place] for place in places if place in lines), 1) for places in around]
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tcptrace.check.baseline import NEW, Known, forgiven, gone
 from tcptrace.check.case_file import Case
+from tcptrace.check.case_text import lines_of
 from tcptrace.check.cases import Unusable, find_cases
 from tcptrace.check.outcome import Result
 from tcptrace.check.seen import look_at
@@ -89,8 +90,9 @@ def check_case(case: Case | Unusable, *, least: str | None, settings: Settings) 
         outcomes = judge(case, sight, least)
     except (TcptraceError, OSError) as error:
         return Result(*told, problem=str(error), seconds=time.monotonic() - began)
-    lines = tuple(case.line(outcome.path) if outcome.path else 0 for outcome in outcomes)
-    return Result(*told, outcomes, lines, unexpected(case, sight), seconds=time.monotonic() - began)
+    lines = lines_of(case.text, [outcome.path for outcome in outcomes])
+    stand = tuple(line if outcome.path else 0 for line, outcome in zip(lines, outcomes, strict=True))
+    return Result(*told, outcomes, stand, unexpected(case, sight), seconds=time.monotonic() - began)
 
 
 def _each(work: Callable[[Case | Unusable], Result], cases: Sequence[Case | Unusable], jobs: int) -> Iterator[Result]:

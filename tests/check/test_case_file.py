@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tcptrace.check.case_text import line_of, statements
+from tcptrace.check.case_text import lines_of, statements
 from tests.check.recorded import altered, copied, result
 
 WRONG = {
@@ -127,6 +127,5 @@ def test_every_statement_has_its_path_and_lines() -> None:
 
 
 def test_a_line_is_that_of_the_nearest_statement() -> None:
-    assert line_of(TEXT, ("expect", "findings", 3)) == 3
-    assert line_of(TEXT, ("expect", "flow", 1, "states", "server")) == 10
-    assert line_of(TEXT, ("limits", "lost")) == 1
+    paths = [("expect", "findings", 3), ("expect", "flow", 1, "states", "server"), ("limits", "lost")]
+    assert lines_of(TEXT, paths) == [3, 10, 1]

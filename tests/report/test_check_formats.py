@@ -142,9 +142,7 @@ def test_github_annotates_the_line_and_escapes(mixed: Path) -> None:
         for line in lines
     )
     assert any(line.startswith("::error file=cases/a b%2Cc%25.pcap,title=") for line in lines)
-    assert lines[-1] == "5 cases: 1 as expected, 3 not as expected, 1 could not be checked (22 expectations)" or lines[
-        -1
-    ].startswith("5 cases: ")
+    assert lines[-1].startswith("5 cases: 1 as expected, 3 not as expected, 1 could not be checked (")
 
 
 def test_markdown_has_a_row_for_each_failure(mixed: Path) -> None:
