@@ -2,16 +2,22 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 import tcptrace
 from tcptrace.correlation.points import from_words
-from tcptrace.correlation.result import DIRECTIONS, REPLY, REQUEST
+from tcptrace.correlation.result import DIRECTIONS, REPLY, REQUEST, Clock
+from tcptrace.schema import NO_TIME
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 PAGE = Path(__file__).resolve().parent / "correlation.md"
+DRIFT_WITHIN_PPM = 2.0
+"""What round trips of some µs, 45 s apart, leave open of a drift, and more."""
 BEGIN, END = "<!-- table: make docs -->", "<!-- end of table -->"
 
 
@@ -45,6 +51,8 @@ def verdicts(case: str, truth: dict[str, Any], told: tcptrace.Correlation) -> It
         way = next((connection.path[place] for connection in told.connections if connection.path[place]), ())
         said = [names[point] for point in way]
         yield Verdict(case, direction, _way(truth[direction]), _way(said), _is_way(said, truth[direction]))
+    if "conversations" in truth:
+        yield _conversations(case, truth["conversations"], told)
     yield _lost(case, truth, told)
     origin = first.reset_origin.host if first.reset_origin else ""
     resets = truth["reset_by"].split(" or ")
@@ -59,6 +67,17 @@ def verdicts(case: str, truth: dict[str, Any], told: tcptrace.Correlation) -> It
     if truth["healthy"]:
         bad = sorted({finding.rule for finding in told.found if finding.severity != "info"})
         yield Verdict(case, "(any)", "healthy", ", ".join(bad) or "silent", not bad)
+
+
+def _conversations(case: str, truth: list[dict[str, Any]], told: tcptrace.Correlation) -> Verdict:
+    """Each client's connection on its own path, and no others: nothing torn apart, nothing joined wrongly."""
+    names = [point.name for point in told.points]
+    due = Counter((one["client"], _way(one["request"]), _way(one["reply"])) for one in truth)
+    said = Counter((one.client, *(_way(names[p] for p in way) for way in one.path)) for one in told.connections)
+    wrong = sorted((said - due).elements())
+    listed = "; ".join(": ".join(one) for one in wrong)
+    counted = f"{(said & due).total()} of {said.total()} right"
+    return Verdict(case, "connections", str(due.total()), f"{counted} {listed}".strip(), said == due)
 
 
 def _way(points: Iterable[str]) -> str:
@@ -86,6 +105,9 @@ def _dropped(drop: dict[str, Any], told: tcptrace.Correlation) -> Iterator[tuple
     names = [point.name for point in told.points]
     source, passages = names.index(drop["seen_at"]), told.passages
     is_it = (passages.direction == ("client", "server").index(drop["sender"])) & (passages.start == drop["seq"])
+    if client := drop.get("client"):
+        streams = [s.stream for one in told.connections if one.client == client for s in one.streams]
+        is_it &= np.isin(passages.stream, streams)
     frames = passages.frame[is_it & (passages.len == drop["len_bytes"]), source]
     frames = sorted(frames[frames > 0].tolist())
     for frame in frames[: drop["times"]] if drop["times"] else frames:
@@ -97,16 +119,52 @@ def _places(places: Iterable[tuple[str, str, int]]) -> str:
 
 
 def _clocks(case: str, truth: dict[str, Any], told: tcptrace.Correlation) -> Iterator[Verdict]:
-    """The true offset lies in each clock's interval, and no hop has a negative delay."""
+    """The true offset lies in each clock's interval, drift and steps are the true ones, no hop has a negative delay."""
     true_ns = truth.get("clock_offsets_ns", {})
     for host, clock in told.clocks.items():
         low, high, true = clock.low_ns, clock.high_ns, true_ns.get(host, 0)
         right = (low is None or low <= true) and (high is None or true <= high)
         interval = f"[{'-∞' if low is None else low}, {'∞' if high is None else high}]"
         yield Verdict(case, f"clock of {host}", f"{true} ns", interval, right)
+        drift_ppm = truth.get("drift_ppm", {}).get(host, 0.0)
+        if drift_ppm or clock.drift_ppm is not None:
+            yield _drift(case, host, drift_ppm, clock, _recorded_ns(host, told))
+        yield from _steps(case, host, truth.get("steps", {}).get(host, []), clock)
     hops = [hop for connection in told.connections for hop in connection.hops if hop.delay]
     least = min((hop.delay.min_ns for hop in hops if hop.delay), default=0)
     yield Verdict(case, "least delay", "not negative", f"{least} ns", least >= 0)
+
+
+def _drift(case: str, host: str, true_ppm: float, clock: Clock, recorded_ns: int) -> Verdict:
+    """The true one within DRIFT_WITHIN_PPM; or none is told, where it amounts to less than the offset may be wrong."""
+    if clock.drift_ppm is not None:
+        right = true_ppm != 0 and abs(clock.drift_ppm - true_ppm) <= DRIFT_WITHIN_PPM
+        return Verdict(case, f"drift of {host}", f"{true_ppm:.1f} ppm", f"{clock.drift_ppm:.1f} ppm", right)
+    open_ns = None if clock.low_ns is None or clock.high_ns is None else clock.high_ns - clock.low_ns
+    right = open_ns is None or abs(true_ppm) * recorded_ns / 1e6 <= open_ns
+    return Verdict(case, f"drift of {host}", f"{true_ppm:.1f} ppm", "not told", right)
+
+
+def _recorded_ns(host: str, told: tcptrace.Correlation) -> int:
+    """How long a host was watched, by its own clock."""
+    points = [number for number, point in enumerate(told.points) if point.host == host]
+    time_ns = told.passages.time_ns[:, points]
+    seen = time_ns[time_ns != NO_TIME]
+    return int(np.ptp(seen)) if len(seen) else 0
+
+
+def _steps(case: str, host: str, true: list[dict[str, int]], clock: Clock) -> Iterator[Verdict]:
+    """Each step lies between the frames it was made between; its size is wrong by no more than the offset may be."""
+    if not true and not clock.steps:
+        return
+    known = clock.low_ns is not None and clock.high_ns is not None
+    width_ns = (clock.high_ns or 0) - (clock.low_ns or 0) if known else 0
+    right = len(clock.steps) == len(true) and all(
+        due["after_ns"] < step.time_ns <= due["until_ns"] and abs(step.by_ns - due["by_ns"]) <= width_ns
+        for step, due in zip(clock.steps, true, strict=True)
+    )
+    said = ", ".join(f"{step.by_ns:+} ns" for step in clock.steps) or "none"
+    yield Verdict(case, f"steps of {host}", ", ".join(f"{step['by_ns']:+} ns" for step in true) or "none", said, right)
 
 
 def table() -> str:

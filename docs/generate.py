@@ -1,7 +1,8 @@
 """Writes the pages that are made from the code: `make docs`; a test checks they are fresh.
 
 docs/states.md comes from the endpoint's state table, docs/tables.md from schema/ and the names that reports use,
-docs/rules.md from the rules, docs/cases.md from what is true of the captures; README.md shows what commands print.
+docs/rules.md from the rules, docs/cases.md from what is true of the captures, docs/case.schema.json and the tables of
+docs/ci.md from what a case.toml may say; README.md and docs/tutorial.md show what commands print.
 """
 
 import re
@@ -14,8 +15,10 @@ from typing import Any, NamedTuple
 import correlation_page
 import numpy as np
 from cases_page import cases
+from check_page import ci, schema_text
 from readme_page import readme
 from rules_page import rules
+from tutorial_page import tutorial
 
 from tcptrace import schema
 from tcptrace.capture.summary import CaptureSummary
@@ -296,6 +299,9 @@ PAGES = {
     "rules.md": rules,
     "cases.md": cases,
     "correlation.md": correlation_page.page,
+    "tutorial.md": tutorial,
+    "case.schema.json": schema_text,
+    "ci.md": ci,
     "../README.md": readme,
 }
 

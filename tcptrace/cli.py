@@ -11,15 +11,57 @@ import typer
 from tcptrace.analysis import Analysis, analyze_one, known_in_one
 from tcptrace.analysis import packets as read_packets
 from tcptrace.analysis import timeline as read_timeline
+from tcptrace.check.parts import Part
+from tcptrace.command_options import (
+    Baseline,
+    BinaryCapture,
+    Capture,
+    Captures,
+    CheckFormatOption,
+    CheckPaths,
+    ConnectionOption,
+    ConnectionTop,
+    CorrelationFormatOption,
+    Decode,
+    DirectorTables,
+    ExplainedRule,
+    FailOn,
+    Flow,
+    FormatOption,
+    Host,
+    Init,
+    Jobs,
+    NoColor,
+    OneFlow,
+    Output,
+    Parts,
+    Pcapng,
+    PointWords,
+    Port,
+    Quiet,
+    Raw,
+    Rules,
+    Set,
+    SeverityOption,
+    Since,
+    Top,
+    TrustClocks,
+    Until,
+    UpdateCases,
+    Utc,
+    WriteBaseline,
+)
 from tcptrace.diagnosis.settings import Settings, find_settings, merged, parse_settings
 from tcptrace.diagnosis.wanted import Severity, Wanted
 from tcptrace.errors import CaptureError, UsageError
+from tcptrace.report.check.formats import CheckFormat, check_report
 from tcptrace.report.correlation.formats import CorrelationFormat, correlation_report
+from tcptrace.report.escape import printable
 from tcptrace.report.explanation import write_explanation
 from tcptrace.report.failure import tell
 from tcptrace.report.formats import Format, report
 from tcptrace.report.output import open_output
-from tcptrace.report.progress import reading
+from tcptrace.report.progress import checking, reading
 from tcptrace.report.units import count
 from tcptrace.report.view import View
 from tcptrace.selection import Selection
@@ -37,66 +79,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-CAPTURE = "A pcap or pcapng file, plain or compressed (gzip, zstd, lz4, xz), text printed by tcpdump, or - for stdin."
-TIME = "2024-05-01T14:03:11, seconds since the epoch, or 14:03:11 on the day the capture begins."
-
-Capture = Annotated[str, typer.Argument(metavar="CAPTURE", help=CAPTURE, show_default=False)]
-Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE", help=CAPTURE, show_default=False)]
-BinaryCapture = Annotated[
-    str, typer.Argument(metavar="CAPTURE", help="A pcap or pcapng file, plain or compressed.", show_default=False)
-]
-FormatOption = Annotated[Format, typer.Option("--format", help="How the result is written.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, all or nothing.")]
-Pcapng = Annotated[
-    Path,
-    typer.Option("--output", "-o", metavar="FILE", help="The pcapng to write, all or nothing.", show_default=False),
-]
-Flow = Annotated[int | None, typer.Option(min=0, metavar="N", help="Only the flow of this number.")]
-OneFlow = Annotated[
-    int, typer.Option("--flow", min=0, metavar="N", help="The flow's number, as analyze shows it.", show_default=False)
-]
-Host = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only flows of this address, at either end.")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, metavar="PORT", help="Only flows of this port.")]
-Since = Annotated[str | None, typer.Option(metavar="TIME", help=f"Nothing before TIME: {TIME}")]
-Until = Annotated[str | None, typer.Option(metavar="TIME", help="Nothing after TIME.")]
-Utc = Annotated[bool, typer.Option("--utc", help="Times in UTC, shown and given, instead of local time.")]
-Top = Annotated[int, typer.Option(min=1, metavar="N", help="Findings, and flows, that a table shows of each capture.")]
-Raw = Annotated[bool, typer.Option("--raw", help="Sequence numbers in the table as on the wire, not relative.")]
-NoColor = Annotated[bool, typer.Option("--no-color", help="Without colour; NO_COLOR in the environment does the same.")]
-Rules = Annotated[
-    list[str] | None, typer.Option("--rule", metavar="RULE", help="Only findings of this rule; may be repeated.")
-]
-SeverityOption = Annotated[Severity, typer.Option("--severity", help="Only findings at least so severe.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="RULE.THRESHOLD=VALUE", help="Set a threshold, e.g. rto-stall.silence_ms=500."),
-]
-Decode = Annotated[
-    bool, typer.Option("--decode", help="With what the application said in flows that have findings, by tshark.")
-]
-PointWords = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="POINT=CAPTURE...", help="A capture of each point, or a folder of them.", show_default=False
-    ),
-]
-CorrelationFormatOption = Annotated[CorrelationFormat, typer.Option("--format", help="How the result is written.")]
-ConnectionOption = Annotated[int | None, typer.Option(min=0, metavar="N", help="Only the connection of this number.")]
-DirectorTables = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--director-table", metavar="FILE", help="What a director printed: ipvsadm -lnc, conntrack -L, DPVS's log."
-    ),
-]
-TrustClocks = Annotated[
-    bool, typer.Option("--trust-clocks", help="Use times as they are: the clocks are known to agree.")
-]
-ConnectionTop = Annotated[
-    int, typer.Option(min=1, metavar="N", help="Connections, the worst first, that a table shows.")
-]
-ExplainedRule = Annotated[str | None, typer.Argument(metavar="RULE", help="The rule's name.", show_default=False)]
-Quiet = Annotated[bool, typer.Option("--quiet", help="The result only, without progress and notes.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -289,10 +271,81 @@ def merge(
         notice(_told(output, written))
 
 
+@app.command(epilog="Example: tcptrace check captures/ --format junit -o check.xml")
+def check(
+    paths: CheckPaths,
+    format: CheckFormatOption = CheckFormat.TABLE,
+    output: Output = None,
+    fail_on: FailOn = None,
+    baseline: Baseline = None,
+    write_baseline: WriteBaseline = False,
+    init: Init = False,
+    update: UpdateCases = False,
+    parts: Parts = None,
+    jobs: Jobs = 0,
+    set_: Set = None,
+    no_color: NoColor = False,
+    quiet: Quiet = False,
+) -> None:
+    """Hold recorded captures against what their case.toml expects, for continuous integration.
+
+    A case is a folder with captures and a case.toml; cases are found at any depth. Of a capture without one nothing
+    is expected but that no error is found. Exit status: 0 all as expected, 1 not as expected, 2 could not run.
+    """
+    from tcptrace.check import baseline as known_findings  # as above
+    from tcptrace.check.run import check as run_check
+
+    settings = _settings(set_)
+    if init or update:
+        if (init and update) or baseline or write_baseline or fail_on:
+            raise UsageError("--init and --update each stand alone\n  run the check by itself")
+        raise typer.Exit(_init(paths, settings) if init else _update(paths, settings, parts, _view(output, no_color)))
+    if parts or (write_baseline and not baseline):
+        raise UsageError("--part needs --update, --write-baseline needs --baseline FILE\n  give both")
+    is_new = write_baseline and baseline is not None and not baseline.exists()
+    known = None if baseline is None else frozenset() if is_new else known_findings.read(baseline)
+    with checking(quiet=quiet) as advance:
+        done = run_check(paths, fail_on=fail_on, known=known, settings=settings, jobs=jobs, advance=advance)
+    if write_baseline and baseline is not None:
+        known = known_findings.renewed(known or frozenset(), done.results)
+        with open_output(baseline) as out:
+            out.write(known_findings.document(known, baseline.parent))
+        done = done.knowing(known)
+    with open_output(output) as out:
+        check_report(format).write_check(done, out, _view(output, no_color))
+    raise typer.Exit(done.status)
+
+
 @app.command(epilog="Example: tcptrace explain sidecar-reset")
 def explain(rule: ExplainedRule = None, no_color: NoColor = False) -> None:
     """Explain a rule: what it detects, why it happens, how to confirm and fix it. Without a name: list the rules."""
     write_explanation(rule, sys.stdout, color=not no_color)
+
+
+def _init(paths: list[str], settings: Settings) -> int:
+    """Write the case.toml of each folder; the exit status."""
+    from tcptrace.check.new_case import new_cases
+
+    for case in new_cases(paths, settings):
+        with open_output(case.file) as out:
+            out.write(case.text)
+        print(f"{printable(str(case.file))}: written; read it, and keep what matters")
+    return 0
+
+
+def _update(paths: list[str], settings: Settings, parts: list[Part] | None, view: View) -> int:
+    """Write what no longer holds, and show it; the exit status."""
+    from tcptrace.check.update import updates
+    from tcptrace.report.check.update_view import write_update
+
+    left = 0
+    for update in updates(paths, settings, parts or [*Part]):
+        if update.after != update.before:
+            with open_output(Path(update.file)) as out:
+                out.write(update.after)
+        write_update(update, sys.stdout, view)
+        left += len(update.left)
+    return 1 if left else 0
 
 
 def _told(output: Path, written: "Written") -> str:
@@ -334,6 +387,12 @@ def _selection(
 
 
 def _view(
-    output: Path | None, no_color: bool, *, utc: bool, top: int = View.top, full: bool = False, raw: bool = False
+    output: Path | None,
+    no_color: bool,
+    *,
+    utc: bool = False,
+    top: int = View.top,
+    full: bool = False,
+    raw: bool = False,
 ) -> View:
     return View(utc=utc, top=top, full=full, raw=raw, color=output is None and not no_color)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcptrace.analysis_json import valid_text
+from tcptrace.correlation.clock_limits import reference_ns
 from tcptrace.correlation.result import (
     DIRECTIONS,
     Candidate,
-    Clock,
     Connection,
     Director,
     DirectorStep,
@@ -85,15 +85,22 @@ def _point(correlation: "Correlation", point: Point, tcp_frames: int) -> Json:
         "paths": [valid_text(path) for path in recording.paths],
         "frames": recording.summary.frames if point.interface is None else tcp_frames,
         "segments": tcp_frames,
-        "clock": _clock(correlation.clocks[point.host]),
+        "clock": _clock(correlation, point),
     }
 
 
-def _clock(clock: Clock) -> Json:
+def _clock(correlation: "Correlation", point: Point) -> Json:
+    """The clock of a point's host, its offset as it is at the point's first frame."""
+    clock = correlation.clocks[point.host]
+    first_ns = correlation.recordings[point.recording].summary.start_ns
+    since_ns = 0
+    if first_ns is not None:
+        number, frame = correlation.points.index(point), np.array([1])
+        since_ns = int(reference_ns(clock, number, frame, np.array([first_ns]))[0]) - first_ns - clock.offset_ns
     return {
-        "offset_ns": clock.offset_ns,
-        "low_ns": clock.low_ns,
-        "high_ns": clock.high_ns,
+        "offset_ns": clock.offset_ns + since_ns,
+        "low_ns": None if clock.low_ns is None else clock.low_ns + since_ns,
+        "high_ns": None if clock.high_ns is None else clock.high_ns + since_ns,
         "drift_ppm": clock.drift_ppm,
         "steps": [{"time_ns": step.time_ns, "by_ns": step.by_ns} for step in clock.steps],
         "basis": clock.basis,

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from drop import Drop
 from lab import Lab
 
 HANDSHAKE = ">S <SA >A "
@@ -31,21 +32,6 @@ class Truth:
     causes: Rules = ()
     near_misses: Rules = ()
     healthy: bool = False
-
-
-@dataclass(frozen=True)
-class Drop:
-    """Segments that were dropped between two points. `seq` is relative: the sender's SYN is 0, its first byte 1.
-
-    `times` of 0: each time they were sent.
-    """
-
-    sender: str
-    seq: int
-    len_bytes: int
-    seen_at: str
-    never_at: str
-    times: int = 1
 
 
 @dataclass(frozen=True)

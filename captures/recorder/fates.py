@@ -1,9 +1,12 @@
 """What becomes of segments on a wire: fates for `Wire.treat`."""
 
+import random
+import socket
+from collections import Counter
 from collections.abc import Callable, Collection
 from itertools import count
 
-from frames import Segment
+from frames import SEQUENCE, SYN, Segment
 from wire import BEHIND_NEXT, Fate
 
 
@@ -47,3 +50,22 @@ def _of_data(chosen: Collection[int], then: Callable[[float], float | None]) -> 
         return then(due) if found.len_bytes and next(numbers) in chosen else due
 
     return fate
+
+
+class LoseAtRandom:
+    """Lose a share of the data segments by dice of one seed, and know which, by relative sequence number."""
+
+    def __init__(self, share: float, seed: int) -> None:
+        self.lost: Counter[tuple[str, int, int]] = Counter()
+        """How often each was: its sender, its sequence number, the sender's SYN being 0, and its length."""
+        self._share, self._dice = share, random.Random(seed)
+        self._isn: dict[str, int] = {}
+
+    def __call__(self, found: Segment, due: float) -> float | None:
+        sender = f"{socket.inet_ntoa(found.source)}:{found.ports[0]}"
+        if found.flags & SYN:
+            self._isn[sender] = found.seq
+        if found.len_bytes and self._dice.random() < self._share:
+            self.lost[sender, (found.seq - self._isn[sender]) % SEQUENCE, found.len_bytes] += 1
+            return None
+        return due

@@ -7,6 +7,8 @@ FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 ETHERNET = 14
 IPV4 = b"\x08\x00"
 MACS = 12
+SEQUENCE = 1 << 32
+"""Sequence numbers begin anew here."""
 NOP, TIMESTAMPS = 1, 8
 """Kinds of TCP options."""
 
@@ -33,9 +35,12 @@ class Segment:
         return total - (self.tcp - ETHERNET) - (self.frame[self.tcp + 12] >> 4) * 4
 
     @property
+    def seq(self) -> int:
+        return int.from_bytes(self.frame[self.tcp + 4 : self.tcp + 8])
+
+    @property
     def next_seq(self) -> int:
-        seq = int.from_bytes(self.frame[self.tcp + 4 : self.tcp + 8])
-        return (seq + self.len_bytes + bool(self.flags & SYN) + bool(self.flags & FIN)) & 0xFFFFFFFF
+        return (self.seq + self.len_bytes + bool(self.flags & SYN) + bool(self.flags & FIN)) & 0xFFFFFFFF
 
     @property
     def source(self) -> bytes:

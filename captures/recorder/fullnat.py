@@ -10,11 +10,10 @@ that a full segment of the client's leaves room for TOA.
 import struct
 from dataclasses import dataclass, field
 
-from frames import ETHERNET, NOP, SYN, TIMESTAMPS, checksum, segment
+from frames import ETHERNET, NOP, SEQUENCE, SYN, TIMESTAMPS, checksum, segment
 
 TCP_HEADER = 20
 MSS_KIND, TOA_KIND, TOA_BYTES = 2, 254, 8
-SEQUENCE = 1 << 32
 
 
 @dataclass

@@ -11,10 +11,10 @@ the back. 5 ms of wire lie before the router, and a wire between the director an
 
 import socket
 
-from hosts import Host
+from hosts import Host, cable
 from lab import Lab, must
 from programs import output
-from topology import Station, acquaint, join, lay, learn, plug, record_at
+from topology import Station, acquaint, connect, join, lay, learn, plug, record_at
 from wire import Wire
 
 CLIENT, VIP = ("10.0.0.1", 40000), ("10.1.0.100", 80)
@@ -30,9 +30,17 @@ class Site:
     back: Wire
 
     def __init__(
-        self, lab: Lab, mode: str, realservers: int = 1, *, timeouts: str = "", acquainted: bool = True
+        self,
+        lab: Lab,
+        mode: str,
+        realservers: int = 1,
+        *,
+        timeouts: str = "",
+        acquainted: bool = True,
+        wired: bool = True,
     ) -> None:
-        self.lab, self.mode = lab, mode
+        """`acquainted`: the router knows the VIP's MAC. `wired`: else cables without length take the wires' place."""
+        self.lab, self.mode, self.wired = lab, mode, wired
         self.client, self.router, self.director = (self._host(name) for name in ("client", "router", "lvs"))
         names = [f"rs{number}" for number in range(1, realservers + 1)] if realservers > 1 else ["rs"]
         self.realservers = [self._host(name) for name in names]
@@ -49,7 +57,11 @@ class Site:
 
     def _front(self, acquainted: bool) -> None:
         self.router.set("net.ipv4.ip_forward=1")
-        join(self.lab, Station(self.client, "eth0", CLIENT[:1]), Station(self.router, "eth0", (ROUTER,)))
+        ends = Station(self.client, "eth0", CLIENT[:1]), Station(self.router, "eth0", (ROUTER,))
+        if self.wired:
+            join(self.lab, *ends)
+        else:
+            connect(*ends)
         self.client.ip("route", "add", "default", "via", ROUTER)
         bonds = [
             Station(host, "bond0", (f"10.1.0.{10 + number}",), ("eth0", "eth1"))
@@ -73,7 +85,10 @@ class Site:
             for number, host in enumerate(self.realservers, 1)
         ]
         switch = plug(self.lab, "back", *bonds)
-        self.back = lay(self.lab, self.director, "eth1", switch, "uplink", BACK_DELAY_S)
+        if self.wired:
+            self.back = lay(self.lab, self.director, "eth1", switch, "uplink", BACK_DELAY_S)
+        else:
+            cable(self.director, "eth1", switch, "uplink")
         switch.ip("link", "set", "uplink", "master", "br0")
         director = Station(self.director, "eth1", (DIRECTOR_BACK,))
         director.assign()

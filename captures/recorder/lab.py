@@ -7,9 +7,12 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from drop import Drop
 from hosts import Host, cable
 from wire import Change, Wire
 
@@ -49,6 +52,8 @@ class Lab(contextlib.ExitStack):
         super().__init__()
         self.folder = folder
         self.observed: dict[str, Any] = {}
+        self.path: dict[str, Any] = {}
+        """What only the recording itself tells of the path: it goes beside the case's route into truth.json."""
         self._recorders: list[subprocess.Popen[str]] = []
 
     # hosts and cables
@@ -233,6 +238,15 @@ class Lab(contextlib.ExitStack):
     def observe(self, place: str, kind: str, what: object) -> None:
         """Keep in truth.json what was seen at a place: counters, sockets, lines of a log."""
         self.observed.setdefault(place, {})[kind] = what
+
+    def dropped(self, *drops: Drop) -> None:
+        """Keep in truth.json what was dropped on the path, where chance decided."""
+        self.path.setdefault("dropped", []).extend(asdict(drop) for drop in drops)
+
+    def conversed(self, client: Address, request: Sequence[str], reply: Sequence[str]) -> None:
+        """Keep in truth.json that a client's connection took this path, one of several."""
+        named = {"client": f"{client[0]}:{client[1]}", "request": list(request), "reply": list(reply)}
+        self.path.setdefault("conversations", []).append(named)
 
     def count(self, host: Host, *counters: str) -> dict[str, int]:
         """The host's counters as they stand (`nstat`), kept in truth.json; 0 for one that never counted."""

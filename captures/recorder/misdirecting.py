@@ -73,7 +73,7 @@ def _firewall(lab: Lab, site: Site, target: str, number: int = 0) -> None:
     must(bool(matched) and not matched[0].startswith("0 "), f"{target} matched nothing")
 
 
-def _deal(site: Site, *listeners: socket.socket) -> list[str]:
+def deal(site: Site, *listeners: socket.socket) -> list[str]:
     """Four clients, one after the other, dealt in turn to two realservers: what becomes of each."""
     became = []
     for port in PORTS:
@@ -99,7 +99,7 @@ def backend_refuses(lab: Lab) -> None:
     """Two realservers behind NAT, dealt to in turn; nothing listens on the second, which refuses every other client."""
     site = Site(lab, "nat", realservers=2)
     site.record()
-    became = _deal(site, site.listen(0))
+    became = deal(site, site.listen(0))
     must(sorted(became) == ["ConnectionRefusedError"] * 2 + ["answered"] * 2, f"{became}")
 
 
@@ -109,7 +109,7 @@ def backend_silent(lab: Lab) -> None:
     site = Site(lab, "dr", realservers=2)
     site.realservers[1].run("iptables-legacy", *"-A INPUT -p tcp --dport 80 -j DROP".split())
     site.record()
-    became = _deal(site, site.listen(0))
+    became = deal(site, site.listen(0))
     _firewall(lab, site, "DROP", 1)
     must(sorted(became) == ["TimeoutError"] * 2 + ["answered"] * 2, f"{became}")
 
@@ -119,7 +119,7 @@ def all_backends_refuse(lab: Lab) -> None:
     """Two realservers behind NAT and nothing listens on either: the service is down, not one of its backends."""
     site = Site(lab, "nat", realservers=2)
     site.record()
-    became = _deal(site)
+    became = deal(site)
     must(became == ["ConnectionRefusedError"] * 4, f"{became}")
 
 

@@ -37,20 +37,27 @@ V2 = b"\r\n\r\n\x00\r\nQUIT\n"
 
 
 class Site:
-    """A client, HAProxy and an application; recorded at each, on both sides of HAProxy."""
+    """A client, a proxy and an application; recorded at each, on both sides of the proxy, which is HAProxy."""
 
     def __init__(self, lab: Lab, mode: str, server: str = "", option: str = "") -> None:
+        """`mode` is HAProxy's; empty: the proxy is another, which the case runs itself."""
         self.lab = lab
         self.client, self.proxy, self.application = (lab.host(name) for name in ("client", "proxy", "app"))
         join(lab, Station(self.client, "eth0", CLIENT[:1]), Station(self.proxy, "eth0", SERVICE[:1]))
         join(lab, Station(self.proxy, "eth1", (BACK,)), Station(self.application, "eth0", APPLICATION[:1]), 0.001)
         self.proxy.set(PORTS)
+        if mode:
+            self._run_haproxy(mode, server, option)
+        record_at(lab, (self.client, "eth0"), (self.proxy, "eth0"), (self.proxy, "eth1"), (self.application, "eth0"))
+
+    def _run_haproxy(self, mode: str, server: str, option: str) -> None:
         told = CONFIGURATION.format(
             mode=mode, server=server, option=option, service=_named(SERVICE), application=_named(APPLICATION)
         )
-        self.haproxy = Program(lab, self.proxy, "haproxy", "-db", "-f", configuration(lab, "haproxy.cfg", told))
+        self.haproxy = Program(
+            self.lab, self.proxy, "haproxy", "-db", "-f", configuration(self.lab, "haproxy.cfg", told)
+        )
         self.haproxy.wait_for_port(SERVICE[1])
-        record_at(lab, (self.client, "eth0"), (self.proxy, "eth0"), (self.proxy, "eth1"), (self.application, "eth0"))
 
     def request(self) -> socket.socket:
         """The client connects and sends its request."""

@@ -27,6 +27,7 @@ from typing import Any
 import clocks
 import closing
 import cookies
+import crowds
 import directing
 import healthy
 import idle
@@ -34,15 +35,21 @@ import keep_alive
 import lifetimes
 import links
 import losses
+import misaligned
 import misdirecting
+import offloads
 import opening
 import order
+import overlay
 import path_mtu
 import paws
 import proxies
 import queues
+import random_loss
 import refusals
+import rejecting
 import resets
+import reuse
 import routing
 import services
 import sidecars
@@ -51,6 +58,7 @@ import tapping
 import tls
 import translation
 import vanishing
+import vip_less
 import web
 import windows
 from case import Case
@@ -86,6 +94,14 @@ MODULES = (
     keep_alive,
     healthy,
     clocks,
+    misaligned,
+    overlay,
+    offloads,
+    random_loss,
+    vip_less,
+    rejecting,
+    crowds,
+    reuse,
 )
 CASES = tuple(case for module in MODULES for case in module.CASES)
 
@@ -121,26 +137,26 @@ def record(case: Case) -> None:
     """Record a case until each capture shows it, then put the captures and their truth in place."""
     for attempt in range(1, ATTEMPTS + 1):
         with tempfile.TemporaryDirectory() as folder:
-            missed, observed = attempted(case, Path(folder))
+            missed, lab = attempted(case, Path(folder))
             if not missed:
-                keep(case, sorted(Path(folder).iterdir()), observed)
+                keep(case, sorted(Path(folder).iterdir()), lab)
                 return
         print(f"{case.name}, attempt {attempt}: {missed}", file=sys.stderr)
     sys.exit(f"{case.name}: not shown in {ATTEMPTS} attempts")
 
 
-def attempted(case: Case, folder: Path) -> tuple[str, dict[str, Any]]:
-    """Record a case once; what the recording misses (nothing when it is good) and what was observed."""
+def attempted(case: Case, folder: Path) -> tuple[str, Lab]:
+    """Record a case once; what the recording misses (nothing when it is good), and the lab with what it observed."""
     with Lab(folder) as lab:
         try:
             case.record(lab)
         except NotShownError as error:
-            return str(error), lab.observed
+            return str(error), lab
         if not lab.stop_recording():
-            return "frames were dropped while recording", lab.observed
+            return "frames were dropped while recording", lab
     shown = {capture.name: segments(capture) for capture in sorted(folder.glob("*.pcap*"))}
     unlike = [f"{name} shows {text}" for name, text in shown.items() if not fits(case.truth(name).shows, text)]
-    return "; ".join(unlike), lab.observed
+    return "; ".join(unlike), lab
 
 
 def fits(shows: str | None, text: str) -> bool:
@@ -161,7 +177,7 @@ def _word(port: int, flags: str, length: int) -> str:
     return arrow + controls + ("A" if "." in flags else "")
 
 
-def keep(case: Case, files: list[Path], observed: dict[str, Any]) -> None:
+def keep(case: Case, files: list[Path], lab: Lab) -> None:
     """Put the captures in place with any tables of a director, and the truth about them beside them."""
     place = CAPTURES / case.name
     place.mkdir(exist_ok=True)
@@ -172,8 +188,8 @@ def keep(case: Case, files: list[Path], observed: dict[str, Any]) -> None:
         "story": case.story,
         "built": case.built,
         "captures": {file.name: judged(case, file.name) for file in files if file.match("*.pcap*")},
-        **({"path": dataclasses.asdict(case.route)} if case.route else {}),
-        "observed": observed,
+        **({"path": dataclasses.asdict(case.route) | lab.path} if case.route else {}),
+        "observed": lab.observed,
     }
     (place / "truth.json").write_text(json.dumps(truth, indent=2, ensure_ascii=False) + "\n")
 

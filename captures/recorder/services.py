@@ -2,17 +2,19 @@
 
 import contextlib
 import socket
+from collections.abc import Mapping
 
 from case import CONVERSATION, Case, Route, Truth
 from fullnat import Director
-from hosts import Host, cable
-from lab import Lab, NotShownError, close_in_turn, must, talk
-from topology import Station, acquaint, join, plug, record_at
+from hosts import Host
+from lab import DELAY_S, Lab, NotShownError, close_in_turn, must, talk
+from topology import Station, connect, join, plug, record_at
 from wire import Wire
 
 CLIENT, VIP = ("10.0.0.1", 40000), ("10.96.0.10", 80)
 BACKEND, NODE = ("10.0.1.2", 8080), "10.0.0.254"
 PATIENCE_S = 3.5
+WIRES = {"eth0": DELAY_S, "eth1": DELAY_S}
 TRANSLATE = """
 table ip services {{
   counter translated {{ }}
@@ -28,8 +30,7 @@ def cluster_ip(lab: Lab) -> None:
     """A pod asks a service's cluster IP; its node translates that to a pod of another node, and back in the answer."""
     pod, node, backend = (lab.host(name) for name in ("client", "node", "pod"))
     node.set("net.ipv4.ip_forward=1")
-    cable(pod, "eth0", node, "veth0")
-    _settle(Station(pod, "eth0", CLIENT[:1]), Station(node, "veth0", (NODE,)))
+    connect(Station(pod, "eth0", CLIENT[:1]), Station(node, "veth0", (NODE,)))
     join(lab, Station(node, "eth0", ("10.0.1.254",)), Station(backend, "eth0", BACKEND[:1]))
     pod.ip("route", "add", "default", "via", NODE)
     backend.ip("route", "add", "default", "via", "10.0.1.254")
@@ -64,10 +65,26 @@ def same_node(lab: Lab) -> None:
 def both_rewritten(lab: Lab) -> None:
     """FULLNAT: the director gives the server an address of its own for the client's, shifts the client's sequence
     numbers, takes the timestamps away and tells the client's address in the TOA option."""
+    _, (near, far) = fullnat_site(lab)
+    talk(near, far)
+    close_in_turn(near, far)
+
+
+def fullnat_site(
+    lab: Lab, wires: Mapping[str, float] = WIRES
+) -> tuple[tuple[Host, Host], tuple[socket.socket, socket.socket]]:
+    """Client and server, and their sockets connected through a director that rewrites both addresses; all recorded.
+
+    `wires`: how long, in seconds, the wires to the director's interfaces are; else cables without length lead there.
+    """
     client, dpvs, server = (lab.host(name) for name in ("client", "dpvs", "rs"))
     sides = (client, "eth0", "10.0.0.1", VIP[0]), (server, "eth1", "10.0.1.2", "10.0.1.254")
     for host, port, address, gateway in sides:
-        join(lab, Station(host, "eth0", (address,)), Station(dpvs, port, ()))
+        ends = Station(host, "eth0", (address,)), Station(dpvs, port, ())
+        if port in wires:
+            join(lab, *ends, wires[port])
+        else:
+            connect(*ends)
         host.ip("route", "add", f"{gateway}/32", "dev", "eth0")
         host.neighbours("eth0", dpvs.mac(port), gateway)
     director = Director(
@@ -82,20 +99,13 @@ def both_rewritten(lab: Lab) -> None:
     lab.callback(wire.close)
     record_at(lab, (client, "eth0"), (dpvs, "eth0"), (dpvs, "eth1"), (server, "eth0"))
     near, far = _connect(lab, client, server, BACKEND)
-    talk(near, far)
     must(far.getpeername() == ("10.0.1.254", 1025), "the server sees the client's own address")
     lab.sockets(server, "sport", f"= :{BACKEND[1]}")
-    close_in_turn(near, far)
+    return (client, server), (near, far)
 
 
 def _macs(to: Host, director: Host, port: str) -> bytes:
     return b"".join(bytes.fromhex(mac.replace(":", "")) for mac in (to.mac("eth0"), director.mac(port)))
-
-
-def _settle(*stations: Station) -> None:
-    for station in stations:
-        station.assign()
-    acquaint(*stations)
 
 
 def _connect(lab: Lab, client: Host, server: Host, address: tuple[str, int]) -> tuple[socket.socket, socket.socket]:

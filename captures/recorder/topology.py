@@ -38,10 +38,20 @@ class Station:
 def join(lab: Lab, left: Station, right: Station, delay_s: float = DELAY_S) -> Wire:
     """left --- wire --- right, each way `delay_s` long; both have their addresses and know each other's MAC."""
     wire = lay(lab, left.host, left.interface, right.host, right.interface, delay_s)
-    for station in (left, right):
-        station.assign()
-    acquaint(left, right)
+    _settle(left, right)
     return wire
+
+
+def connect(left: Station, right: Station, *, offload: bool = False) -> None:
+    """left === right, a cable without length."""
+    cable(left.host, left.interface, right.host, right.interface, offload=offload)
+    _settle(left, right)
+
+
+def _settle(*stations: Station) -> None:
+    for station in stations:
+        station.assign()
+    acquaint(*stations)
 
 
 def plug(lab: Lab, name: str, *stations: Station) -> Host:

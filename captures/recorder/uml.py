@@ -50,8 +50,10 @@ def under_uml(story: Callable[[Lab], None]) -> Callable[[Lab], None]:
             said = _boot(init)
             if not told.exists():
                 raise RuntimeError(f"{story.__name__} failed under user-mode Linux:\n{said}")
-            lab.observed.update(json.loads(told.read_text())["observed"])
-            must(not (missed := json.loads(told.read_text())["missed"]), missed)
+            facts = json.loads(told.read_text())
+            lab.observed.update(facts["observed"])
+            lab.path.update(facts["path"])
+            must(not facts["missed"], facts["missed"])
 
     return record
 
@@ -94,7 +96,7 @@ def guest(module: str, story: str, folder: str, told: str) -> None:
         except NotShownError as error:
             missed = str(error)
     lab.observe("kernel", "release", os.uname().release)
-    Path(told).write_text(json.dumps({"observed": lab.observed, "missed": missed}))
+    Path(told).write_text(json.dumps({"observed": lab.observed, "path": lab.path, "missed": missed}))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 import contextlib
 
-from case import CLIENT_CLOSES, HANDSHAKE, TALK, Case, Drop, Route, Truth
+from case import CLIENT_CLOSES, HANDSHAKE, TALK, Case, Route, Truth
+from drop import Drop
 from fates import lose_data
 from ipvs import CLIENT, ROUTER, VIP, Site
 from lab import ROUTED, Lab, NotShownError, close_in_turn, must, pause, talk

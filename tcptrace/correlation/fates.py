@@ -64,7 +64,7 @@ def fates(
     behind = np.minimum(last + 1, len(places) - 1)
     gone = (last >= 0) & (last < behind) & np.take_along_axis(recorded, behind[:, None], axis=1)[:, 0]
     arrived = gone & _is_acknowledged(passages) & ~_is_repeated_beyond(passages, last)
-    refused = gone & ~arrived & _is_refused(passages, point, last, (origins or {}).items())
+    refused = gone & ~arrived & _is_refused(passages, point, first, last, (origins or {}).items())
     lost = gone & ~arrived & ~refused
     lost &= ~_is_thinned(passages, point, last, lost)
     missed = ~seen & recorded & (places > first[:, None]) & ((places < last[:, None]) | arrived[:, None])
@@ -149,7 +149,9 @@ def _within(start: I64, end: I64, starts: I64, ends: I64) -> Bools:
     return found
 
 
-def _is_refused(passages: Passages, point: I16, last: I64, origins: Iterable[tuple[int, ResetOrigin]]) -> Bools:
+def _is_refused(
+    passages: Passages, point: I16, first: I64, last: I64, origins: Iterable[tuple[int, ResetOrigin]]
+) -> Bools:
     """Whether it ended at a middlebox that had answered what came before, or this, by a RST."""
     found = np.zeros(len(last), np.bool_)
     ending = np.where(last >= 0, np.take_along_axis(point, np.maximum(last, 0)[:, None], axis=1)[:, 0], NOWHERE)
@@ -157,11 +159,19 @@ def _is_refused(passages: Passages, point: I16, last: I64, origins: Iterable[tup
         if origin.side != "middlebox":
             continue
         rows = slice(*np.searchsorted(passages.stream, (stream, stream + 1)))
-        frame = passages.frame[rows, origin.point]
-        towards = passages.direction[rows] != origin.direction
-        asked = frame[towards & (frame < origin.frame)].max(initial=NOWHERE)
-        at_host = np.isin(ending[rows], _points_of(passages.points, origin.host))
-        found[rows] = towards & at_host & (frame >= max(asked, 0))
+        own = _points_of(passages.points, origin.host)
+        at_host = np.isin(ending[rows], own)
+        born = np.take_along_axis(point[rows], np.maximum(first[rows], 0)[:, None], axis=1)[:, 0]
+        is_other = (passages.flags[rows] & RST != 0) & (passages.direction[rows] != origin.direction)
+        is_other &= (first[rows] > 0) & np.isin(born, own)
+        resets = [(origin.direction, origin.point, origin.frame)]
+        for row in np.flatnonzero(is_other)[:1].tolist():
+            resets.append((1 - origin.direction, int(born[row]), int(passages.frame[rows][row, born[row]])))
+        for direction, place, number in resets:
+            frame = passages.frame[rows, place]
+            towards = passages.direction[rows] != direction
+            asked = frame[towards & (frame < number)].max(initial=NOWHERE)
+            found[rows] |= towards & at_host & (frame >= max(asked, 0))
     return found
 
 

@@ -22,7 +22,7 @@ Segments = dict[tuple[int, int, int, int], int]
 
 
 def with_hairpins(points: Points, legs: Legs, of_leg: Sequence[int]) -> tuple[tuple[Point, ...], Legs]:
-    """The points, with a second one of a name behind each that a stream passes twice, and the legs so placed."""
+    """The points, one that a stream passes twice followed by a second of its name, and the legs with those there."""
     leaving = list(_leaving(legs, of_leg))
     if not leaving:
         return tuple(points), legs

@@ -56,12 +56,6 @@ class Clock:
     basis: str = ""
     """What the offset rests on, as text."""
 
-    def shift_ns(self, time_ns: int) -> int:
-        """What is added to a time of this clock to reach reference time."""
-        stepped = sum(step.by_ns for step in self.steps if time_ns >= step.time_ns)
-        drifted = 0 if self.drift_ppm is None else (time_ns - stepped - self.start_ns) * self.drift_ppm / 1e6
-        return self.offset_ns + round(drifted) - stepped
-
 
 @dataclass(frozen=True)
 class Leg:

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from tcptrace.report.units import size
 
 PATIENCE_S = 1.0
 PERIOD_S = 0.5
+LINE = 80
+"""Of a terminal that may be narrow."""
 _ERASE = "\r\x1b[K"
 
 
@@ -36,6 +38,26 @@ def reading(path: str, *, quiet: bool = False, progress: bool = True) -> Iterato
     finally:
         done.set()
         ticker.join()
+
+
+@contextmanager
+def checking(*, quiet: bool = False) -> Iterator[Callable[[int, int, str], None]]:
+    """Show on a terminal how far a check is; yields how to tell it."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, total, last: None
+        return
+    began = time.monotonic()
+
+    def advance(done: int, total: int, last: str) -> None:
+        if time.monotonic() - began > PATIENCE_S:
+            sys.stderr.write(f"{_ERASE}checked {done:,} of {total:,}, {printable(last)}"[:LINE])
+            sys.stderr.flush()
+
+    try:
+        yield advance
+    finally:
+        sys.stderr.write(_ERASE)
+        sys.stderr.flush()
 
 
 def _tick(path: str, done: threading.Event) -> None:

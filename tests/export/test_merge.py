@@ -3,12 +3,14 @@
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import tcptrace
 from tcptrace import cli
 from tcptrace.capture.frames import Frame, FrameReader
+from tcptrace.correlation.clock_limits import reference_ns
 from tcptrace.export import aligned
 from tests.capture_files import SECOND, Pcapng, pcap, tcp_frame
 from tests.export.shown import needs_tshark, shown
@@ -49,11 +51,11 @@ def test_times_are_by_the_first_points_clock(out: Path) -> None:
     tcptrace.merge(points, out)
     found, names = read(out)
     joint = tcptrace.correlate(points)
-    for point, path in points.items():
-        clock = joint.clocks[point.partition(":")[0]]
-        before = [frame.time_ns for frame in read(Path(path))[0]]
+    for number, (point, path) in enumerate(points.items()):
+        before = np.array([frame.time_ns for frame in read(Path(path))[0]])
         after = [frame.time_ns for frame in found if names[frame.interface] == point]
-        assert after == [time_ns + clock.shift_ns(time_ns) for time_ns in before]
+        clock = joint.clocks[point.partition(":")[0]]
+        assert after == reference_ns(clock, number, np.arange(len(before)) + 1, before).tolist()
     syns = [names[frame.interface] for frame in found[:5]]
     assert syns == ["client", "lvs:eth0", "lvs:eth1", "rs:bond1", "rs:bond0"], "as the SYN and its answer went"
 

@@ -1,0 +1,109 @@
+"""Findings that are known: a file names them, they do not fail a check, new ones do, and gone ones are told."""
+
+import json
+import os
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tcptrace.check.outcome import Outcome, Result, rules_told
+from tcptrace.check.seen import Seen
+from tcptrace.errors import UsageError
+
+SCHEMA = "tcptrace.baseline/1"
+NEW = "warning"
+"""With a baseline, findings so severe or worse that it does not know fail, in cases too."""
+
+
+class Known(NamedTuple):
+    """What makes a finding the same another day: no frame, no time, no wording."""
+
+    case: str
+    """The case's folder, or the bare capture; in the file relative to the file's own folder."""
+    place: str
+    """Name of the capture, or the point; of one connection over several points nothing."""
+    rule: str
+    ends: tuple[str, ...]
+    """Whose connections it is about; empty: the whole capture."""
+
+
+def known_as(case: str, seen: Seen) -> Known:
+    """A finding of a case, as it would be known."""
+    return Known(_real(case), seen.place, seen.finding.rule, seen.ends)
+
+
+def read(file: Path) -> frozenset[Known]:
+    """What a file knows, the cases as absolute paths. Raises UsageError for a file that is none."""
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        if told["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {told['schema']!r}, not {SCHEMA!r}")
+        return frozenset(_known(entry, file.parent) for entry in told["findings"])
+    except FileNotFoundError:
+        raise UsageError(f"{file}: there is no such baseline\n  --write-baseline writes it") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise UsageError(f"{file}: is no baseline: {reason}\n  --write-baseline writes one") from None
+
+
+def forgiven(result: Result, known: Collection[Known]) -> Result:
+    """The result, where what is known does not fail."""
+    return replace(result, outcomes=tuple(_forgiven(outcome, result.path, known) for outcome in result.outcomes))
+
+
+def _forgiven(outcome: Outcome, case: str, known: Collection[Known]) -> Outcome:
+    new = tuple(seen for seen in outcome.findings if known_as(case, seen) not in known)
+    old = len(outcome.findings) - len(new)
+    if not old:
+        return outcome
+    look = new[0].look if new else outcome.look
+    return replace(outcome, met=not new, found=f"{rules_told(new)}, and {old} known", findings=new, look=look)
+
+
+def all_known(results: Iterable[Result]) -> set[Known]:
+    """Every finding that no case expects."""
+    return {known_as(result.path, seen) for result in results for seen in result.unexpected}
+
+
+def gone(known: Collection[Known], results: Collection[Result]) -> list[Known]:
+    """What is known and not found any more, of what was checked and of cases that are no longer there."""
+    found = all_known(results)
+    checked = {_real(result.path) for result in results if not result.problem}
+    return sorted(one for one in known if one not in found and (one.case in checked or not Path(one.case).exists()))
+
+
+def renewed(known: Collection[Known], results: Collection[Result]) -> frozenset[Known]:
+    """All that was found, and what was known of cases that were not checked and are still there."""
+    checked = {_real(result.path) for result in results if not result.problem}
+    kept = {one for one in known if one.case not in checked and Path(one.case).exists()}
+    return frozenset(kept | all_known(results))
+
+
+def document(known: Collection[Known], folder: Path) -> str:
+    """The file, a line a finding, the cases as seen from the folder it lies in."""
+    entries = [
+        {"rule": one.rule, "case": _relative(one.case, folder), "place": one.place, "ends": list(one.ends)}
+        for one in sorted(known)
+    ]
+    lines = ",".join(f"\n  {json.dumps(entry, ensure_ascii=False)}" for entry in entries)
+    return f'{{"schema": "{SCHEMA}", "findings": [{lines}{chr(10) if entries else ""}]}}\n'
+
+
+def _known(entry: Any, folder: Path) -> Known:
+    texts = [entry["case"], entry["place"], entry["rule"], *entry["ends"]]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("an entry has something else than text")
+    return Known(_real(folder / entry["case"]), entry["place"], entry["rule"], tuple(entry["ends"]))
+
+
+def _relative(path: str, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return path
+
+
+def _real(path: str | Path) -> str:
+    """One name for each place, whatever leads there."""
+    return str(Path(path).resolve())

@@ -1,0 +1,119 @@
+"""A case as its case.toml says it, held against the vocabulary: what is misspelt is refused, never ignored."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tcptrace.check import kinds
+from tcptrace.check.case_text import line_of
+from tcptrace.check.vocabulary import ALONE, CASE, EXPECT, FLOW, TOGETHER
+from tcptrace.correlation.points import CASE_FILE, inputs_of
+from tcptrace.errors import UsageError
+
+CAPTURE_NAME = re.compile(r"\.(pcapng|pcap|cap|erf)\d*(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
+"""What is a capture by its name, wherever it lies."""
+IN_A_CASE = re.compile(rf"({CAPTURE_NAME.pattern})|\.txt(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
+"""In the folder of a case, also what tcpdump printed."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Captures and what is expected of them."""
+
+    path: str
+    """The case's folder, or the bare capture, as it was found."""
+    captures: tuple[str, ...]
+    """Paths, where they are analyzed alone."""
+    points: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Point → its capture, or the rotated files of it."""
+    title: str = ""
+    expect: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
+    file: str = ""
+    """Its case.toml; empty for a bare capture."""
+    text: str = ""
+    """Of that file."""
+
+    def line(self, path: kinds.Path) -> int:
+        """The line of case.toml that says what stands at a path."""
+        return line_of(self.text, path)
+
+
+def read_case(folder: Path) -> Case:
+    """The case of a folder. Raises UsageError naming the file, the line, the key and the nearest right name."""
+    file = folder / CASE_FILE
+    text, told = _loaded(file)
+    problems = [*CASE.problems(told, ())]
+    if not problems:
+        problems += _misplaced(told)
+    if problems:
+        raise UsageError("\n  ".join(_told(file, text, problem) for problem in problems))
+    points = {name: tuple(str(folder / part) for part in given.split(",")) for name, given in _points(told).items()}
+    captures = () if points else captures_in(folder)
+    if not points and not captures:
+        raise UsageError(
+            f"{folder}: has a {CASE_FILE} and no capture\n  put one beside it: .pcap, .pcapng, .cap or .txt"
+        )
+    if points:
+        inputs_of(points)
+    title, expect, limits = told.get("title", ""), told.get("expect", {}), told.get("limits", {})
+    return Case(str(folder), captures, points, title, expect, limits, str(file), text)
+
+
+def bare(capture: Path) -> Case:
+    """A capture of which nothing is said."""
+    return Case(str(capture), (str(capture),))
+
+
+def captures_in(folder: Path) -> tuple[str, ...]:
+    """The captures that lie in a case's folder, by name."""
+    return tuple(str(file) for file in sorted(folder.iterdir()) if IN_A_CASE.search(file.name) and file.is_file())
+
+
+def _loaded(file: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read: {error}") from None
+
+
+def _points(told: Mapping[str, Any]) -> Mapping[str, str]:
+    points: Mapping[str, str] = told.get("points", {})
+    return points
+
+
+def _misplaced(told: dict[str, Any]) -> Iterator[kinds.Problem]:
+    """Keys that say nothing here, and what contradicts itself."""
+    where = TOGETHER if "points" in told else ALONE
+    expect = told.get("expect", {})
+    yield from _other(EXPECT, expect, ("expect",), where)
+    for place, flow in enumerate(expect.get("flow", [])):
+        yield from _other(FLOW, flow, ("expect", "flow", place), where)
+        if not flow:
+            yield kinds.Problem(("expect", "flow", place), "says nothing; give client, server, states, ...")
+    limits = CASE.keys["limits"].kind
+    assert isinstance(limits, kinds.Table)
+    yield from _other(limits, told.get("limits", {}), ("limits",), where)
+    for rule in set(expect.get("findings", [])) & set(expect.get("absent", [])):
+        yield kinds.Problem(("expect", "absent"), f"{rule!r} is expected by findings")
+
+
+def _other(table: kinds.Table, told: Mapping[str, Any], path: kinds.Path, where: str) -> Iterator[kinds.Problem]:
+    for key in told:
+        if table.keys[key].where not in ("", where):
+            told_of = (
+                "of several points: name them in [points]" if where == ALONE else "of one flow, not of a connection"
+            )
+            yield kinds.Problem((*path, key), f"is told {told_of}")
+
+
+def _told(file: Path, text: str, problem: kinds.Problem) -> str:
+    """`case.toml:7: expect.findings[0]: there is no rule ...`."""
+    names = ""
+    for part in problem.path:
+        names += f"[{part}]" if isinstance(part, int) else f".{part}" if names else part
+    return f"{file}:{line_of(text, problem.path)}: {names}: {problem.text}"

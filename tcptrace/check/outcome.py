@@ -1,0 +1,58 @@
+"""What became of an expectation, and of a case."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from tcptrace.check.kinds import Path
+from tcptrace.check.seen import Seen
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One expectation beside what was found."""
+
+    name: str
+    """`absent: lost-between`, `flow 10.0.0.1:40000 → 10.0.0.9:80`, `limits: lost`."""
+    path: Path
+    """Where it stands in case.toml; empty where no case says it."""
+    met: bool
+    expected: str
+    found: str
+    findings: tuple[Seen, ...] = ()
+    """Those that must not be."""
+    look: str = ""
+    """The command to look closer."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a case."""
+
+    path: str
+    """As it was found."""
+    title: str
+    file: str
+    """Its case.toml, or the bare capture."""
+    outcomes: tuple[Outcome, ...] = ()
+    lines: tuple[int, ...] = ()
+    """Of each outcome, where in `file` it is expected; 0: nowhere."""
+    unexpected: tuple[Seen, ...] = ()
+    """Findings of rules that the case does not expect, known or not, whatever their severity."""
+    problem: str = ""
+    """Why it could not be checked."""
+    seconds: float = 0.0
+
+    @property
+    def unmet(self) -> tuple[Outcome, ...]:
+        """What is not as expected."""
+        return tuple(outcome for outcome in self.outcomes if not outcome.met)
+
+
+def rules_told(findings: Collection[Seen]) -> str:
+    """`rto-stall (warning), reordering (info, 3 times)`."""
+    numbers: dict[tuple[str, str], int] = {}
+    for seen in findings:
+        key = seen.finding.rule, seen.finding.severity
+        numbers[key] = numbers.get(key, 0) + 1
+    told = (f"{rule} ({severity}{f', {n} times' if n > 1 else ''})" for (rule, severity), n in numbers.items())
+    return ", ".join(told) or "no finding"

@@ -1,0 +1,1 @@
+"""What a check came to, for people, for continuous integration, and for programs."""

@@ -1,0 +1,33 @@
+"""A check for people: what is not as expected, in full, and a line that counts."""
+
+from typing import TextIO
+
+from tcptrace.check.outcome import Result
+from tcptrace.check.run import Check
+from tcptrace.report.check.outcome_words import gone_text, tally, where, write_outcome
+from tcptrace.report.terminal import Piece, Screen
+from tcptrace.report.view import View
+
+
+def write_check(check: Check, out: TextIO, view: View) -> None:
+    """The cases that are not as expected, one after the other, then how many there were."""
+    screen = Screen.on(out, color=view.color)
+    for result in check.results:
+        if result.problem or result.unmet:
+            _write_result(screen, result)
+            screen.line()
+    for known in check.gone:
+        screen.paragraph(f"{gone_text(known)}: --write-baseline forgets it", label=Piece("gone  ", "good"))
+    screen.line(Piece(tally(check), "bad" if check.status else "good"))
+
+
+def _write_result(screen: Screen, result: Result) -> None:
+    screen.flow([Piece(f"✖ {result.path}", "bad"), Piece(f"  {result.title}", "title")])
+    if result.problem:
+        for line in result.problem.splitlines():
+            screen.paragraph(line.strip(), label=Piece("  "))
+    for number, outcome in enumerate(result.outcomes):
+        if not outcome.met:
+            screen.line()
+            screen.line(Piece("  ✖ ", "bad"), Piece(outcome.name, "title"), Piece(f"   {where(result, number)}", "dim"))
+            write_outcome(screen, outcome)

@@ -1,0 +1,206 @@
+"""What there is to check is found, checked in order by several processes, and ends in the right status."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tcptrace import cli
+from tcptrace.check import run
+from tests.check.recorded import CAPTURES, altered, copied
+
+REFUSED = CAPTURES / "refused" / "client.pcap"
+HEALTHY = CAPTURES / "http" / "client.pcap"
+STALL = CAPTURES / "rto-stall" / "client.pcap"
+
+
+def invoke(*words: str | Path) -> Result:
+    return CliRunner().invoke(cli.app, ["check", *map(str, words)], env={"COLUMNS": "100", "TERM": "dumb"})
+
+
+def problem(*words: str | Path) -> str:
+    """The message of a run that could not begin."""
+    outcome = invoke(*words)
+    assert outcome.exception is not None
+    assert not isinstance(outcome.exception, SystemExit)
+    return str(outcome.exception)
+
+
+def test_all_as_expected_is_0() -> None:
+    done = invoke(CAPTURES / "http", HEALTHY, STALL)
+    assert done.exit_code == 0
+    assert "3 cases: 3 as expected" in done.stdout
+
+
+def test_an_unmet_expectation_is_1(tmp_path: Path) -> None:
+    done = invoke(altered(copied("http", tmp_path), "flows = 1", "flows = 2"))
+    assert done.exit_code == 1
+    assert "1 not as expected" in done.stdout
+
+
+def test_an_error_in_a_bare_capture_is_1_and_its_story_is_told() -> None:
+    done = invoke(REFUSED)
+    assert done.exit_code == 1
+    assert "✖ connection-refused" in done.stdout
+    assert f"tcptrace timeline {REFUSED} --flow 0" in done.stdout
+
+
+@pytest.mark.parametrize(("least", "status"), [("info", 1), ("warning", 1), ("error", 0)])
+def test_what_fails_can_be_set(least: str, status: int) -> None:
+    assert invoke(STALL, "--fail-on", least).exit_code == status
+
+
+def test_what_a_case_expects_does_not_fail_whatever_is_set() -> None:
+    assert invoke(CAPTURES / "refused", "--fail-on", "error").exit_code == 0
+
+
+def test_a_threshold_is_set() -> None:
+    assert invoke(STALL, "--fail-on", "warning", "--set", "rto-stall.silence_ms=5000").exit_code == 0
+
+
+def test_a_capture_without_tcp_is_a_capture(tmp_path: Path) -> None:
+    (tmp_path / "empty.pcap").write_bytes(HEALTHY.read_bytes()[:24])
+    assert invoke(tmp_path).exit_code == 0
+    (tmp_path / "case.toml").write_text("[expect]\nflows = 0\n")
+    assert invoke(tmp_path).exit_code == 0
+
+
+def test_a_folder_that_is_not_there_could_not_run() -> None:
+    assert "nowhere: there is no such file or folder" in problem("nowhere")
+
+
+def test_nothing_to_check_could_not_run(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("no case")
+    assert "nothing to check" in problem(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("flows = 1", "flow_count = 1"), ('absent = ["', 'absent = ["emty-reply", "')]
+)
+def test_a_misspelt_word_could_not_run_and_the_other_cases_are_checked(before: str, after: str, tmp_path: Path) -> None:
+    done = invoke(altered(copied("http", tmp_path), before, after), CAPTURES / "refused", "--quiet")
+    assert done.exit_code == 2
+    assert "2 cases: 1 as expected, 1 could not be checked" in done.stdout
+
+
+def test_an_unreadable_capture_could_not_run(tmp_path: Path) -> None:
+    folder = copied("http", tmp_path)
+    (folder / "client.pcap").write_bytes(b"\x00\x01no capture at all, and not text\xff")
+    done = invoke(folder, REFUSED)
+    assert done.exit_code == 2
+    assert f"{folder / 'client.pcap'}: " in done.stdout
+    assert "connection-refused" in done.stdout
+
+
+def test_cases_are_found_at_any_depth_each_once(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / ".git" / "c").mkdir(parents=True)
+    http = copied("http", tmp_path / "a" / "b")
+    copied("refused", tmp_path / ".git" / "c")
+    (http / "parts").mkdir()
+    shutil.copy(REFUSED, http / "parts")
+    shutil.copy(HEALTHY, tmp_path / "a" / "bare.pcap")
+    shutil.copy(HEALTHY, tmp_path / "a" / "notes.txt")
+    found = run.check([tmp_path, http, http / "case.toml"], jobs=1)
+    assert [Path(result.path).name for result in found.results] == ["bare.pcap", "http"]
+
+
+def test_results_stand_in_order_however_many_processes_there_are(tmp_path: Path) -> None:
+    names = ["vip-arp-conflict", "http", "few-losses", "refused", "lvs-dr", "idle"]
+    folders = [CAPTURES / name for name in names]
+    seen: list[int] = []
+    alone, together = (
+        run.check(folders, jobs=jobs, advance=lambda done, total, last: seen.append(done)) for jobs in (1, 3)
+    )
+    assert [Path(result.path).name for result in together.results] == names
+    assert [result.outcomes for result in alone.results] == [result.outcomes for result in together.results]
+    assert seen == [*range(1, 7), *range(1, 7)]
+
+
+def test_a_process_that_is_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "look_at", lambda *_, **__: os._exit(9))
+    with pytest.raises(run.TcptraceError, match="try -j 1"):
+        run.check([HEALTHY, STALL], jobs=2)
+
+
+@pytest.mark.parametrize("words", [["--init", "--update"], ["--part", "flows"], ["--write-baseline"]])
+def test_options_that_do_not_go_together_are_refused(words: list[str]) -> None:
+    assert "\n" in problem(CAPTURES / "http", *words)
+
+
+BASELINE = "known.json"
+
+
+def test_known_findings_do_not_fail_new_ones_do_and_gone_ones_are_told(tmp_path: Path) -> None:
+    known, cases = tmp_path / BASELINE, tmp_path / "cases"
+    cases.mkdir()
+    shutil.copy(REFUSED, cases / "refused.pcap")
+    assert invoke(cases, "--baseline", known, "--write-baseline").exit_code == 0
+    assert invoke(cases, "--baseline", known).exit_code == 0
+    assert invoke(cases).exit_code == 1
+    shutil.copy(STALL, cases / "stall.pcap")
+    done = invoke(cases, "--baseline", known)
+    assert done.exit_code == 1
+    assert "✖ connection-refused" not in done.stdout
+    assert "▲ rto-stall" in done.stdout
+    assert invoke(cases, "--baseline", known, "--fail-on", "error").exit_code == 0
+    (cases / "stall.pcap").unlink()
+    shutil.copy(HEALTHY, cases / "refused.pcap")
+    done = invoke(cases, "--baseline", known)
+    assert done.exit_code == 0
+    assert "gone  connection-refused of 10.0.0.1:40000 → 10.0.0.2:80" in done.stdout
+
+
+def test_a_baseline_knows_what_a_case_forbids(tmp_path: Path) -> None:
+    folder = altered(copied("rto-stall", tmp_path), 'findings = ["rto-stall"]', "findings = []")
+    known = tmp_path / BASELINE
+    assert invoke(folder, "--baseline", known, "--write-baseline").exit_code == 0
+    assert invoke(folder, "--baseline", known).exit_code == 0
+    altered(folder, "flows = 1", "flows = 2")
+    assert invoke(folder, "--baseline", known, "--write-baseline").exit_code == 1
+
+
+def test_a_baseline_holds_from_any_folder_and_for_the_cases_that_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = tmp_path / BASELINE
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shutil.copy(REFUSED, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert invoke("one", "two", "--baseline", BASELINE, "--write-baseline").exit_code == 0
+    entries = json.loads(known.read_text())["findings"]
+    assert [entry["case"] for entry in entries] == ["one/client.pcap", "two/client.pcap"]
+    assert not any("frame" in key for entry in entries for key in entry)
+    monkeypatch.chdir(tmp_path / "two")
+    assert invoke("client.pcap", "--baseline", f"../{BASELINE}").exit_code == 0
+    assert "gone" not in invoke("client.pcap", "--baseline", f"../{BASELINE}").stdout
+    assert invoke("client.pcap", "--baseline", f"../{BASELINE}", "--write-baseline").exit_code == 0
+    assert json.loads(known.read_text())["findings"] == entries
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "else", "findings": []}', '{"schema": 1'])
+def test_what_is_no_baseline_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / BASELINE).write_text(text)
+    assert f"{tmp_path / BASELINE}: is no baseline" in problem(HEALTHY, "--baseline", tmp_path / BASELINE)
+
+
+def test_a_baseline_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert "there is no such baseline" in problem(HEALTHY, "--baseline", tmp_path / BASELINE)
+
+
+def test_a_baseline_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = tmp_path / BASELINE
+    assert invoke(REFUSED, "--baseline", known, "--write-baseline").exit_code == 0
+    before = known.read_text()
+
+    def broken(*_: object) -> str:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("tcptrace.check.baseline.document", broken)
+    assert problem(STALL, "--baseline", known, "--write-baseline")
+    assert known.read_text() == before
+    assert [file.name for file in tmp_path.iterdir()] == [BASELINE]

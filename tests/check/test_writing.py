@@ -1,0 +1,162 @@
+"""A case.toml is written from what is seen, and brought up to date without touching what still holds."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tcptrace.check.case_file import read_case
+from tcptrace.check.parts import Part
+from tcptrace.check.toml_value import rounded_up, statement
+from tcptrace.check.update import update
+from tcptrace.errors import UsageError
+from tests.check.recorded import CAPTURES, altered, copied, result
+from tests.check.test_run import invoke, problem
+
+
+@pytest.mark.parametrize("case", ["http", "rto-stall", "port-reuse", "syn-flood", "baidu-close"])
+def test_what_init_writes_is_met_and_nothing_less(case: str, tmp_path: Path) -> None:
+    folder = copied(case, tmp_path)
+    (folder / "case.toml").unlink()
+    assert invoke("--init", folder).exit_code == 0
+    told = result(folder)
+    assert told.problem == ""
+    assert told.unmet == ()
+    assert {"only", "flows", "limits: retransmission_rate"} <= {outcome.name for outcome in told.outcomes}
+
+
+def test_points_are_named_by_hand(tmp_path: Path) -> None:
+    folder = copied("ipvs-nat", tmp_path)
+    (folder / "case.toml").unlink()
+    words = ("client=client.pcap", "lvs:eth0=lvs-eth0.pcap", "lvs:eth1=lvs-eth1.pcap", "rs=rs-bond1.pcap")
+    assert invoke("--init", *(word.replace("=", f"={folder}/") for word in words)).exit_code == 0
+    text = (folder / "case.toml").read_text()
+    assert '[points]\nclient = "client.pcap"\n"lvs:eth0" = "lvs-eth0.pcap"\n' in text
+    assert 'mode = "nat"' in text
+    assert "lost = 0" in text
+    assert result(folder).unmet == ()
+
+
+def test_init_never_writes_over_a_case(tmp_path: Path) -> None:
+    folder = copied("http", tmp_path)
+    before = (folder / "case.toml").read_text()
+    assert "is there already" in problem("--init", folder)
+    assert (folder / "case.toml").read_text() == before
+
+
+def test_init_wants_all_captures_of_a_folder(tmp_path: Path) -> None:
+    folder = copied("rto-stall", tmp_path)
+    (folder / "case.toml").unlink()
+    assert "has other captures too, server.pcap for one" in problem("--init", folder / "client.pcap")
+    assert invoke("--init", folder / "client.pcap", folder / "server.pcap").exit_code == 0
+
+
+@pytest.mark.parametrize(("word", "told"), [("nowhere/a.pcap", "no such file"), (".", "has no capture")])
+def test_init_of_nothing_is_refused(word: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert told in problem("--init", word)
+
+
+def test_init_points_to_the_schema_where_it_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "captures" / "http"
+    folder.mkdir(parents=True)
+    shutil.copy(CAPTURES / "http" / "client.pcap", folder)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "case.schema.json").write_text("{}")
+    invoke("--init", folder)
+    assert (folder / "case.toml").read_text().startswith("#:schema ../../docs/case.schema.json\n")
+
+
+NOTED = """\
+# How it was taken.
+title = "two calls"   # a comment
+
+[expect]
+findings = [
+    "zero-window",   # no longer
+    "abortive-close",
+]
+  flows = 3  # indented
+only=true
+
+[[expect.flow]]
+client = "10.0.0.1:40000"
+states = { client = "CLOSED", server = "LAST_ACK" }
+[[expect.flow]]
+states = { client = "TIME_WAIT" }
+close = "fin"
+
+[limits]
+handshake_ms_max = 0.5 # too small
+duration_ms_max = 100000
+"""
+
+
+def test_an_update_changes_what_no_longer_holds_and_nothing_else(tmp_path: Path) -> None:
+    folder = copied("port-reuse", tmp_path)
+    (folder / "case.toml").write_text(NOTED)
+    done = invoke("--update", folder)
+    assert done.exit_code == 0
+    after = (folder / "case.toml").read_text()
+    expected = NOTED.replace('[\n    "zero-window",   # no longer\n    "abortive-close",\n]', '["abortive-close"]')
+    expected = expected.replace("flows = 3 ", "flows = 2 ").replace("LAST_ACK", "CLOSED")
+    was, now = expected.splitlines(), after.splitlines()
+    changed = [(old, new) for old, new in zip(was, now, strict=True) if old != new]
+    assert [old for old, _ in changed] == ["handshake_ms_max = 0.5 # too small"]
+    assert changed[0][1].endswith(" # too small")
+    assert '-    "zero-window",   # no longer' in done.stdout
+    assert result(folder).unmet == ()
+
+
+def test_an_update_of_what_holds_changes_nothing(tmp_path: Path) -> None:
+    folder = copied("lvs-dr", tmp_path)
+    before = (folder / "case.toml").read_text()
+    assert invoke("--update", folder).stdout == ""
+    assert (folder / "case.toml").read_text() == before
+
+
+def test_parts_are_chosen(tmp_path: Path) -> None:
+    folder = copied("port-reuse", tmp_path)
+    (folder / "case.toml").write_text(NOTED)
+    told = update(read_case(folder), {}, [Part.LIMITS])
+    assert [line[0] for line in told.diff() if line[:1] in "+-"][2:] == ["-", "+"]
+    assert invoke("--update", folder, "--part", "findings", "--part", "flows").exit_code == 0
+    assert [outcome.name for outcome in result(folder).unmet] == ["limits: handshake_ms_max"]
+
+
+def test_what_only_forbids_becomes_a_finding(tmp_path: Path) -> None:
+    folder = altered(copied("refused", tmp_path), 'findings = ["connection-refused"]\n', "")
+    assert invoke("--update", folder).exit_code == 0
+    assert '[expect]\nfindings = ["connection-refused"]\n' in (folder / "case.toml").read_text()
+    assert result(folder).unmet == ()
+
+
+def test_what_nothing_takes_the_place_of_is_told(tmp_path: Path) -> None:
+    folder = altered(copied("http", tmp_path), "10.0.0.1:40000", "10.9.9.9:1")
+    done = invoke("--update", folder)
+    assert done.exit_code == 1
+    assert "flow 10.9.9.9:1 → 10.0.0.2:80 no longer holds" in done.stdout
+
+
+def test_what_cannot_be_changed_in_place_is_left_to_its_author(tmp_path: Path) -> None:
+    folder = copied("http", tmp_path)
+    (folder / "case.toml").write_text("expect = { flows = 7, only = true }\n")
+    with pytest.raises(UsageError, match="cannot be changed in place"):
+        update(read_case(folder), {})
+
+
+def test_an_update_of_a_bare_capture_is_refused() -> None:
+    assert "has no case.toml" in problem("--update", CAPTURES / "http" / "client.pcap")
+
+
+@pytest.mark.parametrize(
+    ("value", "rounded"), [(0.0, 0), (3.0, 3), (1.23411, 1.235), (11.1161, 11.12), (0.000123411, 0.0001235)]
+)
+def test_a_limit_is_rounded_up(value: float, rounded: float) -> None:
+    assert rounded_up(value) == rounded
+    assert rounded_up(value) >= value
+
+
+def test_a_long_list_is_written_line_by_line() -> None:
+    assert statement("a b", ["x"]) == '"a b" = ["x"]'
+    assert statement("findings", ["x" * 60, "y" * 60]).splitlines()[1] == f'    "{"x" * 60}",'
