@@ -48,9 +48,10 @@ def verdicts(case: str, truth: dict[str, Any], told: tcptrace.Correlation) -> It
     first = max(told.connections, key=lambda connection: len(connection.path[REQUEST]) + len(connection.path[REPLY]))
     yield Verdict(case, "mode", truth["mode"], first.mode, first.mode == truth["mode"])
     for place, direction in enumerate(DIRECTIONS):
-        way = next((connection.path[place] for connection in told.connections if connection.path[place]), ())
+        way = first.path[place] or next((one.path[place] for one in told.connections if one.path[place]), ())
         said = [names[point] for point in way]
-        yield Verdict(case, direction, _way(truth[direction]), _way(said), _is_way(said, truth[direction]))
+        if "conversations" not in truth:
+            yield Verdict(case, direction, _way(truth[direction]), _way(said), _is_way(said, truth[direction]))
     if "conversations" in truth:
         yield _conversations(case, truth["conversations"], told)
     yield _lost(case, truth, told)
@@ -174,7 +175,7 @@ def table() -> str:
         told = correlated(case)
         asked = list(verdicts(case, truth, told))
         said = {verdict.what: verdict.said for verdict in asked}
-        cells = (said[what] for what in ("mode", "request", "reply", "lost", "reset by"))
+        cells = (said.get(what, "see the case") for what in ("mode", "request", "reply", "lost", "reset by"))
         right = sum(verdict.right for verdict in asked)
         lines.append(f"| [{case}](../captures/{case}) | {' | '.join(cells)} | {right} of {len(asked)} |")
     return "\n".join(lines)
