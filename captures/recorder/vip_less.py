@@ -2,9 +2,9 @@
 
 from case import Case, Route, Truth
 from hosts import Host
-from ipvs import VIP, Site
+from ipvs import CLIENT, VIP, Site
 from lab import Lab, must
-from misdirecting import deal
+from misdirecting import PORTS, deal
 from programs import output
 from uml import under_uml
 
@@ -27,7 +27,7 @@ def sends_back(lab: Lab) -> None:
     the director, which hands it to the realserver again, and so round, until its TTL is used up. The client is told."""
     site, realserver = _site(lab, forwards=True)
     realserver.neighbours("bond0", site.director.mac("eth0"), VIP[0])
-    _deal(site, "OSError")
+    _deal(site, "OSError", "rs2:bond0")
     forwarded = lab.count(realserver, "IpForwDatagrams")
     must(forwarded["IpForwDatagrams"] > 40, "nothing went round")
 
@@ -54,11 +54,14 @@ def _site(lab: Lab, *, forwards: bool) -> tuple[Site, Host]:
     return site, realserver
 
 
-def _deal(site: Site, otherwise: str) -> None:
-    """Four clients; what becomes of those that the second realserver gets."""
+def _deal(site: Site, otherwise: str, *onward: str) -> None:
+    """Four clients; what becomes of those that the second realserver gets, which may send them onward."""
     site.record()
     became = deal(site, site.listen(0))
     must(sorted(became) == [otherwise] * 2 + ["answered"] * 2, f"{became}")
+    for port, fate in zip(PORTS, became, strict=True):
+        end, reply = (("rs1:bond1",), PAST) if fate == "answered" else (("rs2:bond1", *onward), ())
+        site.lab.conversed((CLIENT[0], port), (*FORTH[:-1], *end), reply)
 
 
 PATHS = ("lost-between", "vanished-in-host", "untranslated-reply", "vip-arp-conflict")

@@ -62,6 +62,9 @@ class _Told:
         recordings: Sequence[Recording],
     ) -> None:
         self.passages, self.became, self.origins, self.recordings = passages, became, origins, recordings
+        in_vain = (became.lost != NOWHERE) | became.refused
+        forged = (stream for stream, origin in origins.items() if origin.side == "middlebox")
+        self.doubtful = {*np.unique(passages.stream[in_vain]).tolist(), *forged}
 
     def state(self, stream: Stream, point: int, side: int) -> str:
         """The last state of one side, as a point tells it and others confirm."""
@@ -93,6 +96,8 @@ class _Told:
 
         The side never got what was lost or refused in every copy, and never sent a RST that a middlebox made.
         """
+        if stream not in self.doubtful:
+            return False
         told = self.passages
         rows = self._rows(stream)
         same = rows[told.frame[rows, point] == frame]

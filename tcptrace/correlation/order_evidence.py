@@ -19,8 +19,8 @@ from tcptrace.schema import I8, I64, NO_TIME, UNKNOWN
 
 Bools = npt.NDArray[np.bool_]
 
-SAMPLES = 32
-"""Segments of a stream that are asked: its first. The others would say the same."""
+SAMPLES = 16
+"""Segments of a stream that are asked, each way: its first. The others would say the same."""
 RESOLUTION_NS = 1_000
 """Most captures cut times off to microseconds."""
 DRIFT_MAX = 500e-6
@@ -50,9 +50,7 @@ class Sample(NamedTuple):
 
 def sample(passages: Passages) -> Sample:
     """What evidence is taken from."""
-    first = np.searchsorted(passages.stream, np.arange(int(passages.stream.max(initial=-1)) + 2))
-    counts = np.minimum(np.diff(first), SAMPLES)
-    rows = np.repeat(first[:-1] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+    rows = np.flatnonzero(_place_in_way(passages) < SAMPLES)
     row = passages.row[rows]
     seen = passages.sightings
     has = row != NOWHERE
@@ -62,6 +60,16 @@ def sample(passages: Passages) -> Sample:
     host_ns = _of_hosts(time_ns, passages.points)
     turns = (_turns(columns[0], columns[1], column) for column in host_ns.T)
     return Sample(passages.points, *columns, time_ns, host_ns, ttl, tuple(turns))
+
+
+def _place_in_way(passages: Passages) -> I64:
+    """(N,) how many segments of its stream and direction come before it."""
+    is_reply = passages.direction == REPLY
+    replies = np.cumsum(is_reply) - is_reply
+    first = np.searchsorted(passages.stream, passages.stream)
+    replies_before = replies - replies[first]
+    found: I64 = np.where(is_reply, replies_before, np.arange(len(first)) - first - replies_before)
+    return found
 
 
 def _turns(stream: I64, direction: I8, host_ns: I64) -> tuple[I64, I64]:

@@ -70,6 +70,17 @@ def recorded_paths() -> list[str]:
     return [path.parent.name for path in truths if "path" in json.loads(path.read_text())]
 
 
+def recorded_by_one_clock() -> list[str]:
+    """Those whose points all read the same clock."""
+    return [name for name in recorded_paths() if "clock_offsets_ns" not in _truth(name)]
+
+
+def _truth(name: str) -> dict[str, Any]:
+    """The truth of a recorded path."""
+    told: dict[str, Any] = json.loads((CAPTURES / name / "truth.json").read_text())["path"]
+    return told
+
+
 @cache
 def case(name: str, translations: tuple[Translation, ...] = ()) -> Case:
     folder = CAPTURES / name
@@ -77,7 +88,7 @@ def case(name: str, translations: tuple[Translation, ...] = ()) -> Case:
     legs = legs_of(points, recordings)
     streams = match(legs, translations)
     passages = passages_of(legs, streams.of_leg, points)
-    truth = PUBLISHED.get(name) or json.loads((folder / "truth.json").read_text())["path"]
+    truth = PUBLISHED.get(name) or _truth(name)
     number = {point.name: index for index, point in enumerate(points)}
 
     def way(stream: Stream, told: list[str]) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from tcptrace.correlation.result import NOWHERE
 from tcptrace.schema import NO_TIME
 from tests.correlation.passing import Passing, WrongClock, conversation, written
 from tests.correlation.rearranged import warped
-from tests.correlation.recorded import Case, case, recorded_paths
+from tests.correlation.recorded import Case, case, recorded_by_one_clock
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -84,7 +84,7 @@ def test_the_clocks_of_the_published_fullnat_case_are_12_7_seconds_apart() -> No
 # What was recorded, with clocks that agree
 
 
-@pytest.mark.parametrize("name", recorded_paths())
+@pytest.mark.parametrize("name", recorded_by_one_clock())
 def test_the_true_offset_of_recorded_clocks_is_inside(name: str) -> None:
     recorded = case(name)
     alignment = aligned_case(recorded)
@@ -103,7 +103,10 @@ def test_the_true_offset_of_recorded_clocks_is_inside(name: str) -> None:
                 assert (times[both, b] >= times[both, a]).all()
 
 
-@pytest.mark.parametrize("name", recorded_paths())
+JOINED = {"gro-at-receiver": "set amid a burst, whose segments the receiver saw joined: which came before is not told"}
+
+
+@pytest.mark.parametrize("name", [name for name in recorded_by_one_clock() if name not in JOINED])
 def test_recorded_clocks_that_are_warped_come_right(name: str) -> None:
     """Shifted by minutes, drifting by up to 100 ppm, one of them set."""
     recorded = case(name)

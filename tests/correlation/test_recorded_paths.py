@@ -8,7 +8,7 @@ import pytest
 from tcptrace.correlation.ends import end_states
 from tcptrace.correlation.hops import hops
 from tcptrace.schema import SIDES
-from tests.correlation.recorded import CAPTURES, case, recorded_paths
+from tests.correlation.recorded import CAPTURES, case, recorded_by_one_clock, recorded_paths
 
 CASES = recorded_paths()
 
@@ -34,7 +34,7 @@ def test_lost_is_what_was_dropped_and_nothing_else(name: str) -> None:
     assert all(times in (0, lost[key]) for key, times in dropped.items())
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if "clock_offsets_ns" not in case(name).truth])
+@pytest.mark.parametrize("name", recorded_by_one_clock())
 def test_no_hop_has_a_negative_delay(name: str) -> None:
     told = case(name)
     found = hops(told.passages, told.onward, told.fates, told.alignment)

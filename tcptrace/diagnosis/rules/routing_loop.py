@@ -36,6 +36,7 @@ RFC 1812 section 5.2.7 and 5.3.1; RFC 792, time exceeded; RFC 8200 section 3.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -62,6 +63,7 @@ RULE = Rule(
         "fin-retransmission",
         "vanished-in-host",
         "lost-between",
+        "backend-down",
     ),
 )
 
@@ -114,7 +116,7 @@ def _finding(evidence: Evidence, story: Story, runs: list[list[Told]]) -> Findin
     sender, receiver = story.end(first.side), story.end(1 - first.side)
     frames = numbers(run)
     copies = story.measured(first.side, "copies")
-    routers = (first.ttl - last.ttl) / (len(run) - 1)
+    routers = min(before.ttl - told.ttl for before, told in pairwise(run))
     expired = [error for error in story.icmp if error.is_expired]
     seen = max(copies + 1, len(run))
     return RULE.finding(
@@ -130,7 +132,7 @@ def _finding(evidence: Evidence, story: Story, runs: list[list[Told]]) -> Findin
         cause=f"routers hold each other for the way to {receiver.rpartition(':')[0].strip('[]')}: a routing loop",
         evidence=(
             f"TTL {', '.join(str(told.ttl) for told in run)} with one number and IP identification",
-            f"each pass takes {routers:.2g} from the TTL: it is seen after so many routers",
+            f"a circle takes {routers} from the TTL: it leads through so many routers",
             *(f"frame {error.frame}: {error.reporter} says that the TTL ran out" for error in expired[:1]),
         ),
         disproof="several interfaces of so many routers, all captured into this file",
