@@ -297,7 +297,7 @@ def check(
 
     settings = _settings(set_)
     if init or update:
-        if (init and update) or baseline or write_baseline or fail_on:
+        if (init and update) or baseline or write_baseline or fail_on or output:
             raise UsageError("--init and --update each stand alone\n  run the check by itself")
         raise typer.Exit(_init(paths, settings) if init else _update(paths, settings, parts, _view(output, no_color)))
     if parts or (write_baseline and not baseline):
@@ -311,7 +311,7 @@ def check(
         with open_output(baseline) as out:
             out.write(known_findings.document(known, baseline.parent))
         done = done.knowing(known)
-    with open_output(output) as out:
+    with open_output(output, [result.file for result in done.results]) as out:
         check_report(format).write_check(done, out, _view(output, no_color))
     raise typer.Exit(done.status)
 

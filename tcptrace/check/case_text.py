@@ -40,7 +40,7 @@ def statements(text: str) -> Iterator[Statement]:
 
 
 def lines_of(text: str, paths: Iterable[Path]) -> list[int]:
-    """For each path the line, from 1, of the statement that says what stands there, or of the table around it."""
+    """For each path the line, from 1, of the statement that says it, or of the nearest table around it."""
     lines = {statement.path: statement.first + 1 for statement in reversed([*statements(text)])}
     around = ((path[:depth] for depth in range(len(path), 0, -1)) for path in paths)
     return [next((lines[place] for place in places if place in lines), 1) for places in around]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -105,11 +106,25 @@ def _each(work: Callable[[Case | Unusable], Result], cases: Sequence[Case | Unus
     context = multiprocessing.get_context("fork" if can_fork else None)
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
     try:
-        yield from pool.map(work, cases)
+        with _uninterrupted():
+            results = pool.map(work, cases)
+        yield from results
     except BrokenProcessPool:
         raise TcptraceError("a process of the check was ended, perhaps for want of memory\n  try -j 1") from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold back an interrupt until the processes have begun: a fork that is half done would not end by it."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _begin() -> None:

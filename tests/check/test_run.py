@@ -3,6 +3,10 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from tcptrace import cli
 from tcptrace.check import run
+from tcptrace.report import progress
 from tests.check.recorded import CAPTURES, altered, copied
 
 REFUSED = CAPTURES / "refused" / "client.pcap"
@@ -129,6 +134,41 @@ def test_a_process_that_is_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("words", [["--init", "--update"], ["--part", "flows"], ["--write-baseline"]])
 def test_options_that_do_not_go_together_are_refused(words: list[str]) -> None:
     assert "\n" in problem(CAPTURES / "http", *words)
+
+
+def test_a_report_does_not_take_the_place_of_what_was_checked(tmp_path: Path) -> None:
+    folder = copied("http", tmp_path)
+    assert "is an input" in problem(folder, "-o", folder / "case.toml")
+
+
+def test_an_interrupt_ends_all_processes() -> None:
+    words = [sys.executable, "-m", "tcptrace", "check", str(CAPTURES), "-j", "2"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        if not children.exists():
+            process.kill()
+            pytest.skip("needs /proc to see the processes")
+        while process.poll() is None and len(children.read_text().split()) < 2:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert (out, err) == (b"", b"")
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)
+
+
+def test_progress_is_shown_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "PATIENCE_S", -1.0)
+    with progress.checking() as advance:
+        advance(1, 2, "captures/a")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with progress.checking() as advance:
+        advance(1, 2, "captures/\x1b")
+    assert "checked 1 of 2, captures/\\x1b" in capsys.readouterr().err
 
 
 BASELINE = "known.json"
