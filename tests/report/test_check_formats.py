@@ -206,3 +206,12 @@ def test_the_action_runs_annotates_and_fails_as_the_check_does(mixed: Path) -> N
     assert done.stdout.startswith("::error file=cases/lvs-dr/case.toml,line=19,")
     assert Path("summary.md").read_text().startswith("## ✖ Captures: 2 cases")
     assert json.loads(Path("out.sarif").read_text())["version"] == "2.1.0"
+
+
+def test_pre_commit_takes_the_hook() -> None:
+    clientlib = pytest.importorskip("pre_commit.clientlib")
+    (hook,) = clientlib.load_manifest(ROOT / ".pre-commit-hooks.yaml")
+    assert (hook["entry"], hook["pass_filenames"]) == ("tcptrace check", False)
+    assert re.search(hook["files"], "captures/http/case.toml")
+    assert re.search(hook["files"], "captures/http/client.pcap.gz")
+    assert not re.search(hook["files"], "README.md")
