@@ -8,14 +8,15 @@ order and time. Segmentation offload cuts and joins segments: what one point saw
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tcptrace.correlation.bases import bases_of
 from tcptrace.correlation.legs import Legs
-from tcptrace.correlation.numbering import numbered
-from tcptrace.correlation.pieces import find_pieces
+from tcptrace.correlation.numbering import packed
+from tcptrace.correlation.pieces import Spans, find_pieces
 from tcptrace.correlation.result import NOWHERE, Points
 from tcptrace.correlation.twins import tell_apart
 from tcptrace.schema import I8, I32, I64, NO_TIME, UNKNOWN, Sightings
@@ -82,37 +83,72 @@ class Passages:
 
 def passages_of(legs: Legs, stream_of_leg: Sequence[int], points: Points) -> Passages:
     """What passed, of all streams."""
-    seen, leg = legs.sightings, legs.leg
-    stream = np.asarray(stream_of_leg, np.int64)[leg] if len(leg) else np.empty(0, np.int64)
-    base = bases_of(legs, np.asarray(stream_of_leg, np.int64))
-    side = seen.side.astype(np.int64)
-    start = seen.start - base[leg, side]
-    end = np.where(seen.end >= 0, seen.end - base[leg, side], start)
-    known = (seen.ack >= 0) & (base[leg, side ^ 1] >= 0)
-    ack = np.where(known, seen.ack - base[leg, side ^ 1], UNKNOWN)
-    flags = seen.flags.astype(np.int64) & NUMBERED
-    bare = np.where(start == end, ack, UNKNOWN)
-    group = numbered(stream * 2 + side, start, end, flags, bare)
-    passage = tell_apart(group, legs)
+    seen = legs.sightings
+    places = _places(legs, np.asarray(stream_of_leg, np.int64))
+    passage = tell_apart(_alike(places, seen, len(legs.point))[legs.order], legs)
     count = int(passage.max(initial=-1)) + 1
+    backwards = np.arange(len(passage), dtype=np.int32)[::-1].copy()  # what is written last stays
     row = np.full((count, len(points)), NOWHERE, np.int32)
-    at = np.arange(len(passage))[::-1].copy()  # of two legs at a point, the first: what is written last stays
-    row[passage[at], seen.point[at]] = at
-    first = np.full(count, len(passage), np.int64)
-    np.minimum.at(first, passage, np.arange(len(passage)))
-    rows = first[np.lexsort((seen.time_ns[first], stream[first]))]
-    found = Passages(
+    row[passage[backwards], seen.point[backwards]] = backwards  # of two legs at a point, the first
+    first = np.empty(count, np.int32)
+    first[passage[backwards]] = backwards
+    rows = first[np.lexsort((seen.time_ns[first], places.channel[first] >> 1))]
+    channel, length = places.channel[rows], seen.len[rows].astype(np.int64)
+    row, partly = row[passage[rows]], np.zeros(row.shape, np.bool_)
+    start, end = places.start[rows], places.end[rows]
+    find_pieces(Spans(channel, start, end, row, partly), length)
+    return Passages(
         points,
         seen,
-        stream=stream[rows],
+        stream=channel >> 1,
         direction=seen.side[rows],
-        start=start[rows],
-        end=end[rows],
-        ack=ack[rows],
+        start=start,
+        end=end,
+        ack=places.ack[rows],
         flags=seen.flags[rows].astype(np.int64),
-        len=seen.len[rows].astype(np.int64),
-        row=row[passage[rows]],
-        partly=np.zeros(row.shape, np.bool_),
+        len=length,
+        row=row,
+        partly=partly,
     )
-    find_pieces(found.stream * 2 + found.direction, found.start, found.end, found.len, found.row, found.partly)
+
+
+class _Places(NamedTuple):
+    """Row for row beside the sightings: where each lies in its stream, counted alike at all points."""
+
+    channel: I64
+    """Stream * 2 + side."""
+    start: I64
+    end: I64
+    ack: I64
+
+
+def _places(legs: Legs, stream_of_leg: I64) -> _Places:
+    seen = legs.sightings
+    base = bases_of(legs, stream_of_leg).ravel()
+    own = legs.leg.astype(np.int64) * 2 + seen.side
+    start = seen.start - base[own]
+    peer = base[own ^ 1]
+    ack = np.where((seen.ack >= 0) & (peer >= 0), seen.ack - peer, UNKNOWN)
+    channel = stream_of_leg[legs.leg] * 2 + seen.side if len(own) else own
+    return _Places(channel, start, start + (seen.end - seen.start), ack)
+
+
+def _alike(places: _Places, seen: Sightings, legs: int) -> I64:
+    """A number for every sighting, the same for all of one place in a stream, length and flags.
+
+    One that takes up no sequence numbers is told by what it acknowledges.
+    """
+    size = places.end - places.start
+    flags = seen.flags & NUMBERED
+    second = np.where(size > 0, size << 3 | flags, (places.ack + 1) << 3 | flags)
+    return packed(_laid_out(places.channel, places.start, legs * 2), second << 1 | (size > 0))
+
+
+def _laid_out(channel: I64, place: I64, channels: int) -> I64:
+    """Places of all channels in one row, one channel after the other."""
+    low, high = np.full(channels, np.iinfo(np.int64).max), np.full(channels, np.iinfo(np.int64).min)
+    np.minimum.at(low, channel, place)
+    np.maximum.at(high, channel, place)
+    extent = np.where(high >= low, high - low + 1, 0)
+    found: I64 = place + (np.cumsum(extent) - extent - low)[channel]
     return found

@@ -1,49 +1,72 @@
 """Segments that a point saw in other sizes: an offload joins them on receipt, or cuts them when they are sent."""
 
+from itertools import pairwise, product
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
+from tcptrace.correlation.numbering import ranked
 from tcptrace.correlation.result import NOWHERE
 from tcptrace.schema import I32, I64
 
 Bools = npt.NDArray[np.bool_]
 
 
-def find_pieces(channel: I64, start: I64, end: I64, length: I64, row: I32, partly: Bools) -> None:
-    """Fill `row` and `partly` (both (N, points)) where a segment's bytes were seen in segments of other sizes.
+class Spans(NamedTuple):
+    """Passages by their bytes, each an array of N rows."""
 
-    `channel` numbers one direction of a stream. Only what was not seen where a segment was counts as a piece of it,
-    or as its whole: a repeat that passed both points does not stand for an original that was lost between them.
+    channel: I64
+    """One direction of a stream."""
+    start: I64
+    end: I64
+    row: I32
+    """(N, points) row in the sightings."""
+    partly: Bools
+    """(N, points)"""
+
+
+def find_pieces(spans: Spans, length: I64) -> None:
+    """Fill `row` and `partly` where a segment's bytes were seen in segments of other sizes.
+
+    Only what was not seen where a segment was counts as a piece of it, or as its whole: a repeat that passed both
+    points does not stand for an original that was lost between them.
     """
-    weights = 1 << np.arange(row.shape[1], dtype=np.int64)
-    mask = ((row != NOWHERE) * weights).sum(axis=1)
-    data = np.flatnonzero(length > 0)
-    pairs = np.unique(np.stack((channel[data], mask[data])), axis=1)
-    several = np.flatnonzero(np.bincount(np.searchsorted(np.unique(pairs[0]), pairs[0])) > 1)
-    if not len(several):
-        return
-    order = data[np.argsort(channel[data], kind="stable")]
-    for number in np.unique(pairs[0])[several].tolist():
-        rows = order[slice(*np.searchsorted(channel[order], (number, number + 1)))]
-        masks = np.unique(mask[rows]).tolist()
-        for a in masks:
-            for b in masks:
-                if a & b == 0:
-                    _cover(rows[mask[rows] == a], rows[mask[rows] == b], b, start, end, row, partly)
+    seen = spans.row != NOWHERE
+    rows = np.flatnonzero((length > 0) & ~seen.all(axis=1))
+    ways, way = np.unique(np.packbits(seen[rows], axis=1), axis=0, return_inverse=True)
+    masks = [int.from_bytes(bits) for bits in ways.tolist()]
+    key = spans.channel[rows] * len(ways) + way.ravel()
+    order = np.argsort(key, kind="stable")
+    rows, key = rows[order], key[order]
+    bounds = np.flatnonzero(np.diff(key, prepend=-1, append=-1))
+    channel, mask = key[bounds[:-1]] // max(len(ways), 1), key[bounds[:-1]] % max(len(ways), 1)
+    of_mask = [masks[number] for number in mask.tolist()]
+    for first, stop in pairwise(np.flatnonzero(np.diff(channel, prepend=-1, append=-1)).tolist()):
+        for a, b in product(range(first, stop), repeat=2):
+            if of_mask[a] & of_mask[b] == 0:
+                _cover(spans, rows[bounds[a] : bounds[a + 1]], rows[bounds[b] : bounds[b + 1]], seen)
 
 
-def _cover(whole: I64, pieces: I64, seen_at: int, start: I64, end: I64, row: I32, partly: Bools) -> None:
-    """Of `whole`, what `pieces` cover without a hole was seen where these were, at the points of the bits `seen_at`."""
+def _cover(spans: Spans, whole: I64, pieces: I64, seen: Bools) -> None:
+    """Of `whole`, what `pieces` cover without a hole was seen where these were.
+
+    Of segments sent several times as many count as the pieces hold their last byte, the latest first.
+    """
+    start, end = spans.start, spans.end
     pieces = pieces[np.argsort(start[pieces], kind="stable")]
     reach = np.maximum.accumulate(end[pieces])
-    begins = np.concatenate(([True], start[pieces][1:] > reach[:-1]))
-    island_start = start[pieces][begins]  # an island: bytes without a hole
-    island_end = np.maximum.reduceat(reach, np.flatnonzero(begins))
+    begins = np.flatnonzero(np.concatenate(([True], start[pieces][1:] > reach[:-1])))
+    island_start, island_end = start[pieces][begins], np.maximum.reduceat(reach, begins)  # bytes without a hole
+    whole = whole[np.argsort(-spans.row[whole, seen[whole[0]].argmax()], kind="stable")]
     place = np.searchsorted(island_start, start[whole], "right") - 1
     covered = (place >= 0) & (island_end[place] >= end[whole])
-    found = whole[covered]
+    last_byte = end[whole] - 1
+    times = np.searchsorted(start[pieces], last_byte, "right") - np.searchsorted(
+        np.sort(end[pieces]), last_byte, "right"
+    )
+    found = whole[covered & (ranked(last_byte) < times)]
     last = pieces[np.searchsorted(reach, end[found])]
-    for point in range(row.shape[1]):
-        if seen_at >> point & 1:
-            row[found, point] = row[last, point]
-            partly[found, point] = True
+    points = np.flatnonzero(seen[pieces[0]])
+    spans.row[np.ix_(found, points)] = spans.row[np.ix_(last, points)]
+    spans.partly[np.ix_(found, points)] = True

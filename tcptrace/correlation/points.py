@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from glob import has_magic
+from glob import glob, has_magic
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +37,7 @@ def from_words(words: Iterable[str]) -> Captures:
     captures: dict[str, Sequence[str | Path]] = {}
     for word in words:
         name, equals, rest = word.partition("=")
+        equals = "" if (Path(word) / CASE_FILE).exists() else equals
         found = {name: rest if Path(rest).exists() else rest.split(",")} if equals else _case(Path(word))
         if twice := captures.keys() & found.keys():
             raise UsageError(f"{twice.pop()}: named twice\n  put the rotated files of one point together: POINT=A,B")
@@ -55,7 +56,12 @@ def _case(folder: Path) -> Mapping[str, str | Sequence[str]]:
         raise UsageError(f"{path}: cannot be read: {error}") from None
     if not isinstance(points, dict) or not points:
         raise UsageError(f'{path}: has no [points]\n  add them: [points] and a line a point, client = "client.pcap"')
-    return {str(point): [str(folder / part) for part in str(given).split(",")] for point, given in points.items()}
+    return {point: [str(folder / part) for part in _parts(given)] for point, given in points.items()}
+
+
+def _parts(given: object) -> Sequence[str]:
+    """The files that a case names for a point: text, or a list of it."""
+    return [str(part) for part in given] if isinstance(given, list) else str(given).split(",")
 
 
 def _name(name: str) -> str:
@@ -71,8 +77,10 @@ def _paths(name: str, given: str | Path | Sequence[str | Path]) -> tuple[str, ..
     found: list[str] = []
     for text in texts:
         is_pattern = has_magic(text) and not Path(text).exists()
-        matching = sorted(map(str, Path(text).parent.glob(Path(text).name))) if is_pattern else [text]
+        matching = sorted(glob(text)) if is_pattern else [text]  # noqa: PTH207  Path.glob has a fixed folder
         if not matching or not text:
             raise UsageError(f"{name}: no capture matches {text!r}\n  check the path, quote a pattern")
         found += matching
+    if "-" in found and len(found) > 1:
+        raise UsageError(f"{name}: standard input is no part of a rotated capture\n  name files, or - alone")
     return tuple(dict.fromkeys(found))

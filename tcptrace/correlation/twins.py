@@ -1,115 +1,140 @@
 """Segments that are alike, told apart: the original and its repeats, acknowledgements that say the same.
 
-A group holds sightings of one place in a stream, at several legs. Where a leg has one of them only, the group is one
-segment. Else IP identification, timestamp and window tell which are the same, as far as nobody rewrites them; what is
-left is paired in order, and where a leg has fewer, by time.
+A group holds sightings of one place in a stream, at several legs. Where each leg has one of them only, the group is
+one segment. Else IP identification, timestamp and window tell which are the same, as far as all of a group have them;
+what is equal in these too is paired in order where all legs have as many, and by time where some lack one.
 """
 
-from collections import defaultdict
-from collections.abc import Callable
+from bisect import bisect
+from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tcptrace.correlation.legs import Legs
-from tcptrace.correlation.numbering import distinct, numbered, ranked
-from tcptrace.schema import I64, NO_TIME, UNKNOWN
+from tcptrace.correlation.numbering import distinct, numbered, ranked, renumbered
+from tcptrace.correlation.rough_clocks import RoughClocks
+from tcptrace.schema import I32, I64, NO_TIME
 
-SAMPLES = 200
-"""Segments by which the clocks of two legs are compared, roughly."""
+NEIGHBOURS = 16
+"""Sets of sightings that are tried for one more, either way in time."""
 
 
-class _Several(NamedTuple):
-    """A set of sightings that are taken for one segment."""
+class _Set(NamedTuple):
+    """Sightings that are taken for one segment."""
 
+    time_ns: int
+    """Roughly, by one clock."""
     rows: list[int]
     legs: frozenset[int]
 
 
-def tell_apart(group: I64, legs: Legs) -> I64:
-    """For every sighting the number of its segment, from 0 without gaps; `group` has a value for every sighting."""
-    leg = legs.leg
-    alike = ranked(numbered(group, leg))
-    is_twin = np.isin(group, group[alike > 0])
-    passage = group.copy()
-    twins = np.flatnonzero(is_twin)
-    if len(twins):
-        passage[twins] = group.max() + 1 + _of_twins(twins, group, legs)
-    found: I64 = np.unique(passage, return_inverse=True)[1].astype(np.int64)
-    return found
+def tell_apart(key: I64, legs: Legs) -> I64:
+    """For every sighting the number of its segment, from 0 without gaps; equal keys, leg by leg, are of a group."""
+    by_key = np.argsort(key, kind="stable")
+    rows, arranged = legs.order[by_key], key[by_key]
+    differs = arranged[1:] != arranged[:-1]
+    group = np.concatenate((np.zeros(min(len(key), 1), np.int64), np.cumsum(differs)))
+    leg = legs.leg[rows]
+    again = np.flatnonzero(~differs & (leg[1:] == leg[:-1]))
+    passage = np.empty(len(key), np.int64)
+    passage[rows] = group
+    if not len(again):
+        return passage
+    has_twins = np.zeros(int(group[-1]) + 1, np.bool_)
+    has_twins[group[again]] = True
+    twins = np.flatnonzero(has_twins[group])
+    clocks = RoughClocks(legs, passage, ~has_twins)
+    passage[rows[twins]] = len(has_twins) + _Twins(rows[twins], group[twins], leg[twins], legs, clocks).told_apart()
+    return renumbered(passage)
 
 
-def _of_twins(twins: I64, group: I64, legs: Legs) -> I64:
-    """Numbers for the sightings in groups of which a leg has several."""
-    seen, leg = legs.sightings, legs.leg
-    ip_id = np.where(seen.ip_id[twins] > 0, seen.ip_id[twins], UNKNOWN).astype(np.int64)
-    like = numbered(group[twins], ip_id, seen.tsval[twins], seen.window[twins].astype(np.int64))
-    count = np.bincount(place := numbered(like, leg[twins]))[place]
-    rank = ranked(place)
-    # Where legs have different numbers of what is alike in all, only time can tell: each stands alone for now.
-    most = np.zeros(int(like.max()) + 1, np.int64)
-    np.maximum.at(most, like, count)
-    uneven = np.isin(like, like[count != most[like]])
-    rank[uneven] = np.arange(len(rank))[uneven]
-    number = numbered(like, rank)
-    open_groups = np.unique(group[twins][np.bincount(number)[number] < distinct(group[twins], leg[twins])])
-    rows = np.flatnonzero(np.isin(group[twins], open_groups))
-    if len(rows):
-        _pair(rows, twins, group, legs, number)
-    return number
+class _Twins:
+    """Groups of which a leg has several sightings, group by group and leg by leg."""
+
+    def __init__(self, rows: I64, group: I64, leg: I32, legs: Legs, clocks: RoughClocks) -> None:
+        self.rows, self.leg = rows, leg
+        self.group = numbered(group)
+        self._seen, self._clocks = legs.sightings, clocks
+
+    def told_apart(self) -> I64:
+        """A number for every sighting, the same for those of one segment."""
+        alike = self._by_marks()
+        place = numbered(alike, self.leg)
+        count, rank = np.bincount(place)[place], ranked(place)
+        most = np.zeros(int(alike.max()) + 1, np.int64)
+        np.maximum.at(most, alike, count)
+        uneven = np.zeros(len(most), np.bool_)
+        uneven[alike[count != most[alike]]] = True
+        # Where legs have different numbers of what is alike in all, only time can tell: each stands alone for now.
+        rank = np.where(uneven[alike], np.arange(len(rank)), rank)
+        number = numbered(alike, rank)
+        is_open = np.zeros(int(self.group[-1]) + 1, np.bool_)
+        is_open[self.group[np.bincount(number)[number] < distinct(self.group, self.leg)]] = True
+        places = np.flatnonzero(is_open[self.group])
+        if len(places):
+            self._pair(places, number)
+        return number
+
+    def _by_marks(self) -> I64:
+        """A number for every sighting, the same for those of a group that are alike in all that can be compared."""
+        seen = self._seen
+        marks: list[I64] = [
+            np.maximum(seen.ip_id[self.rows], 0).astype(np.int64),
+            seen.tsval[self.rows] + 1,
+            seen.window[self.rows].astype(np.int64) + 1,
+        ]
+        return numbered(self.group, *(np.where(self._all_have(mark), mark, 0) for mark in marks))
+
+    def _all_have(self, mark: I64) -> npt.NDArray[np.bool_]:
+        """Whether all sightings of a sighting's group have a mark other than 0."""
+        lacking = np.zeros(int(self.group[-1]) + 1, np.bool_)
+        lacking[self.group[mark == 0]] = True
+        found: npt.NDArray[np.bool_] = ~lacking[self.group]
+        return found
+
+    def _pair(self, places: I64, number: I64) -> None:
+        """In groups where some segments lack legs, give those that no leg has twice one number, in place."""
+        bounds = np.flatnonzero(np.diff(self.group[places], prepend=-1, append=-1)).tolist()
+        for first, stop in pairwise(bounds):
+            for one, other in self._pairs(places[first:stop], number):
+                number[one.rows] = number[other.rows[0]]
+
+    def _pairs(self, places: I64, number: I64) -> list[tuple[_Set, _Set]]:
+        """Sets of a group's sightings of which the first belongs to the second."""
+        members: dict[int, list[int]] = defaultdict(list)
+        for place, one in zip(places.tolist(), number[places].tolist(), strict=True):
+            members[one].append(place)
+        reference, *_ = self.leg[places].tolist()
+        every = frozenset(self.leg[places].tolist())
+        sets = [self._set(rows, reference) for rows in members.values()]
+        count = Counter(one.legs for one in sets)  # those that saw most come first: the others find theirs among them
+        waiting = [one for one in sets if one.legs != every]
+        waiting.sort(key=lambda one: (-len(one.legs), -count[one.legs], sorted(one.legs), one.time_ns))
+        kept: list[_Set] = []
+        found = []
+        for one in waiting:
+            best = _nearest(one, kept)
+            if best is None:
+                kept.insert(bisect(kept, one.time_ns, key=lambda kept: kept.time_ns), one)
+            else:
+                other = kept[best]
+                found.append((one, other))
+                kept[best] = _Set(other.time_ns, other.rows + one.rows, other.legs | one.legs)
+        return found
+
+    def _set(self, places: list[int], reference: int) -> _Set:
+        first = places[0]
+        time_ns, leg = int(self._seen.time_ns[self.rows[first]]), int(self.leg[first])
+        roughly_ns = 0 if time_ns == NO_TIME else time_ns - self._clocks.ahead_ns(leg, reference, time_ns)
+        return _Set(roughly_ns, places, frozenset(self.leg[places].tolist()))
 
 
-def _pair(rows: I64, twins: I64, group: I64, legs: Legs, number: I64) -> None:
-    """In groups where some segments lack legs, give those that no leg has twice one number, in place."""
-    offset_ns = _offsets(twins, group, legs)
-    order = rows[np.argsort(group[twins[rows]], kind="stable")]
-    bounds = np.flatnonzero(np.diff(group[twins[order]], prepend=-1, append=-1))
-    for first, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        _pair_group(order[first:stop].tolist(), twins, legs, number, offset_ns)
-
-
-def _pair_group(rows: list[int], twins: I64, legs: Legs, number: I64, offset_ns: Callable[[int, int], int]) -> None:
-    sets: dict[int, list[int]] = defaultdict(list)
-    for row in rows:
-        sets[int(number[row])].append(row)
-    several = [_Several(members, frozenset(legs.leg[twins[members]].tolist())) for members in sets.values()]
-    kept: list[_Several] = []
-    for one in sorted(several, key=lambda one: -len(one.legs)):
-        fitting = [(_apart_ns(one, other, twins, legs, offset_ns), i) for i, other in enumerate(kept)]
-        fitting = [(apart, i) for apart, i in fitting if kept[i].legs.isdisjoint(one.legs)]
-        if not fitting:
-            kept.append(one)
-            continue
-        _, best = min(fitting)
-        number[one.rows] = number[kept[best].rows[0]]
-        kept[best] = _Several(kept[best].rows + one.rows, kept[best].legs | one.legs)
-
-
-def _apart_ns(a: _Several, b: _Several, twins: I64, legs: Legs, offset_ns: Callable[[int, int], int]) -> int:
-    """How far in time two sets lie apart, by the clocks as roughly as they are known."""
-    rows = twins[[a.rows[0], b.rows[0]]]
-    time_ns, other_ns = legs.sightings.time_ns[rows].tolist()
-    return 0 if NO_TIME in (time_ns, other_ns) else abs(time_ns - other_ns - offset_ns(*legs.leg[rows].tolist()))
-
-
-def _offsets(twins: I64, group: I64, legs: Legs) -> Callable[[int, int], int]:
-    """How far one leg's times are ahead of another's, delay included: the median of segments without twins."""
-    alone = np.ones(len(group), np.bool_)
-    alone[twins] = False
-    known: dict[tuple[int, int], int] = {}
-    time_ns = legs.sightings.time_ns
-
-    def rows_of(one: int) -> I64:
-        found = legs.rows(one)
-        chosen: I64 = found[alone[found] & (time_ns[found] != NO_TIME)][:SAMPLES]
-        return chosen
-
-    def offset_ns(a: int, b: int) -> int:
-        if (a, b) not in known:
-            here, there = rows_of(a), rows_of(b)
-            _, i, j = np.intersect1d(group[here], group[there], return_indices=True)
-            apart = time_ns[here[i]] - time_ns[there[j]]
-            known[a, b] = int(np.median(apart)) if len(apart) else 0
-        return known[a, b]
-
-    return offset_ns
+def _nearest(one: _Set, kept: list[_Set]) -> int | None:
+    """The place of the set nearest in time that has none of its legs."""
+    middle = bisect(kept, one.time_ns, key=lambda kept: kept.time_ns)
+    near = range(max(middle - NEIGHBOURS, 0), min(middle + NEIGHBOURS, len(kept)))
+    fitting = (place for place in near if kept[place].legs.isdisjoint(one.legs))
+    return min(fitting, key=lambda place: abs(kept[place].time_ns - one.time_ns), default=None)

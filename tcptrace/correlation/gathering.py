@@ -1,0 +1,72 @@
+"""Sightings of all recordings, gathered in one table that grows in place."""
+
+import numpy as np
+import numpy.typing as npt
+
+from tcptrace.flows import FIN, RST, SYN
+from tcptrace.rows import part
+from tcptrace.schema import I64, REPEATS, Packets, Segments, Sightings, allocate, columns
+
+IN_SEGMENTS = {"flow": "flow", "side": "side", "start": "position", "ack": "ack_position", "repeat": "repeat"}
+"""Columns of sightings that are told of segments, and their names there."""
+IN_PACKETS = {"toa": "toa_port"}
+"""Columns that are read and have another name there."""
+TOLD_LATER = ("point", "end")
+COPY = REPEATS.index("copy")
+GROWTH = 1.25
+
+Bools = npt.NDArray[np.bool_]
+
+
+class Gathering:
+    """The table while it grows; its columns are remapped, not copied, so that no view may outlive an `add`."""
+
+    def __init__(self) -> None:
+        self._table = allocate(Sightings, 0)
+        self.count = 0
+
+    def add(self, packets: Packets, segments: Segments) -> I64:
+        """Take a chunk's segments, but for copies made by the capture; returns the rows that were taken.
+
+        `point` is 0, and `side` still that of the flow's first frame.
+        """
+        told = (segments.flow >= 0) & (segments.position >= 0) & (packets.quoted == 0)
+        rows = np.flatnonzero(told & ((segments.repeat != COPY) | (segments.copy == 1)))
+        first, self.count = self.count, self.count + len(rows)
+        self._grow()
+        added = self.rows(first)
+        for name in columns(Sightings).keys() - TOLD_LATER:
+            table = segments if name in IN_SEGMENTS else packets
+            source = getattr(table, IN_SEGMENTS.get(name, IN_PACKETS.get(name, name)))
+            getattr(added, name)[:] = source if len(rows) == len(source) else source[rows]
+        added.point[:] = 0
+        added.end[:] = added.start + np.maximum(added.len, 0) + numbers_taken(added.flags)
+        return rows
+
+    def rows(self, first: int) -> Sightings:
+        """The rows from `first` on, as they are now."""
+        return part(self._table, first, self.count)
+
+    def arrange(self, first: int, order: I64) -> None:
+        """Keep of the rows from `first` on these, in this order."""
+        table = self.rows(first)
+        for column in table:
+            column[: len(order)] = column[order]
+        self.count = first + len(order)
+
+    def finish(self) -> Sightings:
+        """All rows."""
+        for column in self._table:
+            column.resize(self.count, refcheck=False)
+        return self._table
+
+    def _grow(self) -> None:
+        if len(self._table.point) < self.count:
+            for column in self._table:
+                column.resize(int(self.count * GROWTH), refcheck=False)
+
+
+def numbers_taken(flags: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    """How many sequence numbers SYN and FIN take up (RFC 9293 section 3.4): none in a RST."""
+    taken: npt.NDArray[np.int16] = ((flags & SYN) // SYN + (flags & FIN) // FIN) * (flags & RST == 0)
+    return taken
