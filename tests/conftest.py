@@ -1,5 +1,6 @@
 """How much the property tests try: `make test` stays quick, `make fuzz` searches long."""
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("quick", deadline=None)
