@@ -3,7 +3,8 @@
 That a capture lacks a segment proves nothing by itself. What a later point has, or what the receiver acknowledged
 though no other copy of these bytes got there, has passed: the capture missed it. The rest is lost behind the last
 point that has it. A transmission is lost though what repeats it arrives. A point records as long as any point does,
-unless its file is truncated; what a host refused with a RST of its own was not lost under way.
+unless its file is truncated; what a host refused with a RST of its own was not lost under way, nor was what circled
+until its TTL was used up.
 
 Bare acknowledgements are never acknowledged themselves. Some are not missed by anyone: offload and devices that thin
 them out keep the last of several. So they count as lost only where neither is in sight.
@@ -42,7 +43,7 @@ class Fates(NamedTuple):
     missed: Bools
     """(N, L) whether it passed that point though the capture lacks it."""
     refused: Bools
-    """(N,) whether it ended at a host that answered by a RST in the peer's name, with that or after it."""
+    """(N,) whether it ended at a host that answered by a RST in the peer's name, or circled until its TTL was spent."""
 
 
 def fates(
@@ -64,7 +65,8 @@ def fates(
     behind = np.minimum(last + 1, len(places) - 1)
     gone = (last >= 0) & (last < behind) & np.take_along_axis(recorded, behind[:, None], axis=1)[:, 0]
     arrived = gone & _is_acknowledged(passages) & ~_is_repeated_beyond(passages, last)
-    refused = gone & ~arrived & _is_refused(passages, point, first, last, (origins or {}).items())
+    refused = _is_refused(passages, point, first, last, (origins or {}).items()) | _is_spent(passages, point, last)
+    refused &= gone & ~arrived
     lost = gone & ~arrived & ~refused
     lost &= ~_is_thinned(passages, point, last, lost)
     missed = ~seen & recorded & (places > first[:, None]) & ((places < last[:, None]) | arrived[:, None])
@@ -146,6 +148,23 @@ def _within(start: I64, end: I64, starts: I64, ends: I64) -> Bools:
     at = np.searchsorted(starts, start, side="right") - 1
     reach = np.append(ends, -1)[at]
     found: Bools = (at >= 0) & (reach >= end)
+    return found
+
+
+def _is_spent(passages: Passages, point: I16, last: I64) -> Bools:
+    """Whether its TTL was used up (RFC 1812 section 5.3.1) after it had passed its last point with a higher one.
+
+    A TTL of 1 alone says nothing: a sender that calls its neighbours only may begin with it.
+    """
+    ttl = passages.sightings.ttl
+    rows = np.flatnonzero(last >= 0)
+    there = point[rows, last[rows]].astype(np.int64)
+    is_low = (ttl[passages.row[rows, there]] | 1) == 1
+    found = np.zeros(len(last), np.bool_)
+    for row, place in zip(rows[is_low].tolist(), there[is_low].tolist(), strict=True):
+        stream = slice(*np.searchsorted(passages.stream, (passages.stream[row], passages.stream[row] + 1)))
+        seen = passages.row[stream, place][passages.direction[stream] == passages.direction[row]]
+        found[row] = ttl[seen[seen >= 0]].max() > 1
     return found
 
 

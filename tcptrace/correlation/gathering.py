@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from tcptrace.correlation.numbering import distinct, numbered, ranked
 from tcptrace.flows import FIN, RST, SYN
 from tcptrace.rows import part
 from tcptrace.schema import I64, REPEATS, Packets, Segments, Sightings, allocate, columns
@@ -14,6 +15,7 @@ IN_PACKETS = {"toa": "toa_port"}
 TOLD_LATER = ("point", "end")
 COPY = REPEATS.index("copy")
 GROWTH = 1.25
+LOOP_TTLS = 2
 
 Bools = npt.NDArray[np.bool_]
 
@@ -31,7 +33,10 @@ class Gathering:
         `point` is 0, and `side` still that of the flow's first frame.
         """
         told = (segments.flow >= 0) & (segments.position >= 0) & (packets.quoted == 0)
-        rows = np.flatnonzero(told & ((segments.repeat != COPY) | (segments.copy == 1)))
+        is_copy = told & (segments.repeat == COPY) & (segments.copy == 0)
+        told &= ~is_copy
+        told[_rounds(packets, segments, np.flatnonzero(is_copy))] = True
+        rows = np.flatnonzero(told)
         first, self.count = self.count, self.count + len(rows)
         self._grow()
         added = self.rows(first)
@@ -64,6 +69,18 @@ class Gathering:
         if len(self._table.point) < self.count:
             for column in self._table:
                 column.resize(int(self.count * GROWTH), refcheck=False)
+
+
+def _rounds(packets: Packets, segments: Segments, copies: I64) -> I64:
+    """Of rows that look like copies those that are none: a segment in a routing loop comes by again, its TTL lower.
+
+    Two TTLs below its first tell a loop; one may be a port that mirrors both sides of a router.
+    """
+    marks = (segments.flow, segments.position, packets.flags.astype(np.int64), packets.ip_id.astype(np.int64))
+    segment, ttl = numbered(*(mark[copies] for mark in marks)), packets.ttl[copies].astype(np.int64)
+    kept = (distinct(segment, ttl) >= LOOP_TTLS) & (ranked(numbered(segment, ttl)) == 0)
+    found: I64 = copies[kept]
+    return found
 
 
 def numbers_taken(flags: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:

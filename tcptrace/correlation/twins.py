@@ -1,8 +1,8 @@
 """Segments that are alike, told apart: the original and its repeats, acknowledgements that say the same.
 
 A group holds sightings of one place in a stream, at several legs. Where each leg has one of them only, the group is
-one segment. Else IP identification, timestamp and window tell which are the same, as far as all of a group have them;
-what is equal in these too is paired in order where all legs have as many, and by time where some lack one.
+one segment. Else IP identification, timestamp, window and TTL tell which are the same, as far as all of a group have
+them; what is equal in these too is paired in order where all legs have as many, and by time where some lack one.
 """
 
 from bisect import bisect
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tcptrace.correlation.legs import Legs
 from tcptrace.correlation.numbering import distinct, numbered, ranked, renumbered
 from tcptrace.correlation.rough_clocks import RoughClocks
-from tcptrace.schema import I32, I64, NO_TIME
+from tcptrace.schema import I32, I64, NO_TIME, UNKNOWN
 
 NEIGHBOURS = 16
 """Sets of sightings that are tried for one more, either way in time."""
@@ -85,8 +85,17 @@ class _Twins:
             np.maximum(seen.ip_id[self.rows], 0).astype(np.int64),
             seen.tsval[self.rows] + 1,
             seen.window[self.rows].astype(np.int64) + 1,
+            self._rounds() + 1,
         ]
         return numbered(self.group, *(np.where(self._all_have(mark), mark, 0) for mark in marks))
+
+    def _rounds(self) -> I64:
+        """How far each TTL lies below its group's highest at that leg: a segment in a loop comes by again."""
+        ttl, place = self._seen.ttl[self.rows].astype(np.int64), numbered(self.group, self.leg.astype(np.int64))
+        highest = np.full(int(place.max()) + 1, UNKNOWN)
+        np.maximum.at(highest, place, ttl)
+        below: I64 = np.where(ttl >= 0, highest[place] - ttl, UNKNOWN)
+        return below
 
     def _all_have(self, mark: I64) -> npt.NDArray[np.bool_]:
         """Whether all sightings of a sighting's group have a mark other than 0."""
