@@ -44,14 +44,14 @@ def _places(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path.parent if path.name == CASE_FILE else path
         return
-    in_a_case: set[str] = set()
+    in_a_case: set[Path] = set()
     for place, folders, files in os.walk(path, onerror=_refuse):
         folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
         folder = Path(place)
         if CASE_FILE in files:
             yield folder
-        if CASE_FILE in files or place in in_a_case:
-            in_a_case.update(os.path.join(place, below) for below in folders)  # noqa: PTH118  as os.walk names them
+        if CASE_FILE in files or folder in in_a_case:
+            in_a_case.update(folder / below for below in folders)
         else:
             yield from (folder / file for file in sorted(files) if CAPTURE_NAME.search(file))
 

@@ -77,7 +77,7 @@ def _paths(name: str, given: str | Path | Sequence[str | Path]) -> tuple[str, ..
     found: list[str] = []
     for text in texts:
         is_pattern = has_magic(text) and not Path(text).exists()
-        matching = sorted(glob(text)) if is_pattern else [text]  # noqa: PTH207  Path.glob has a fixed folder
+        matching = sorted(glob(text)) if is_pattern else [text]  # noqa: PTH207  Path.glob needs a folder first
         if not matching or not text:
             raise UsageError(f"{name}: no capture matches {text!r}\n  check the path, quote a pattern")
         found += matching

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -16,7 +16,7 @@ from tcptrace.correlation.points import from_words, inputs_of
 from tcptrace.correlation.proxies import Conversation, conversations
 from tcptrace.correlation.proxy_hosts import Ends
 from tcptrace.correlation.recording import Recording, read
-from tcptrace.correlation.result import Candidate, Stream
+from tcptrace.correlation.result import Candidate, Points, Stream
 from tcptrace.correlation.streams import match
 from tcptrace.schema import NO_TIME
 from tests.capture_files import SECOND
@@ -83,14 +83,14 @@ class Dialogue:
         return said if self.more else [pair for pair in said if pair[0] != end - 0.1]
 
 
-def client(number: int = 1, at: float = 0, **told: object) -> Dialogue:
+def client(number: int = 1, at: float = 0, **told: Any) -> Dialogue:
     """Of a client to the proxy, which is 10.0.0.254:80."""
-    return Dialogue(f"10.0.0.{number}:40000", "10.0.0.254:80", at, **told)  # type: ignore[arg-type]  what it has
+    return Dialogue(f"10.0.0.{number}:40000", "10.0.0.254:80", at, **told)
 
 
-def upstream(port: int, at: float, **told: object) -> Dialogue:
+def upstream(port: int, at: float, **told: Any) -> Dialogue:
     """Of the proxy to its application, 10.0.1.2:8080."""
-    return Dialogue(f"10.0.1.254:{port}", "10.0.1.2:8080", at, is_near_server=False, **told)  # type: ignore[arg-type]
+    return Dialogue(f"10.0.1.254:{port}", "10.0.1.2:8080", at, is_near_server=False, **told)
 
 
 def tcp(source: str, target: str, seq: int, ack: int, flags: int, payload: bytes = b"") -> bytes:
@@ -145,11 +145,11 @@ def of_case(folder: Path) -> Joined:
     return _joined(read(inputs_of(from_words([str(folder)])), lambda text: None))
 
 
-def _joined(recorded: tuple[Sequence[object], Sequence[Recording]]) -> Joined:
+def _joined(recorded: tuple[Points, Sequence[Recording]]) -> Joined:
     points, recordings = recorded
-    legs = legs_of(points, recordings)  # type: ignore[arg-type]  they are points
+    legs = legs_of(points, recordings)
     matched = match(legs)
-    passages = passages_of(legs, matched.of_leg, points)  # type: ignore[arg-type]
+    passages = passages_of(legs, matched.of_leg, points)
     ends = [_ends(passages, stream.stream) for stream in matched.streams]
     return Joined(matched.streams, *conversations(matched.streams, passages, ends, recordings))
 

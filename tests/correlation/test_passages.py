@@ -1,7 +1,7 @@
 """Segments of a stream, each once, and where each was seen."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ def later(frames: Sequence[Frame], by_ms: float) -> list[Frame]:
 
 @pytest.mark.parametrize("change", REWRITES)
 @pytest.mark.parametrize("clock_ms", [0, -60_000, 90_000])
-def test_a_lost_original_is_not_its_repeat(tmp_path: Path, change, clock_ms: float) -> None:  # type: ignore[no-untyped-def]  a parameter
+def test_a_lost_original_is_not_its_repeat(tmp_path: Path, change: Callable[[Tcp], Tcp], clock_ms: float) -> None:
     talk = say(OPEN + "10 C P. 1:101 1 id=3\n11 C P. 101:201 1 id=4\n230 C P. 1:101 1 id=5\n231 S . 1 201 id=2")
     behind = changed(without(talk, 4), change, later_ms=clock_ms + 1)
     found = at_points(tmp_path, {"client": talk, "server": behind})

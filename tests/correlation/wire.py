@@ -140,8 +140,9 @@ def dnat(server: str) -> Callable[[Tcp], Tcp]:
     address, port = _end(server)
 
     def change(one: Tcp) -> Tcp:
-        to_server, to_client = {"dst": address, "dport": port}, {"src": address, "sport": port}
-        return one._replace(**(to_client if one.from_server else to_server))  # type: ignore[arg-type]  as its fields
+        if one.from_server:
+            return one._replace(src=address, sport=port)
+        return one._replace(dst=address, dport=port)
 
     return change
 
@@ -153,10 +154,10 @@ def fullnat(client: str, server: str, shift: int) -> Callable[[Tcp], Tcp]:
     def change(one: Tcp) -> Tcp:
         there = one._replace(options=b"")
         if one.from_server:
-            ends = {"src": server_address, "sport": server_port, "dst": client_address, "dport": client_port}
-            return there._replace(**ends, ack=one.ack + shift)  # type: ignore[arg-type]  as its fields
-        ends = {"src": client_address, "sport": client_port, "dst": server_address, "dport": server_port}
-        return there._replace(**ends, seq=one.seq + shift)  # type: ignore[arg-type]  as its fields
+            ends = there._replace(src=server_address, sport=server_port, dst=client_address, dport=client_port)
+            return ends._replace(ack=one.ack + shift)
+        ends = there._replace(src=client_address, sport=client_port, dst=server_address, dport=server_port)
+        return ends._replace(seq=one.seq + shift)
 
     return change
 

@@ -17,6 +17,10 @@ from tcptrace.tcp.tracker import Tracker
 from tests.conversation import endpoints, packets
 
 OPEN = "0 C S 0\n 10 S S. 0 1 ip_id=0\n 10.1 C . 1 1\n"
+ASKED = OPEN + "20 C P. 1:81 1 ip_id=103\n"
+TAKEN = ASKED + "30 S . 1 81 ip_id=501\n"
+ANSWERED = TAKEN + "30.1 S P. 1:201 81 ip_id=502\n 30.2 C . 81 201 ip_id=104\n"
+CLOSED = ANSWERED + "130 S F. 201 81 ip_id=503\n 170 C . 81 202 ip_id=105\n"
 """A handshake; the client is where the capture was taken."""
 
 
