@@ -71,9 +71,12 @@ class _Told:
         leg = self._leg(stream, point, side)
         recording = self.recordings[self.passages.points[point].recording]
         flows = recording.flows
-        states = flows.client_state if side == REQUEST else flows.server_state
-        state = int(states[np.searchsorted(flows.flow, leg.flow)])
-        for frame, before in _history(recording.transitions, leg.flow, side):
+        row = int(np.searchsorted(flows.flow, leg.flow))
+        # A recording without the handshake may have taken the two ends for each other.
+        is_turned = recording.book.endpoint(int(flows.client[row]), int(flows.client_port[row])) != leg.client
+        own = side ^ is_turned
+        state = int((flows.client_state if own == REQUEST else flows.server_state)[row])
+        for frame, before in _history(recording.transitions, leg.flow, own):
             if not self._is_void(stream.stream, point, frame, side):
                 break
             state = before
