@@ -210,7 +210,7 @@ def correlate(
     A point is HOST:INTERFACE or a name; a CAPTURE may be several rotated files, A,B or a quoted pattern. A folder with
     a case.toml names its points itself.
     """
-    from tcptrace.correlation.points import from_words  # of no use to the other commands, which begin the sooner
+    from tcptrace.correlation.points import from_words, inputs_of  # here: the other commands begin the sooner
     from tcptrace.joint_analysis import correlate as run_correlate
 
     wanted = Wanted(tuple(rules or ()), severity.value, _settings(set_))
@@ -219,9 +219,7 @@ def correlate(
         result = run_correlate(
             captures, director_tables=director_tables or (), trust_clocks=trust_clocks, wanted=wanted, notice=notice
         ).chosen(connection=connection, host=host, port=port)
-    inputs = [
-        str(path) for paths in captures.values() for path in ([paths] if isinstance(paths, str | Path) else paths)
-    ]
+    inputs = [path for one in inputs_of(captures) for path in one.paths]
     with open_output(output, inputs) as out:
         correlation_report(format).write_correlation(result, out, _view(output, no_color, utc=utc, top=top))
 
@@ -253,6 +251,7 @@ def extract(
 def merge(
     points: PointWords,
     output: Pcapng,
+    director_tables: DirectorTables = None,
     trust_clocks: TrustClocks = False,
     set_: Set = None,
     quiet: Quiet = False,
@@ -266,8 +265,10 @@ def merge(
 
     captures = from_words(points)
     with reading(" ".join(captures), quiet=quiet) as notice:
-        wanted = Wanted(settings=_settings(set_))
-        written = run_merge(captures, output, trust_clocks=trust_clocks, wanted=wanted, notice=notice)
+        tables, wanted = director_tables or (), Wanted(settings=_settings(set_))
+        written = run_merge(
+            captures, output, director_tables=tables, trust_clocks=trust_clocks, wanted=wanted, notice=notice
+        )
         notice(_told(output, written))
 
 

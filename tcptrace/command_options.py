@@ -20,10 +20,19 @@ BinaryCapture = Annotated[
     str, typer.Argument(metavar="CAPTURE", help="A pcap or pcapng file, plain or compressed.", show_default=False)
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How the result is written.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, all or nothing.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, all or nothing; - is standard output."),
+]
 Pcapng = Annotated[
     Path,
-    typer.Option("--output", "-o", metavar="FILE", help="The pcapng to write, all or nothing.", show_default=False),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="The pcapng to write, all or nothing; - is standard output.",
+        show_default=False,
+    ),
 ]
 Flow = Annotated[int | None, typer.Option(min=0, metavar="N", help="Only the flow of this number.")]
 OneFlow = Annotated[

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -19,9 +19,12 @@ Rows = Iterable[dict[str, Any]]
 
 def table(told: "Correlation", name: str) -> pd.DataFrame:
     """One of TABLES. Raises UsageError for another name."""
-    if name not in TABLES:
-        raise UsageError(f"no table {name!r}\n  there are: {', '.join(TABLES)}")
-    return passages(told) if name == "passages" else pd.DataFrame(list(TABLES[name](told)))
+    if name not in (*TABLES, "passages"):
+        raise UsageError(f"no table {name!r}\n  there are: {', '.join(TABLES)}, passages")
+    if name == "passages":
+        return passages(told)
+    rows, columns = TABLES[name]
+    return pd.DataFrame(list(rows(told)), columns=columns.split())
 
 
 def _points(told: "Correlation") -> Rows:
@@ -100,13 +103,30 @@ def passages(told: "Correlation") -> pd.DataFrame:
     return frame
 
 
-TABLES: dict[str, Callable[["Correlation"], Any]] = {
-    "points": _points,
-    "connections": _connections,
-    "legs": _legs,
-    "hops": _hops,
-    "rewrites": _rewrites,
-    "findings": _findings,
-    "passages": passages,
+class _Table(NamedTuple):
+    """What a table holds a row for, and its columns, which one without rows has too."""
+
+    rows: Callable[["Correlation"], Rows]
+    columns: str
+
+
+TABLES = {
+    "points": _Table(_points, "point host path frames offset_ns low_ns high_ns drift_ppm basis"),
+    "connections": _Table(
+        _connections,
+        "connection client server mode mode_confidence request reply lost client_state server_state reset_by",
+    ),
+    "legs": _Table(_legs, "connection stream point flow client server evidence confidence"),
+    "hops": _Table(
+        _hops,
+        "connection direction source target stream frames lost lost_frames duplicated reordered missed missed_frames"
+        " delay_min_ns delay_p50_ns delay_p99_ns delay_max_ns",
+    ),
+    "rewrites": _Table(_rewrites, "connection direction source target field before after frames"),
+    "findings": _Table(
+        _findings,
+        "rule severity confidence summary cause evidence disproof confirm fix frames flows number point connections"
+        " evidence_frames symptoms application sender",
+    ),
 }
-"""What each table holds a row for."""
+"""All but the passages, whose columns depend on the points."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcptrace.correlation.connections import tell
+from tcptrace.correlation.director_doubts import contradictions
 from tcptrace.correlation.director_files import read_director_file
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.points import Captures, inputs_of
@@ -97,8 +98,12 @@ def correlate(
     for a point without a capture and for a file that is no director's.
     """
     files = [read_director_file(path) for path in director_tables]
+    for fault in (fault for file in files for fault in file.faults):
+        notice(fault)
     points, recordings = read(inputs_of(captures), notice)
     told = tell(points, recordings, files, trust=trust_clocks, notice=notice)
+    for text in contradictions(files, [stream for one in told.connections for stream in one.streams]):
+        notice(text)
     evidence = [gather(r.summary, r.book, r.measured, r.flows, r.transitions) for r in recordings]
     found = diagnose_paths(PathEvidence(evidence, told), wanted.settings)
     return Correlation(

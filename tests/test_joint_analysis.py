@@ -1,13 +1,18 @@
 """Captures of several points in, connections out: the API as a user calls it."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import tcptrace
+from tcptrace import correlation_tables
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 FULLNAT = {"client": CAPTURES / "fullnat" / "client.pcap", "rs:eth0": CAPTURES / "fullnat" / "rs-eth0.pcap"}
+
+CASE = FULLNAT | {f"dpvs:{name}": CAPTURES / "fullnat" / f"dpvs-{name}.pcap" for name in ("eth0", "eth1")}
 
 
 def test_a_mapping_of_points_becomes_connections() -> None:
@@ -24,6 +29,35 @@ def test_a_mapping_of_points_becomes_connections() -> None:
 def test_every_table_is_a_data_frame(name: str, rows: int) -> None:
     frame = tcptrace.correlate(FULLNAT).table(name)
     assert len(frame) >= rows
+
+
+@pytest.mark.parametrize("name", ["points", "connections", "legs", "hops", "rewrites", "findings", "passages"])
+def test_a_table_without_rows_has_its_columns(name: str) -> None:
+    """One capture at one point has no hop, nothing rewritten and nothing wrong: the columns are there."""
+    full, few = tcptrace.correlate(CASE), tcptrace.correlate({"client": CAPTURES / "fullnat" / "client.pcap"})
+    columns = [column for column in full.table(name).columns if column.partition(":")[0] not in ("dpvs", "rs")]
+    assert list(few.table(name).columns) == columns
+    rows = correlation_tables.TABLES[name].rows(full) if name != "passages" else ()
+    assert all(list(row) == columns for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("captures", "told"),
+    [
+        ({}, "no capture given"),
+        ({"a": []}, "a: no capture given"),
+        ({"a": None}, "a: None is no path"),
+        ({"a": [CASE["client"], None]}, "is no path"),
+        ({"a": 7}, "a: 7 is no path"),
+        (["client.pcap"], "captures are list, not a mapping"),
+        ("client.pcap", "captures are str, not a mapping"),
+        ({None: CASE["client"]}, "None: a point needs a name"),
+        ({"": CASE["client"]}, "'': a point needs a name"),
+    ],
+)
+def test_captures_that_are_none_are_refused_with_a_remedy(captures: Any, told: str) -> None:
+    with pytest.raises(tcptrace.UsageError, match=rf"(?s){re.escape(told)}.*\n  (give|write) "):
+        tcptrace.correlate(captures)
 
 
 def test_an_unknown_table_is_named_beside_those_there_are() -> None:

@@ -62,6 +62,12 @@ _IP_HEADER = re.compile(
     r"hlim (?P<hop_limit>\d{1,3}), next-header"
     r"|[(, ](?:ttl +(?P<ttl>\d{1,3}), )?id (?P<id>\d{1,5}), (?:offset \d+, flags \[(?P<flags>[^\]]*)\]|len)"
 )
+_OUTER = re.compile(
+    r"\bIP(6?) (?:\([^\n]{,300}\)\s{1,80})?\S{1,280} > \S{1,280}: (?=(?:[^\n]{,300}\s)??IP6? ?(?:\(|$))"
+)
+"""An IP header before another: in a tunnel."""
+ETHERNET_BYTES = 14
+_IP_BYTES = {"": 20, "6": 40}
 _FIRST_FRAGMENT = re.compile(r"frag \((?:0x[0-9a-f]+:)?0\||\(frag \d+:\d+@0\+")
 
 DIRECTIONS = {"In": 0, "B": 0, "M": 0, "Out": 1}
@@ -69,11 +75,13 @@ DIRECTIONS = {"In": 0, "B": 0, "M": 0, "Out": 1}
 
 
 class IpHeader(NamedTuple):
-    """What `-v` says of the innermost IP header."""
+    """What is said of the innermost IP header."""
 
     ttl: int = UNKNOWN
     ip_id: int = UNKNOWN
     fragment: bool = False
+    at: int = ETHERNET_BYTES
+    """Where it lies, were the frame Ethernet and the headers of IP and tunnels before it the least that they may be."""
 
 
 _SILENT = IpHeader()
@@ -117,14 +125,19 @@ def is_continued(text: str, deeper: bool) -> bool:
 
 
 def read_ip_header(text: str) -> IpHeader:
-    """The last IP header in a text that ends before a TCP header."""
+    """The last IP header in a text that ends before a TCP header, of which `-v` tells more than where it lies."""
+    at = (
+        ETHERNET_BYTES + sum(_IP_BYTES[version] for version in _OUTER.findall(text))
+        if " > " in text
+        else ETHERNET_BYTES
+    )
     if "(" not in text:
-        return _SILENT
+        return IpHeader(at=at) if at > ETHERNET_BYTES else _SILENT
     fragment = _FIRST_FRAGMENT.search(text) is not None
     headers = list(_IP_HEADER.finditer(text))
     if not headers:
-        return IpHeader(fragment=fragment)
+        return IpHeader(fragment=fragment, at=at)
     header = headers[-1]
     ttl, ip_id = int(header["hop_limit"] or header["ttl"] or UNKNOWN), int(header["id"] or UNKNOWN)
     fragment = fragment or "+" in (header["flags"] or "")
-    return IpHeader(ttl if ttl <= 0xFF else UNKNOWN, ip_id if ip_id <= 0xFFFF else UNKNOWN, fragment)
+    return IpHeader(ttl if ttl <= 0xFF else UNKNOWN, ip_id if ip_id <= 0xFFFF else UNKNOWN, fragment, at)

@@ -60,7 +60,7 @@ class Rows:
                 target.port,
                 ip.ttl,
                 ip.ip_id,
-                UNKNOWN,
+                ip.at,
                 UNKNOWN,
                 flags,
                 seq,

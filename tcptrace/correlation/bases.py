@@ -1,13 +1,19 @@
 """Where each leg's streams begin, so that positions count alike at all points of a stream."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tcptrace.correlation.legs import Legs
 from tcptrace.schema import I64
 from tcptrace.tcp.sequence import CYCLE
 
+ADJOINING = 1 << 16
+"""Legs whose raw numbers overlap, or lie no further apart than this, are of one numbering: hardly a shift is less."""
 NEAR = 1 << 30
-"""Raw numbers of legs closer than this are of one numbering; further apart a director has shifted them."""
+"""Up to here, where nothing else tells, they are too: one point may have missed what lies between."""
+SHIFT_MIN = 2
+"""Segments that must tell the same shift between such legs."""
 
 LENGTH_BITS = 20
 """Enough for any length of a segment."""
@@ -18,7 +24,7 @@ def bases_of(legs: Legs, stream_of_leg: I64) -> I64:
 
     That of a leg which saw the beginning is its SYN's. One that did not takes over that of a leg with the same
     numbering; where none saw it, all count from the lowest number that any of them saw. Where a director shifts one
-    side's numbers, the segments which acknowledge the same of the other side tell by how much.
+    side's numbers, the segments that are alike in all else tell by how much.
     """
     found = legs.base.copy()
     with_late = np.unique(stream_of_leg[((legs.isn < 0) & (legs.base >= 0)).any(axis=1)])
@@ -32,49 +38,83 @@ def bases_of(legs: Legs, stream_of_leg: I64) -> I64:
 
 def _align(found: I64, members: I64, legs: Legs) -> None:
     """Align the bases of one stream's legs, in place."""
-    apart = [_settle(found[:, side], members, legs.isn[:, side]) for side in (0, 1)]
-    for side, others in enumerate(reversed(apart)):
-        for leg in apart[side] if not others else ():
-            rest = (other for other in members.tolist() if other not in apart[side])
-            shifts = (_shift(found, leg, other, legs, side) for other in rest)
-            found[leg, side] += next((shift for shift in shifts if shift is not None), 0)
+    apart = [_settle(found[:, side], members, legs, side) for side in (0, 1)]
+    settled = [leg for leg in members.tolist() if not any(leg in strange for strange in apart)]
+    for side, strange in enumerate(apart):
+        for leg, ahead in strange.items():
+            least = SHIFT_MIN if abs(ahead) < NEAR else 1
+            others = settled if leg not in apart[1 - side] else []
+            shifts = (_shift(found, leg, other, legs, side, least) for other in others)
+            by_raw = -ahead if abs(ahead) < NEAR else 0
+            found[leg, side] += next((shift for shift in shifts if shift is not None), by_raw)
 
 
-def _settle(base: I64, members: I64, isn: I64) -> list[int]:
-    """Align one side as far as raw numbers tell, in place; returns the legs of another numbering."""
-    late = members[(isn[members] < 0) & (base[members] >= 0)]
+def _settle(base: I64, members: I64, legs: Legs, side: int) -> Mapping[int, int]:
+    """Align one side where raw numbers adjoin, in place; returns how far ahead of these each other leg seems to be."""
+    isn = legs.isn[members, side]
+    is_late = (isn < 0) & (base[members] >= 0)
+    late, known = members[is_late], isn[isn >= 0]
     if not len(late):
-        return []
-    raw, known = base[late] & (CYCLE - 1), isn[members][isn[members] >= 0]
+        return {}
+    low = np.where(is_late, base[members], isn) & (CYCLE - 1)
+    extent = np.array([_extent(legs, leg, side) for leg in members.tolist()])
+    is_settled = isn >= 0 if len(known) else members == late[0]
+    is_open = is_late & ~is_settled
+    while (joining := is_open & _adjoins(low, extent, is_settled)).any():
+        is_settled, is_open = is_settled | joining, is_open & ~joining
     if not len(known):
-        ahead = _signed(raw - raw[0])
-        known = raw[:1] + ahead[np.abs(ahead) < NEAR].min(keepdims=True)
-    ahead = _signed(raw[:, None] - known)
+        first = low[is_settled][0]
+        known = first[None] + _signed(low[is_settled] - first).min(keepdims=True)
+    ahead = _signed(low[:, None] - known)
     nearest = np.take_along_axis(ahead, np.abs(ahead).argmin(axis=1)[:, None], axis=1)[:, 0]
-    is_near = np.abs(nearest) < NEAR
-    base[late[is_near]] -= nearest[is_near]
-    apart: list[int] = late[~is_near].tolist()
-    return apart
+    moved = is_settled & is_late
+    base[members[moved]] -= nearest[moved]
+    return dict(zip(members[is_open].tolist(), nearest[is_open].tolist(), strict=True))
 
 
-def _shift(base: I64, leg: int, other: int, legs: Legs, side: int) -> int | None:
+def _extent(legs: Legs, leg: int, side: int) -> int:
+    """How far a side's numbers reach at a leg, from its base."""
+    seen, rows = legs.sightings, legs.rows(leg)
+    is_own = seen.side[rows] == side
+    highest = np.where(is_own, seen.end[rows], seen.ack[rows]).max(initial=0)
+    return max(int(highest) - int(legs.base[leg, side]), 0)
+
+
+def _adjoins(low: I64, extent: I64, those: np.ndarray) -> np.ndarray:
+    """Which ranges of raw numbers overlap some of those, or nearly so."""
+    ahead = _signed(low[:, None] - low[those])
+    found: np.ndarray = ((ahead <= extent[those] + ADJOINING) & (-ahead <= extent[:, None] + ADJOINING)).any(axis=1)
+    return found
+
+
+def _shift(base: I64, leg: int, other: int, legs: Legs, side: int, least: int) -> int | None:
     """How far a side's places at one leg, as they are counted so far, lie behind those at another.
 
-    It shows in segments of the same length that acknowledge the same; most of them tell the same shift.
+    It shows in segments that are alike in length and in the other side's numbers: what one of them says of this side,
+    so many others must say too.
     """
-    (keys, places), (other_keys, other_places) = (_by_acks(base, one, legs, side) for one in (leg, other))
-    _, here, there = np.intersect1d(keys, other_keys, return_indices=True)
-    if not len(here) or min(base[leg, side], base[other, side]) < 0:
+    if min(base[leg, side], base[other, side]) < 0:
         return None
+    (keys, places), (other_keys, other_places) = (_by_other_side(base, one, legs, side) for one in (leg, other))
+    _, here, there = np.intersect1d(keys, other_keys, assume_unique=True, return_indices=True)
     shifts, count = np.unique(places[here] - other_places[there], return_counts=True)
-    return int(shifts[count.argmax()])
+    return int(shifts[count.argmax()]) if count.max(initial=0) >= least else None
 
 
-def _by_acks(base: I64, leg: int, legs: Legs, side: int) -> tuple[I64, I64]:
-    """Of a side's segments with payload what they acknowledge and their length in one number, and their place."""
+def _by_other_side(base: I64, leg: int, legs: Legs, side: int) -> tuple[I64, I64]:
+    """Of a leg's segments their sender, length and place in the other side's numbers as a key; and this side's place.
+
+    Keys that go with one place only.
+    """
     seen, rows = legs.sightings, legs.rows(leg)
-    rows = rows[(seen.side[rows] == side) & (seen.len[rows] > 0) & (seen.ack[rows] >= 0)]
-    return (seen.ack[rows] - base[leg, side ^ 1]) << LENGTH_BITS | seen.len[rows], seen.start[rows] - base[leg, side]
+    rows = rows[(seen.ack[rows] >= 0) & (seen.start[rows] >= 0) & (seen.len[rows] >= 0)]
+    is_own = seen.side[rows] == side
+    start, ack = seen.start[rows], seen.ack[rows]
+    told, place = np.where(is_own, ack, start) - base[leg, side ^ 1], np.where(is_own, start, ack) - base[leg, side]
+    keys, places = np.unique(np.stack(((told << LENGTH_BITS | seen.len[rows]) << 1 | is_own, place)), axis=1)
+    _, first, count = np.unique(keys, return_index=True, return_counts=True)
+    alone = first[count == 1]
+    return keys[alone], places[alone]
 
 
 def _signed(difference: I64) -> I64:

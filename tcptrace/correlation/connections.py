@@ -63,7 +63,7 @@ def tell(
     forwarding = modes(passages, ways, changes, streams)
     believed = directors(passages, streams, ways, forwarding, changes, origins, alignment, files)
     states = end_states(passages, streams, ways, became, origins, recordings)
-    joined, undecided = conversations(streams, passages, _ends(points, ways), recordings, notice)
+    joined, undecided = conversations(streams, passages, _ends(points, ways), recordings, alignment, notice)
     hops_of = _by_stream(hops(passages, onwards, became, alignment), len(streams))
     connections = []
     for number, conversation in enumerate(_all(joined, streams)):

@@ -4,17 +4,21 @@ Each kind of line is a pattern beside what is made of it. A file is taken if at 
 refused otherwise: another file was meant.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from tcptrace.correlation.director_table import STATES
 from tcptrace.correlation.result import REPLY, REQUEST, Translation
 from tcptrace.errors import UsageError
 from tcptrace.flows import ACK, FIN, RST, SYN
 
 UNDERSTOOD = "understood are: ipvsadm -lnc, conntrack -L, and log lines of DPVS (`IPVS: new conn`, `IPVS: state trans`)"
+KNOWN_STATES = {*STATES, "SYN_SENT2"}
+"""Those of IPVS, and one more of the connection tracker (include/uapi/linux/netfilter/nf_conntrack_tcp.h)."""
 LETTERS = {"S": SYN, "F": FIN, "A": ACK, "R": RST}
 
 
@@ -39,28 +43,32 @@ class DirectorFile:
     path: str
     translations: tuple[Translation, ...]
     steps: tuple[LogStep, ...] = ()
+    faults: tuple[str, ...] = ()
+    """Lines of the right form that say what cannot be, and are left out."""
 
 
 class _Kind(NamedTuple):
     """A kind of line."""
 
     pattern: re.Pattern[str]
-    made: Callable[[re.Match[str]], Translation | LogStep | None]
-    """What it tells; None: it is understood, and tells nothing of a TCP connection."""
+    made: Callable[[re.Match[str]], Translation | LogStep | str | None]
+    """What it tells; None: it is understood, and tells nothing of a TCP connection; text: why it is left out."""
 
 
 def read_director_file(path: str | Path) -> DirectorFile:
     """What a director printed. Raises UsageError for a file that cannot be read or is none of what is understood."""
     try:
         with Path(path).open(encoding="utf-8", errors="replace") as lines:
-            found = [made for line in lines if (made := _made(line.strip())) is not UNKNOWN]
+            numbered = [(number, made) for number, line in enumerate(lines, 1) if (made := _made(line)) is not UNKNOWN]
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    if not found:
+    if not numbered:
         raise UsageError(f"{path}: no table or log of a director\n  {UNDERSTOOD}")
+    faults = [f"{path}: line {number}: {fault}" for number, made in numbered if (fault := _fault(made))]
+    found = [made for _, made in numbered if not _fault(made)]
     translations = [made for made in found if isinstance(made, Translation)]
     steps = [made for made in found if isinstance(made, LogStep)]
-    return DirectorFile(str(path), tuple(dict.fromkeys(translations)), tuple(steps))
+    return DirectorFile(str(path), tuple(dict.fromkeys(translations)), tuple(steps), tuple(faults))
 
 
 def translations_of(files: Sequence[DirectorFile]) -> tuple[Translation, ...]:
@@ -72,14 +80,52 @@ UNKNOWN = object()
 
 
 def _made(line: str) -> object:
+    line = line.strip()
+    if "\0" in line:  # UTF-16, or no text at all
+        return UNKNOWN
     for kind in KINDS:
         if (match := kind.pattern.match(line)) is not None:
             return kind.made(match)
     return UNKNOWN
 
 
+def _fault(made: object) -> str:
+    """What a line says that cannot be; empty: nothing."""
+    if isinstance(made, str):
+        return made
+    ends, states = _said(made)
+    if (wrong := next((end for end in ends if end and not _is_end(end)), "")) != "":
+        return f"{wrong} is no address and port: left out"
+    if (wrong := next((state for state in states if state and state not in KNOWN_STATES), "")) != "":
+        return f"{wrong} is no state of a director: left out"
+    return ""
+
+
+def _said(made: object) -> tuple[Sequence[str], Sequence[str]]:
+    """The ends and states of a line."""
+    if isinstance(made, Translation):
+        return (made.client, made.virtual, made.realserver, made.local), (made.state,)
+    if isinstance(made, LogStep):
+        return (made.client, made.realserver), (made.before, made.after)
+    return (), ()
+
+
+def _is_end(text: str) -> bool:
+    address, _, port = text.rpartition(":")
+    try:
+        ipaddress.ip_address(address.strip("[]"))
+    except ValueError:
+        return False
+    return int(port) <= 0xFFFF
+
+
 def _nothing(match: re.Match[str]) -> None:
     return None
+
+
+def _garbled(match: re.Match[str]) -> str:
+    """An entry of `ipvsadm -lnc` that is none of the forms above."""
+    return "no entry of a table: left out"
 
 
 def _of_ipvs(match: re.Match[str]) -> Translation | None:
@@ -176,5 +222,6 @@ KINDS = (
         _of_step,
     ),
     _Kind(_pattern(r".*?\bIPVS: conn lookup:"), _nothing),
+    _Kind(_pattern(r"TCP \S+ \S+ \S+:\S+ \S+:\S+ \S+:\S+"), _garbled),
 )
 """Lines that are understood; the first pattern that fits decides."""

@@ -17,7 +17,7 @@ from tcptrace.correlation.reset_origin import from_sender
 from tcptrace.correlation.result import NOWHERE, REPLY, REQUEST, Leg, ResetOrigin, Stream
 from tcptrace.correlation.ways import counted_at
 from tcptrace.flows import RST
-from tcptrace.schema import I64, STATES, Transitions
+from tcptrace.schema import I64, SIDES, STATES, Transitions
 
 NUMBERED = 0x07
 """FIN, SYN and RST."""
@@ -68,16 +68,30 @@ class _Told:
 
     def state(self, stream: Stream, point: int, side: int) -> str:
         """The last state of one side, as a point tells it and others confirm."""
+        if (origin := self._missed_reset(stream.stream, point, side)) is not None:
+            point = origin.point
         leg = self._leg(stream, point, side)
         recording = self.recordings[self.passages.points[point].recording]
         flows = recording.flows
-        states = flows.client_state if side == REQUEST else flows.server_state
-        state = int(states[np.searchsorted(flows.flow, leg.flow)])
-        for frame, before in _history(recording.transitions, leg.flow, side):
+        row = int(np.searchsorted(flows.flow, leg.flow))
+        # A recording without the handshake may have taken the two ends for each other.
+        is_turned = recording.book.endpoint(int(flows.client[row]), int(flows.client_port[row])) != leg.client
+        own = side ^ is_turned
+        state = int((flows.client_state if own == REQUEST else flows.server_state)[row])
+        for frame, before in _history(recording.transitions, leg.flow, own):
             if not self._is_void(stream.stream, point, frame, side):
                 break
             state = before
         return STATES[state]
+
+    def _missed_reset(self, stream: int, point: int, side: int) -> ResetOrigin | None:
+        """Where a side's own RST came into being, if this point does not have it."""
+        origin = self.origins.get(stream)
+        if origin is None or origin.direction != side or origin.side != SIDES[side]:
+            return None
+        rows = self._rows(stream)
+        has_it = self.passages.row[rows[self.passages.frame[rows, origin.point] == origin.frame], point] >= 0
+        return None if has_it.any() else origin
 
     def _leg(self, stream: Stream, point: int, side: int) -> Leg:
         """Of several legs at the point, the one of that side's first segment there."""

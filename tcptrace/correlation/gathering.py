@@ -6,7 +6,7 @@ import numpy.typing as npt
 from tcptrace.correlation.numbering import distinct, numbered, ranked
 from tcptrace.flows import FIN, RST, SYN
 from tcptrace.rows import part
-from tcptrace.schema import I64, REPEATS, Packets, Segments, Sightings, allocate, columns
+from tcptrace.schema import I64, REPEATS, UNKNOWN, Packets, Segments, Sightings, allocate, columns
 
 IN_SEGMENTS = {"flow": "flow", "side": "side", "start": "position", "ack": "ack_position", "repeat": "repeat"}
 """Columns of sightings that are told of segments, and their names there."""
@@ -44,6 +44,7 @@ class Gathering:
             table = segments if name in IN_SEGMENTS else packets
             source = getattr(table, IN_SEGMENTS.get(name, IN_PACKETS.get(name, name)))
             getattr(added, name)[:] = source if len(rows) == len(source) else source[rows]
+        added.option_kinds[packets.options_cut[rows] == 1] = UNKNOWN
         added.point[:] = 0
         added.end[:] = added.start + np.maximum(added.len, 0) + numbers_taken(added.flags)
         return rows

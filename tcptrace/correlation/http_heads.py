@@ -8,6 +8,7 @@ HEADS_MAX = 16
 """Requests of one stream that are looked at."""
 
 _HEAD = re.compile(rb"([A-Z]{3,16}) (\S{1,2048}) HTTP/1\.[01]\r\n((?:[!-9;-~]{1,64}:[^\r\n]*\r\n)*)")
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")
 _FORWARDED_FOR = re.compile(r'for="?([^";,]+)"?', re.IGNORECASE)
 _PORT = re.compile(r"(\[.*\]|[^:\[\]]*):(\d{1,5})$")
@@ -36,6 +37,11 @@ def heads(data: bytes) -> tuple[Head, ...]:
         method, target, lines = (field.decode("latin-1") for field in match.groups())
         found.append(_head(f"{method} {target}", _headers(lines)))
     return tuple(found)
+
+
+def statuses(data: bytes) -> tuple[int, ...]:
+    """The status codes of the answers in the first bytes of a stream."""
+    return tuple(int(code) for code in _STATUS.findall(data)) if _STATUS.match(data) else ()
 
 
 def _headers(lines: str) -> Mapping[str, str]:

@@ -12,6 +12,9 @@ CASE_FILE = "case.toml"
 EXAMPLE = "write POINT=CAPTURE, e.g. client=client.pcap lvs:eth0=director.pcap, or name a folder with a case.toml"
 
 
+MAPPING = 'give one of points to paths, e.g. {"client": "client.pcap", "lvs:eth0": ["in.pcap0", "in.pcap1"]}'
+
+
 class Input(NamedTuple):
     """What is read as one recording."""
 
@@ -26,7 +29,12 @@ Captures = Mapping[str, str | Path | Sequence[str | Path]]
 
 
 def inputs_of(captures: Captures) -> tuple[Input, ...]:
-    """The inputs of a mapping. Raises UsageError for an empty one, and for a pattern that nothing matches."""
+    """The inputs of a mapping.
+
+    Raises UsageError for what is none or empty, for a point without a capture, and for a pattern that nothing matches.
+    """
+    if not isinstance(captures, Mapping):
+        raise UsageError(f"captures are {type(captures).__name__}, not a mapping\n  {MAPPING}")
     if not captures:
         raise UsageError(f"no capture given\n  {EXAMPLE}")
     return tuple(Input(_name(name), _paths(name, given)) for name, given in captures.items())
@@ -65,15 +73,19 @@ def _parts(given: object) -> Sequence[str]:
 
 
 def _name(name: str) -> str:
-    host, _, _ = name.partition(":")
-    if not host:
+    if not isinstance(name, str) or not name.partition(":")[0]:
         raise UsageError(f"{name!r}: a point needs a name\n  {EXAMPLE}")
     return name
 
 
 def _paths(name: str, given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
     """Files by name, patterns resolved; what exists under a name with `*` in it is no pattern."""
-    texts = [str(given)] if isinstance(given, str | Path) else [str(part) for part in given]
+    parts = [given] if isinstance(given, str | Path) else given
+    if not isinstance(parts, Sequence) or not all(isinstance(part, str | Path) for part in parts):
+        raise UsageError(f"{name}: {given!r} is no path\n  {MAPPING}")
+    if not parts:
+        raise UsageError(f"{name}: no capture given\n  {MAPPING}")
+    texts = [str(part) for part in parts]
     found: list[str] = []
     for text in texts:
         is_pattern = has_magic(text) and not Path(text).exists()

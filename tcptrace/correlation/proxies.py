@@ -12,7 +12,9 @@ from itertools import combinations
 
 import numpy as np
 
+from tcptrace.correlation.clocks import Alignment
 from tcptrace.correlation.excerpts import Excerpts, excerpts
+from tcptrace.correlation.lifetimes import Lifetimes
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.presence import SYN
 from tcptrace.correlation.proxy_evidence import Meeting, Party
@@ -28,6 +30,8 @@ MAYBE = 0.65
 """Links are told as candidates from this confidence on."""
 SURER = 3
 """A link has a rival whose doubt is not so many times its own."""
+LOOPBACK = ":lo"
+"""What points at Linux's loopback interface are called."""
 NAMESAKES_MAX = 32
 """Streams that carry one identity; what more do names nobody."""
 
@@ -57,6 +61,7 @@ def conversations(
     passages: Passages,
     ends: Sequence[Ends],
     recordings: Sequence[Recording],
+    alignment: Alignment,
     notice: Notice = lambda text: None,
 ) -> tuple[list[Conversation], list[Candidate]]:
     """The conversations of two streams or more, and what could not be decided; `ends` has one entry a stream."""
@@ -64,7 +69,7 @@ def conversations(
     concerned = {one.stream for place in there for one in (*place.downs, *place.ups)} | _apart(streams, passages)
     parties = _parties(streams, passages, concerned, excerpts(concerned, passages, recordings, notice))
     met = {(m.down.stream, m.up.stream): link(m) for place in there for m in meetings(place, parties)}
-    by_name = _links_by_name(met, parties, streams)
+    by_name = _links_by_name(met, parties, streams, Lifetimes(passages, alignment))
     chosen, candidates = _settled([*(one for one in met.values() if one), *by_name])
     return _grouped(chosen), candidates
 
@@ -93,6 +98,8 @@ def _parties(
             frozenset(leg.server for leg in streams[number].legs),
             (said.get((number, 0), b""), said.get((number, 1), b"")),
             (_most(end, passages.direction[rows] == 0), _most(end, passages.direction[rows] == 1)),
+            is_begun=bool((passages.flags[rows] & SYN).any()),
+            is_within_host=all(passages.points[point].name.endswith(LOOPBACK) for point in streams[number].points),
         )
     return found
 
@@ -102,9 +109,9 @@ def _most(values: np.ndarray, those: np.ndarray) -> int:
 
 
 def _links_by_name(
-    met: Collection[tuple[int, int]], parties: Mapping[int, Party], streams: Sequence[Stream]
+    met: Collection[tuple[int, int]], parties: Mapping[int, Party], streams: Sequence[Stream], lives: Lifetimes
 ) -> Iterator[Link]:
-    """Of streams that did not meet: an upstream names its client, or both carry one identity."""
+    """Of streams that did not meet: an upstream names its client, or both carry one identity, at one time maybe."""
     named: dict[str, list[int]] = defaultdict(list)
     for number, party in parties.items():
         for name in party.names | party.ids:
@@ -112,7 +119,7 @@ def _links_by_name(
     for number, up in parties.items():
         names = up.ids | up.named
         for down in {other for name in names if len(named[name]) <= NAMESAKES_MAX for other in named[name]}:
-            if down == number or (down, number) in met or (number, down) in met:
+            if down == number or (down, number) in met or (number, down) in met or lives.are_apart(down, number):
                 continue
             is_ahead = streams[down].points[0] < streams[number].points[0]
             if (found := link(Meeting(parties[down], up))) and (found.names_client or is_ahead):

@@ -22,6 +22,9 @@ TELLING_BYTES = 8
 TRAIT_BYTES = 32
 """By so many first bytes streams are looked up that may have passed on each other's."""
 
+_ISTIO_INBOUND = ipaddress.ip_address("::6")
+"""What Istio's sidecar calls its application from over IPv6, as 127.0.0.6 over IPv4 (pilot's networking/util.go)."""
+
 _TLS_HANDSHAKE = b"\x16\x03"
 
 
@@ -37,6 +40,10 @@ class Party:
     """First bytes of the client and of the server, as far as captures hold them."""
     sent_bytes: tuple[int, int]
     """How many bytes they sent in all."""
+    is_begun: bool = True
+    """Whether its beginning was seen: what it sent first is what its ends said first."""
+    is_within_host: bool = False
+    """Whether it was seen at loopback interfaces only."""
 
     @cached_property
     def header(self) -> ProxyHeader | None:
@@ -57,6 +64,11 @@ class Party:
     def names(self) -> frozenset[str]:
         """What its client is called, by a proxy before it too."""
         return self.clients | self.named
+
+    @cached_property
+    def called_names(self) -> frozenset[str]:
+        """What its client called, as a proxy before it tells too."""
+        return self.servers | (frozenset((self.header.server,)) if self.header else frozenset())
 
     @cached_property
     def heads(self) -> tuple[Head, ...]:
@@ -107,8 +119,9 @@ class Party:
 
     @cached_property
     def is_from_loopback(self) -> bool:
-        """Whether its client's address exists within a host only."""
-        return any(map(is_loopback, self.client_addresses))
+        """Whether its client's address exists within a host only; what a host calls of its own, it calls from there."""
+        is_odd = self.is_within_host and self.client_addresses.isdisjoint(self.called)
+        return is_odd or any(map(is_loopback, self.client_addresses))
 
 
 @dataclass(frozen=True)
@@ -132,17 +145,29 @@ def address_of(end: str) -> str:
 def is_loopback(address: str) -> bool:
     """Whether an address exists within a host only; names, which text may have, do not tell."""
     try:
-        return ipaddress.ip_address(address).is_loopback
+        known = ipaddress.ip_address(address)
     except ValueError:
         return False
+    return known.is_loopback or known == _ISTIO_INBOUND
 
 
 def introduced(m: Meeting) -> str:
-    """By the PROXY protocol."""
+    """By the PROXY protocol: both ends of the client's connection."""
     header = m.up.header
-    if header is None or header.client not in m.down.names:
+    if header is None or header.client not in m.down.names or header.server not in m.down.called_names:
         return ""
     return f"its PROXY protocol header (version {header.version}) names the client {header.client}"
+
+
+def introduced_elsewhere(m: Meeting) -> str:
+    """By the PROXY protocol, but as one that called another: a translation before the proxy, or another network."""
+    header = m.up.header
+    if header is None or header.client not in m.down.names or header.server in m.down.called_names:
+        return ""
+    return (
+        f"its PROXY protocol header (version {header.version}) names a client {header.client}"
+        f" that called {header.server}"
+    )
 
 
 def _same_id(m: Meeting) -> str:
@@ -244,6 +269,7 @@ same_words = _same_bytes(0, "the client's {} bytes are the same")
 EVIDENCE = (
     Evidence(introduced, 0.99, of_payload=True),
     Evidence(_same_id, 0.95, of_payload=True),
+    Evidence(introduced_elsewhere, 0.7, of_payload=True),
     Evidence(forwarded_for, 0.6, of_payload=True),
     Evidence(same_words, 0.6, of_payload=True),
     Evidence(_same_bytes(1, "the server's {} bytes are the same"), 0.5, of_payload=True),

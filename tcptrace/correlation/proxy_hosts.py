@@ -101,7 +101,7 @@ def _could_meet(down: Party, up: Party) -> bool:
     """Whether addresses allow it: two calls of one client, or to one service, are not each other's upstream."""
     if down.stream == up.stream:
         return False
-    if up.is_from_loopback:
+    if up.is_from_loopback and not down.is_from_loopback:
         return True
     if not down.servers.isdisjoint(up.servers):
         return False

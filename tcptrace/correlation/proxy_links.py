@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from math import prod
 
 from tcptrace.correlation.presence import LATEST
+from tcptrace.correlation.proxy_doubts import is_contradicted, is_doubtful, is_reused, names_another
 from tcptrace.correlation.proxy_evidence import (
     EVIDENCE,
-    PROMPT_NS,
     Meeting,
     forwarded_for,
     introduced,
+    introduced_elsewhere,
     nested,
     same_words,
 )
@@ -41,24 +42,24 @@ class Link:
 
 def link(m: Meeting) -> Link | None:
     """What ties two streams; None where nothing does, or something speaks against it."""
-    found = [(kind, text) for kind in EVIDENCE if (text := kind.told(m))]
+    found = [] if is_contradicted(m) else [(kind, text) for kind in EVIDENCE if (text := kind.told(m))]
     if m.client is not None and not any(kind.told is nested for kind, _ in found):
         found = [(kind, text) for kind, text in found if kind.weight >= ALONE]
     is_said = any(kind.of_payload for kind, _ in found)
     if not found or not (is_said or _may_rest_on_moments(m)):
         return None
-    is_alone, is_reused = any(kind.weight >= ALONE for kind, _ in found), _is_reused(m)
-    is_doubtful = is_reused or _names_another(m) or (not is_said and any(m.up.sent_bytes))
-    most = UNSURE if is_doubtful and not is_alone else SUREST
+    is_alone = any(kind.weight >= ALONE for kind, _ in found)
+    is_unsure = not is_alone and (is_reused(m) or names_another(m) or (not is_said and any(m.up.sent_bytes)))
+    most = UNSURE if is_unsure or is_doubtful(m) else SUREST
     told = {kind.told for kind, _ in found}
     return Link(
         m.down.stream,
         m.up.stream,
         tuple(text for _, text in found),
         round(min(most, 1 - prod(1 - kind.weight for kind, _ in found)), 3),
-        names_client=introduced in told or forwarded_for in told,
+        names_client=not told.isdisjoint((introduced, introduced_elsewhere, forwarded_for)),
         is_alone=is_alone,
-        is_reused=is_reused,
+        is_reused=is_reused(m),
         is_passed_on=same_words in told and m.up.sent_bytes[1] > 0,
     )
 
@@ -74,16 +75,3 @@ def _may_rest_on_moments(m: Meeting) -> bool:
         return m.down.is_encrypted or m.up.is_encrypted
     is_taken = m.upstream.server_half_ns is not None and m.upstream.outcome_ns == LATEST
     return not is_taken or not any(m.down.sent_bytes)
-
-
-def _names_another(m: Meeting) -> bool:
-    """Whether the upstream names a client, and not this one."""
-    is_named = any(head.forwarded_for for head in m.up.heads) or bool(m.up.header and m.up.header.client)
-    return is_named and not (introduced(m) or forwarded_for(m))
-
-
-def _is_reused(m: Meeting) -> bool:
-    """Whether it carried more than the client's bytes after the client had ended: of others, maybe."""
-    if m.client is None or m.upstream is None or m.up.words_bytes[0] == m.down.words_bytes[0]:
-        return False
-    return m.client.end_ns != LATEST and m.upstream.last_ns > m.client.end_ns + PROMPT_NS

@@ -3,10 +3,12 @@
 A RST carries its claimed sender's address, and so is told apart by where it was seen. The first point that has it, in
 order from the claimed sender, is the origin; where a point nearer to the sender, on the way that its other segments
 take, saw nothing of it, the host of that first point made it: a middlebox. TTL and form of the RST are told as further
-evidence, and decide where no point lies nearer.
+evidence, and decide where no point lies nearer. A RST that goes on with the sender's own IP identifications, at its own
+TTL, was missed by the captures that lack it: only the sender's socket knows where these stand.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -19,6 +21,10 @@ from tcptrace.schema import I64, NO_TIME, SIDES
 
 FIRST_TTLS = (64, 128, 255)
 """What stacks send with; no router has passed such a segment on."""
+RUN_MIN = 2
+"""So many of a sender's segments, or more, show that its IP identifications count up."""
+RUN_STEP = 64
+"""The most that they go up from one segment to the next that was captured."""
 
 
 def reset_origins(passages: Passages, routes: Sequence[Route], alignment: Alignment) -> dict[int, ResetOrigin]:
@@ -84,6 +90,8 @@ class _Birth:
         """Which side sent it, and its host."""
         claimed, nearer = SIDES[self.direction], self.nearer
         end = self.passages.points[self.order[0]].host
+        if nearer and self._continues:
+            return claimed, end if self._is_original(nearer[0]) else ""
         if nearer:
             inside = [point for point in nearer if self.passages.points[point].host == self.host]
             is_end = self.host == end and not (inside and self.point in self.own)
@@ -98,16 +106,34 @@ class _Birth:
         opposite = self.order[-1]
         return ttl in FIRST_TTLS or (ttl < 0 and self.point != opposite)
 
+    def _is_original(self, point: int) -> bool:
+        """Whether the claimed sender's other segments come to a point as stacks send them."""
+        ttls = self._ttls(point)
+        return not ttls or bool(ttls & {*FIRST_TTLS})
+
+    @cached_property
+    def _continues(self) -> bool:
+        """Whether it is the next of the claimed sender's own segments at this point, by its IP ID and TTL."""
+        seen, told = self.passages.sightings, self.passages.row
+        rows = told[self._others, self.point]
+        own = int(told[self.row, self.point])
+        before = np.sort(rows[(rows >= 0) & (rows < own)])
+        numbers = seen.ip_id[before].astype(np.int64)
+        numbers = np.append(numbers[numbers > 0], seen.ip_id[own])
+        steps = np.diff(numbers) % (1 << 16)
+        is_run = len(steps) >= RUN_MIN and numbers[-1] > 0 and bool(((steps > 0) & (steps <= RUN_STEP)).all())
+        return is_run and self._ttl(self.row) in self._ttls(self.point)
+
     def _is_foreign(self) -> bool:
         """Whether its TTL is one that no other segment of its claimed sender has at this point."""
-        others = self._ttls()
+        others = self._ttls(self.point)
         return len(others) > 0 and self._ttl(self.row) >= 0 and self._ttl(self.row) not in others
 
     def _ttl(self, row: int) -> int:
         return int(self.passages.sightings.ttl[self.passages.row[row, self.point]])
 
-    def _ttls(self) -> set[int]:
-        rows = self.passages.row[self._others, self.point]
+    def _ttls(self, point: int) -> set[int]:
+        rows = self.passages.row[self._others, point]
         return set(self.passages.sightings.ttl[rows[rows >= 0]].tolist()) - {-1}
 
     def _evidence(self, claimed: str) -> Iterator[str]:
@@ -117,10 +143,13 @@ class _Birth:
         if self.nearer:
             names = ", ".join(told.points[point].name for point in self.nearer)
             yield f"{names} saw nothing of it, nearer to the {claimed}, whose other segments pass there"
+            if self._continues:
+                yield f"it has the TTL and the next IP ID of the {claimed}'s own segments: missed there, not made later"
         sighting = told.row[self.row, self.point]
         ip_id = int(told.sightings.ip_id[sighting])
         form = "RST+ACK" if told.flags[self.row] & ACK else "bare RST"
         facts = [f"{word} {value}" for word, value in (("TTL", self._ttl(self.row)), ("IP ID", ip_id)) if value >= 0]
         yield ", ".join([form, *facts])
         if self._is_foreign():
-            yield f"the {claimed}'s other segments have TTL {' or '.join(map(str, sorted(self._ttls())))} at {name}"
+            ttls = " or ".join(map(str, sorted(self._ttls(self.point))))
+            yield f"the {claimed}'s other segments have TTL {ttls} at {name}"

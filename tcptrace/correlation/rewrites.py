@@ -16,7 +16,7 @@ from tcptrace.correlation.passages import Bools, Passages
 from tcptrace.correlation.result import Rewrite, Stream
 from tcptrace.correlation.ways import ways
 from tcptrace.flows import SYN
-from tcptrace.schema import I64, Sightings
+from tcptrace.schema import I64, UNKNOWN, Sightings
 
 OPTIONS = {2: "MSS", 3: "window scale", 4: "SACK permitted", 5: "SACK", 8: "timestamps", 19: "MD5", 28: "user timeout"}
 OPTIONS |= {29: "TCP-AO", 30: "MPTCP", 34: "fast open", 253: "experiment 253", 254: "experiment 254"}
@@ -40,6 +40,19 @@ class _Pairs(NamedTuple):
         values = getattr(self.seen, name)
         return values[self.source].astype(np.int64), values[self.target].astype(np.int64)
 
+    @property
+    def are_whole(self) -> Bools:
+        """Whether both hold all options: what a snap length cut off is unknown."""
+        before, after = self.column("option_kinds")
+        found: Bools = (before != UNKNOWN) & (after != UNKNOWN)
+        return found
+
+    def are_told(self, name: str) -> Bools:
+        """Whether an option's value, or that it is missing, is known of both."""
+        before, after = self.column(name)
+        found: Bools = self.are_whole | ((before >= 0) & (after >= 0))
+        return found
+
 
 class _Field(NamedTuple):
     name: str
@@ -57,10 +70,17 @@ def _changed(column: str, *, syn: bool) -> Callable[[_Pairs], Bools]:
     return differs
 
 
+def _option_value_changed(column: str) -> Callable[[_Pairs], Bools]:
+    def differs(pairs: _Pairs) -> Bools:
+        return _changed(column, syn=True)(pairs) & pairs.are_told(column)
+
+    return differs
+
+
 def _option_changed(kind: int) -> Callable[[_Pairs], Bools]:
     def differs(pairs: _Pairs) -> Bools:
         before, after = pairs.column("option_kinds")
-        found: Bools = (_has(before, kind) != _has(after, kind)) & pairs.is_syn
+        found: Bools = (_has(before, kind) != _has(after, kind)) & pairs.is_syn & pairs.are_whole
         return found
 
     return differs
@@ -75,7 +95,7 @@ def _has(kinds: I64, kind: int) -> Bools:
 
 def _others_changed(pairs: _Pairs) -> Bools:
     before, after = pairs.column("option_kinds")
-    suspects = np.flatnonzero((before != after) & pairs.is_syn)
+    suspects = np.flatnonzero((before != after) & pairs.is_syn & pairs.are_whole)
     found = np.zeros(len(before), np.bool_)
     found[suspects] = [_others(a) != _others(b) for a, b in zip(before[suspects], after[suspects], strict=True)]
     return found
@@ -103,7 +123,7 @@ def _ttl_changed(pairs: _Pairs) -> Bools:
 
 def _toa_changed(pairs: _Pairs) -> Bools:
     before, after = pairs.column("toa")
-    found: Bools = before != after
+    found: Bools = (before != after) & pairs.are_told("toa")
     return found
 
 
@@ -122,10 +142,10 @@ def _presence(kind: int) -> Callable[[Sightings, int], str]:
 FIELDS = (
     _Field("initial sequence number", _numbers_shifted(syn=True), _number("seq")),
     _Field("sequence number", _numbers_shifted(syn=False), _number("seq")),
-    _Field("MSS", _changed("mss", syn=True), _number("mss")),
-    _Field("window scale", _changed("window_scale", syn=True), _number("window_scale")),
+    _Field("MSS", _option_value_changed("mss"), _number("mss")),
+    _Field("window scale", _option_value_changed("window_scale"), _number("window_scale")),
     _Field("SACK permitted", _option_changed(4), _presence(4)),
-    _Field("timestamps", _changed("tsval", syn=True), _number("tsval", "TSval ")),
+    _Field("timestamps", _option_value_changed("tsval"), _number("tsval", "TSval ")),
     _Field("TOA", _toa_changed, _number("toa", "port ")),
     _Field("options", _others_changed, lambda seen, row: _others(int(seen.option_kinds[row])) or "none"),
     _Field("TTL", _ttl_changed, _number("ttl")),

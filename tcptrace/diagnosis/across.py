@@ -154,8 +154,11 @@ def _origin(places: Places, rule: str, connections: Sequence[int]) -> tuple[str,
     origin = places.evidence.connections[connections[0]].reset_origin if len(connections) == 1 else None
     if rule not in ABOUT_RESETS or origin is None:
         return ()
+    at = places.evidence.name(origin.point)
+    if origin.host and at.partition(":")[0] != origin.host:
+        return (f"the RST was sent by {origin.host}: {origin.side}; first seen at {at}", *origin.evidence)
     by = f" by {origin.host}" if origin.host else ""
-    return (f"the RST was born at {places.evidence.name(origin.point)}{by}: {origin.side}", *origin.evidence)
+    return (f"the RST was born at {at}{by}: {origin.side}", *origin.evidence)
 
 
 def _is_genuine(connection: Connection) -> bool:

@@ -1,7 +1,7 @@
 """The captures of several points as one: every frame on the reference clock, at an interface that is its point."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tcptrace.capture.frames import require_files
@@ -24,23 +24,26 @@ def merge(
     captures: Captures,
     output: str | Path,
     *,
+    director_tables: Sequence[str | Path] = (),
     trust_clocks: bool = False,
     wanted: Wanted = ALL,
     notice: Notice = _silent,
 ) -> Written:
     """Write all frames of captures of several points to one pcapng, in order of time by the first point's clock.
 
-    `captures` and `trust_clocks` are as for `correlate`. Every point is an interface, and so is one where no segment
-    passed; frames that findings name say so in comments. Text printed by tcpdump holds no frames: it is correlated,
-    and left out. `output` appears whole or not at all.
+    `captures`, `director_tables` and `trust_clocks` are as for `correlate`. Every point is an interface, and so is one
+    where no segment passed; frames that findings name say so in comments. Text printed by tcpdump holds no frames: it
+    is correlated, and left out. `output` appears whole or not at all.
 
-    Raises UsageError for what cannot be read twice, and for an output that cannot be written or is an input;
-    CaptureError where a capture cannot be read at all, or all are text.
+    Raises UsageError for what cannot be read twice, for a file that is no director's, and for an output that cannot be
+    written or is an input; CaptureError where a capture cannot be read at all, or all are text.
     """
     paths = [path for given in inputs_of(captures) for path in given.paths]
     require_files(paths)
     with open_output(Path(output), paths) as out:
-        correlation = correlate(captures, trust_clocks=trust_clocks, wanted=wanted, notice=notice)
+        correlation = correlate(
+            captures, director_tables=director_tables, trust_clocks=trust_clocks, wanted=wanted, notice=notice
+        )
         told = _by_frame(correlation)
         writer = CommentedWriter(out.buffer)
         for one in heapq.merge(*_sources(correlation, notice), key=lambda one: one.time_ns):

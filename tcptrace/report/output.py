@@ -11,15 +11,17 @@ from typing import TextIO
 
 from tcptrace.errors import UsageError
 
+STANDARD_OUTPUT = "-"
+
 
 @contextmanager
 def open_output(path: Path | None, inputs: Sequence[str] = ()) -> Iterator[TextIO]:
-    """A text stream (its `buffer` takes bytes) to `path`, or to standard output without one.
+    """A text stream (its `buffer` takes bytes) to `path`, or to standard output without one or for `-`.
 
     A file is written beside its final place, which it takes only when the block ends without an
     exception. Raises UsageError when it cannot be written or is one of `inputs`.
     """
-    if path is None:
+    if path is None or str(path) == STANDARD_OUTPUT:
         if sys.stdout is None:
             raise UsageError("standard output is closed\n  open it, or give -o a file")
         yield sys.stdout

@@ -25,7 +25,7 @@ class Sightings(NamedTuple):
     window: Annotated[I32, Column("", "raw window field")]
     mss: Annotated[I32, Column("bytes", "maximum segment size option; -1 without")]
     window_scale: Annotated[I8, Column("bits", "window scale option; -1 without")]
-    option_kinds: Annotated[I64, Column("", "option kinds in order, without NOP and EOL, a byte each, first lowest")]
+    option_kinds: Annotated[I64, Column("", "option kinds as in Packets; -1: cut, what is missing is unknown")]
     tsval: Annotated[I64, Column("ticks", "timestamp option's value; -1 without")]
     ip_id: Annotated[I32, Column("", "IPv4 identification; -1 without")]
     ttl: Annotated[I16, Column("hops", "TTL or hop limit; -1 unknown")]

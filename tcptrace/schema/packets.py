@@ -51,7 +51,7 @@ class Packets(NamedTuple):
     dport: Annotated[I32, Column("", "receiver's port")]
     ttl: Annotated[I32, Column("hops", "TTL or hop limit of the innermost IP header")]
     ip_id: Annotated[I32, Column("", "IPv4 identification; -1 without")]
-    ip_at: Annotated[I32, Column("bytes", "where the innermost IP header lies in the frame; -1 in text")]
+    ip_at: Annotated[I32, Column("bytes", "where the innermost IP header lies in the frame; in text as if of Ethernet")]
     payload_at: Annotated[I32, Column("bytes", "where the payload lies in the frame; -1 unknown")]
     flags: Annotated[I32, Column("", "the twelve bits after the data offset, reserved ones included")]
     seq: Annotated[I64, Column("", "raw 32-bit sequence number")]

@@ -20,6 +20,7 @@ from tcptrace.correlation.result import Candidate, Points, Stream
 from tcptrace.correlation.streams import match
 from tcptrace.schema import NO_TIME
 from tests.capture_files import SECOND
+from tests.correlation.in_words import one_clock
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 GET = b"GET /orders/17 HTTP/1.1\r\nHost: shop.example\r\n\r\n"
@@ -151,7 +152,7 @@ def _joined(recorded: tuple[Points, Sequence[Recording]]) -> Joined:
     matched = match(legs)
     passages = passages_of(legs, matched.of_leg, points)
     ends = [_ends(passages, stream.stream) for stream in matched.streams]
-    return Joined(matched.streams, *conversations(matched.streams, passages, ends, recordings))
+    return Joined(matched.streams, *conversations(matched.streams, passages, ends, recordings, one_clock(passages)))
 
 
 def _ends(passages: Passages, stream: int) -> Ends:

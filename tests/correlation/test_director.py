@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+import tcptrace
 from tcptrace.correlation.director import directors
 from tcptrace.correlation.director_files import read_director_file
 from tcptrace.correlation.director_table import STATES, TABLES, after, event_of
+from tcptrace.correlation.points import from_words
 from tcptrace.correlation.result import Translation
 from tcptrace.errors import UsageError
 from tests.correlation.recorded import CAPTURES, case
@@ -154,3 +156,65 @@ def test_a_table_without_connections_is_a_table(tmp_path: Path) -> None:
 def test_other_files_are_refused_with_what_is_understood(name: str) -> None:
     with pytest.raises(UsageError, match=r"(?s)dpvs-fullnat.*(ipvsadm -lnc, conntrack -L|cannot be read)"):
         read_director_file(CAPTURES / "dpvs-fullnat" / name)
+
+
+TABLE = """\
+IPVS connection entries
+pro expire state       source             virtual            destination
+TCP 14:59  ESTABLISHED 10.0.0.1:40000     10.1.0.100:80      {}
+"""
+
+
+def told_of(path: Path, text: str, *cases: str) -> list[str]:
+    """What a user is told of a table beside a recorded connection to 10.2.0.11:80 by NAT."""
+    path.write_text(text)
+    notices: list[str] = []
+    tcptrace.correlate(from_words(cases or [str(CAPTURES / "ipvs-nat")]), director_tables=[path], notice=notices.append)
+    return [text.removeprefix(f"{path}: ") for text in notices]
+
+
+def test_a_table_that_agrees(tmp_path: Path) -> None:
+    assert told_of(tmp_path / "table.txt", TABLE.format("10.2.0.11:80")) == []
+
+
+def test_a_table_that_the_captures_contradict(tmp_path: Path) -> None:
+    assert told_of(tmp_path / "table.txt", TABLE.format("10.2.0.99:80")) == [
+        "10.0.0.1:40000 → 10.1.0.100:80 goes to 10.2.0.99:80, but was captured going to 10.2.0.11:80: an older table?"
+    ]
+
+
+def test_a_server_that_captures_do_not_show(tmp_path: Path) -> None:
+    """DR changes link-layer addresses only: nothing contradicts any server."""
+    assert told_of(tmp_path / "table.txt", TABLE.format("10.2.0.99:80"), str(CAPTURES / "ipvs-dr")) == []
+
+
+def test_a_table_of_another_director(tmp_path: Path) -> None:
+    text = TABLE.format("10.2.0.11:80").replace("10.0.0.1:", "10.9.9.9:")
+    assert told_of(tmp_path / "table.txt", text) == [
+        "none of its connections was captured: of another director, or another time?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("TCP 14:59  ESTABLISHED 300.0.0.1:40000 10.1.0.100:80 10.2.0.11:80", "300.0.0.1:40000 is no address and port"),
+        ("TCP 14:59  ESTABLISHED 10.0.0.1:99999 10.1.0.100:80 10.2.0.11:80", "10.0.0.1:99999 is no address and port"),
+        ("TCP 14:59  BOGUS 10.0.0.1:40000 10.1.0.100:80 10.2.0.11:80", "BOGUS is no state of a director"),
+        ("TCP xx:yy  ESTABLISHED 10.0.0.1:40000 10.1.0.100:80 10.2.0.11:80", "no entry of a table"),
+    ],
+)
+def test_lines_that_say_what_cannot_be_are_left_out(tmp_path: Path, line: str, fault: str) -> None:
+    path = tmp_path / "table.txt"
+    path.write_text(f"{TABLE.format('10.2.0.11:80')}{line}\n")
+    found = read_director_file(path)
+    assert found.translations == (IPVS,)
+    assert found.faults == (f"{path}: line 4: {fault}: left out",)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "nul"])
+def test_what_is_no_text_is_no_table(tmp_path: Path, encoding: str) -> None:
+    path, text = tmp_path / "table.txt", TABLE.format("10.2.0.11:80")
+    path.write_bytes(text.replace("\n", "\0").encode() if encoding == "nul" else text.encode(encoding))
+    with pytest.raises(UsageError, match="no table or log of a director"):
+        read_director_file(path)

@@ -1,13 +1,18 @@
 """How a stream is forwarded, by what became of its addresses and of its way."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 
+import tcptrace
 from tcptrace.correlation.fates import fates
 from tcptrace.correlation.mode import Mode, modes
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.result import Leg, Stream
 from tcptrace.correlation.rewrites import rewrites
 from tests.correlation.in_words import passages, route
+from tests.correlation.wire import BITS, Frame, Tcp, changed, recorded
 
 FIVE = "client lvs:eth0 lvs:eth1 rs:bond1 rs:bond0\n"
 DR = route((0, 1, 2, 3), (4, 0))
@@ -76,3 +81,40 @@ def test_what_is_rewritten_names_the_mode(client: str, server: str, mode: str) -
 
 def test_one_point_tells_no_mode() -> None:
     assert judged("client server\nC S 0 | 0 -\n", route((0,), ())).mode == "unknown"
+
+
+def printed(frames: list[Frame], outer: str = "") -> str:
+    """What `tcpdump -ttttSn` prints of them, behind the outer header of a tunnel if there is one."""
+    lines = []
+    for time_ns, data, _ in frames:
+        one, at = Tcp.of(data), datetime.fromtimestamp(time_ns // 10**9, UTC)
+        flags = "".join(letter for letter, bit in BITS.items() if one.flags & bit)
+        end = f":{one.seq + len(one.payload)}" if one.payload else ""
+        ack = f" ack {one.ack}," if one.flags & BITS["."] else ""
+        ends = f"{one.src}.{one.sport} > {one.dst}.{one.dport}"
+        lines.append(
+            f"{at:%Y-%m-%d %H:%M:%S}.{time_ns // 1000 % 10**6:06} {outer}IP {ends}:"
+            f" Flags [{flags}], seq {one.seq}{end},{ack} win {one.window}, length {len(one.payload)}\n"
+        )
+    return "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("outer", "mode"),
+    [("", "dr"), ("IP 10.2.0.2 > 10.2.0.11: ", "tun"), ("IP 10.2.0.2 > 10.2.0.11: GREv0, length 64: ", "tun")],
+)
+def test_a_tunnel_as_text_prints_it(tmp_path: Path, outer: str, mode: str) -> None:
+    requests = recorded("ipvs-tun", "lvs-eth0.pcap")
+    behind = changed(requests, lambda one: one._replace(ttl=one.ttl - 1), later_ms=0.1)
+    texts = {
+        "client": printed(recorded("ipvs-tun", "client.pcap")),
+        "lvs:eth0": printed(requests),
+        "lvs:eth1": printed(behind, outer),
+        "rs:bond1": printed(changed(behind, lambda one: one, later_ms=5), outer),
+        "rs:bond0": printed(recorded("ipvs-tun", "rs-bond0.pcap")),
+    }
+    paths = {name: tmp_path / f"{name.replace(':', '-')}.txt" for name in texts}
+    for name, text in texts.items():
+        paths[name].write_text(text)
+    (one,) = tcptrace.correlate(paths).connections
+    assert one.mode == mode

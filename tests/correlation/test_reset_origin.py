@@ -1,10 +1,16 @@
 """Where a RST was born, and where a way would have gone on."""
 
+from pathlib import Path
+
+import pytest
+
+import tcptrace
 from tcptrace.correlation.onward import onward
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.reset_origin import from_sender, reset_origins
-from tcptrace.correlation.result import REPLY, REQUEST, Leg, ResetOrigin, Stream
+from tcptrace.correlation.result import REPLY, REQUEST, Connection, Leg, ResetOrigin, Stream
 from tests.correlation.in_words import one_clock, passages, route
+from tests.correlation.wire import BITS, Tcp, changed, recorded, write
 
 LINE = "client fw:eth0 fw:eth1 server\n"
 ROUTE = route((0, 1, 2, 3), (3, 2, 1, 0))
@@ -46,6 +52,46 @@ def test_of_a_stranger_beyond_the_first_point() -> None:
 def test_of_a_server_that_was_not_captured_at() -> None:
     found = origin("client\nC S 0 ttl=64 | 0\nS S. 0 1 ttl=52 | 7\nS R. 1 1 ttl=52 | 9\n", route((0,), (0,)))
     assert (found.side, found.host) == ("server", "")
+
+
+def missed(folder: Path, case: str, end: str, **otherwise: int) -> Connection:
+    """A recorded connection whose sender's own capture lacks its RSTs, which the other may show otherwise."""
+
+    def is_reset(one: Tcp) -> bool:
+        return bool(one.flags & BITS["R"]) and one.from_server == (end == "server")
+
+    def shown(one: Tcp) -> Tcp:
+        return one._replace(**otherwise) if is_reset(one) else one
+
+    points = {point: recorded(case, f"{point}.pcap") for point in ("client", "server")}
+    points[end] = [frame for frame in points[end] if not is_reset(Tcp.of(frame.data))]
+    other = "client" if end == "server" else "server"
+    points[other] = changed(points[other], shown)
+    (one,) = tcptrace.correlate(write(folder, points)).connections
+    return one
+
+
+CLOSED_BY_RST = {
+    "abortive-close-server": "server",
+    "abortive-close-unread": "server",
+    "abortive-close-unread-client": "client",
+}
+
+
+@pytest.mark.parametrize(("case", "end"), CLOSED_BY_RST.items())
+def test_missed_by_its_sender_s_own_capture(tmp_path: Path, case: str, end: str) -> None:
+    """It goes on with the sender's IP identifications at its TTL: nobody between could have made it."""
+    found = missed(tmp_path, case, end)
+    assert found.reset_origin is not None
+    assert (found.reset_origin.side, found.reset_origin.host) == (end, end)
+    assert found.states[end == "server"] == "CLOSED"
+
+
+@pytest.mark.parametrize("otherwise", [{"ip_id": 0}, {"ip_id": 9}, {"ttl": 60}])
+def test_missed_where_its_sender_is_but_not_its_own(tmp_path: Path, otherwise: dict[str, int]) -> None:
+    found = missed(tmp_path, "abortive-close-server", "server", **otherwise)
+    assert found.reset_origin is not None
+    assert found.reset_origin.side == "middlebox"
 
 
 def test_by_the_realserver_s_other_interface() -> None:

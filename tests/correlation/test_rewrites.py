@@ -1,9 +1,15 @@
 """What a hop changes in headers."""
 
+from pathlib import Path
+
+import pytest
+
+import tcptrace
 from tcptrace.correlation.fates import fates
 from tcptrace.correlation.result import Leg, Stream
 from tcptrace.correlation.rewrites import rewrites
 from tests.correlation.in_words import passages, route
+from tests.correlation.wire import Frame, recorded, write
 
 ROUTE = route((0, 1), (1, 0))
 MSS, SCALE, SACK, TIMESTAMPS, FAST_OPEN = 2, 3, 4, 8, 34
@@ -36,6 +42,31 @@ def test_options_of_a_syn() -> None:
     }
 
 
+def test_options_that_a_snap_length_cut_off_are_unknown() -> None:
+    before = kinds(MSS, SACK, TIMESTAMPS, SCALE, FAST_OPEN)
+    line = f"C S 0 mss=1460 window_scale=7,- tsval=9,- option_kinds={before},-1 | 0 1"
+    assert fields(line, "C . 1 1 toa=1000,- option_kinds=254,-1 | 2 3") == {}
+
+
+def test_options_before_the_cut_are_known() -> None:
+    assert fields("C S 0 mss=1460,1400 option_kinds=-1 | 0 1") == {"MSS": ("1460", "1400")}
+
+
+@pytest.mark.parametrize("snap_bytes", [56, 60, 66, 70])
+def test_a_recorded_tunnel_cut_short(tmp_path: Path, snap_bytes: int) -> None:
+    """The outer header pushes the options beyond what was kept; nothing was rewritten."""
+    names = ("client", "lvs:eth0", "lvs:eth1", "rs:bond1", "rs:bond0")
+    points = {
+        name: [
+            Frame(frame.time_ns, frame.data[:snap_bytes], len(frame.data))
+            for frame in recorded("ipvs-tun", f"{name.replace(':', '-')}.pcap")
+        ]
+        for name in names
+    }
+    (one,) = tcptrace.correlate(write(tmp_path, points)).connections
+    assert one.rewrites == ()
+
+
 def test_the_order_of_options_is_nothing() -> None:
     assert fields(f"C S 0 option_kinds={kinds(MSS, SACK)},{kinds(SACK, MSS)} | 0 1") == {}
 
@@ -55,7 +86,7 @@ def test_an_inferred_number_is_no_evidence() -> None:
 
 
 def test_the_client_s_port_added() -> None:
-    assert fields("C S 0 | 0 1", "C . 1 1 toa=-,1000 | 2 3") == {"TOA": ("none", "port 1000")}
+    assert fields("C S 0 | 0 1", "C . 1 1 toa=-,1000 option_kinds=0,254 | 2 3") == {"TOA": ("none", "port 1000")}
 
 
 def test_a_ttl_that_grew() -> None:

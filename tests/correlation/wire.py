@@ -16,6 +16,8 @@ TIMESTAMPS = 8
 class Frame(NamedTuple):
     time_ns: int
     data: bytes
+    cut_from: int = 0
+    """How long it was before a snap length cut it."""
 
 
 class Tcp(NamedTuple):
@@ -115,8 +117,8 @@ def recorded(case: str, capture: str) -> list[Frame]:
 def pcap(frames: Iterable[Frame]) -> bytes:
     """A pcap file of Ethernet, times in ns."""
     parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 1 << 18, 1)]
-    for time_ns, data in frames:
-        parts += [struct.pack("<4I", *divmod(time_ns, 10**9), len(data), len(data)), data]
+    for time_ns, data, cut_from in frames:
+        parts += [struct.pack("<4I", *divmod(time_ns, 10**9), len(data), max(cut_from, len(data))), data]
     return b"".join(parts)
 
 

@@ -173,3 +173,23 @@ def test_the_command(out: Path) -> None:
     frames = len(read(out)[0])
     assert result.stderr.splitlines()[-1].startswith(f"{out}: {frames} frames, ")
     assert result.stdout == ""
+
+
+def test_a_director_s_table_helps_as_it_does_in_correlate(out: Path, tmp_path: Path) -> None:
+    table, notices = tmp_path / "table.txt", list[str]()
+    table.write_text("TCP 14:59  ESTABLISHED 10.0.0.1:40000 10.1.0.100:80 10.2.0.99:80\n")
+    tcptrace.merge(case("ipvs-nat"), out, director_tables=[table], notice=notices.append)
+    assert any("goes to 10.2.0.99:80, but was captured going to 10.2.0.11:80" in text for text in notices)
+
+
+@pytest.mark.parametrize(
+    "command", [["merge", str(CASES / "ipvs-nat")], ["extract", str(CASES / "ipvs-nat" / "client.pcap"), "--flow", "0"]]
+)
+def test_a_dash_is_standard_output(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    to_file, to_pipe = (CliRunner().invoke(cli.app, [*command, "-o", place]) for place in (str(out), "-"))
+    assert (to_file.exit_code, to_pipe.exit_code) == (0, 0)
+    assert to_pipe.stdout_bytes == out.read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
