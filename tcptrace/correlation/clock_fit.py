@@ -148,7 +148,7 @@ class System:
         goal = np.zeros(self._rows.shape[1])
         for sign, one in ((1, host), (-1, other)):
             if one:
-                goal[self._offsets[one]] = sign
+                goal[self._offsets[one]] += sign
         base_ns = self._base_ns[host] - self._base_ns[other]
         low, high = self._range(goal)
         return None if low is None else low + base_ns, None if high is None else high + base_ns

@@ -13,7 +13,7 @@ from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import NOWHERE
 from tcptrace.schema import NO_TIME
 from tests.correlation.passing import Passing, WrongClock, conversation, written
-from tests.correlation.rearranged import warped
+from tests.correlation.rearranged import rearranged, warped
 from tests.correlation.recorded import Case, case, recorded_by_one_clock
 
 S = 1_000_000_000
@@ -324,6 +324,59 @@ def test_a_step_back_splits_frames_not_times() -> None:
     (step,) = aligned(passing).clocks["rs"].steps
     at_rs = np.sort(passing.true_ns[:, 1])
     assert step.frames == {1: int(np.searchsorted(at_rs, 30 * S)) + 1}
+
+
+# Whichever clock is the reference
+
+
+def rearranged_case(name: str, order: Sequence[int]) -> Alignment:
+    recorded = case(name)
+    passages = rearranged(recorded.passages, list(order))
+    starts = [recorded.recordings[point.recording].summary.start_ns for point in passages.points]
+    first_ns = [NO_TIME if start is None else start for start in starts]
+    return align(passages, routes(passages, passages.points), passages.points, first_ns)
+
+
+@pytest.mark.parametrize(
+    ("name", "host"), [("clocks-dr-step", "rs"), ("clocks-fullnat-step", "rs"), ("clocks-nat-step", "lvs")]
+)
+def test_a_step_is_told_of_the_same_host_in_all_orders_of_points(name: str, host: str) -> None:
+    """Also where the reference is a director that sees requests only."""
+    frames = None
+    for order in list(permutations(range(len(case(name).passages.points))))[::7]:
+        alignment = rearranged_case(name, order)
+        steps = {one: clock.steps for one, clock in alignment.clocks.items() if clock.steps}
+        assert list(steps) == [host]
+        (step,) = steps[host]
+        assert step.by_ns == pytest.approx(2.5 * S, abs=5 * MS)
+        at = {case(name).name(order[point]): frame for point, frame in step.frames.items()}
+        frames = frames or at
+        assert at == frames
+
+
+@pytest.mark.parametrize("name", recorded_by_one_clock())
+def test_no_order_of_points_makes_up_a_step_or_opens_an_interval(name: str) -> None:
+    points = range(len(case(name).passages.points))
+    given = rearranged_case(name, points)
+    alignment = rearranged_case(name, points[::-1])
+    for pair, interval in given.bounds.items():
+        assert [bound is None for bound in alignment.bounds[pair]] == [bound is None for bound in interval]
+    assert not any(clock.steps for clock in alignment.clocks.values())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_search_follows_the_points_not_the_arguments(seed: int) -> None:
+    """Two clients reach one server through a gateway each; the server's clock is set."""
+    recorded = case("same-client-two-gateways")
+    rng = np.random.default_rng(seed)
+    seen_ns = recorded.passages.sightings.time_ns
+    start_ns, middle_ns = int(seen_ns.min()), int(np.median(seen_ns))
+    clocks = {point.host: WrongClock(int(rng.integers(-300 * S, 300 * S))) for point in recorded.passages.points}
+    clocks["server"] = WrongClock(0, 0, [(middle_ns - start_ns, -3 * S)])
+    order = rng.permutation(len(recorded.passages.points)).tolist()
+    passages = rearranged(warped(recorded.passages, clocks, start_ns), order)
+    alignment = align(passages, routes(passages, passages.points), passages.points, [NO_TIME] * len(order))
+    assert [host for host, clock in alignment.clocks.items() if clock.steps] == ["server"]
 
 
 # What ties little or nothing
