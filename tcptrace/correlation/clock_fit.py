@@ -17,6 +17,8 @@ from tcptrace.schema import I64
 
 UNDECIDED = 0.1
 """Offsets so close, in nanoseconds, are one."""
+STAMPS_NS = 1_000
+"""A kernel with several processors and interfaces takes the times of frames out of order by up to this."""
 DELAY_MAX_NS = 1_000_000_000
 """No segment is under way for longer."""
 
@@ -53,7 +55,7 @@ class System:
         self.slack = slack if binding else np.inf
         """The greatest least slack of all crossings; negative where they contradict each other."""
         if self.slack < 0:
-            self._limits[: self._crossings] += UNDECIDED - self.slack
+            self._limits[: self._crossings] += max(UNDECIDED - self.slack, STAMPS_NS if self.slack < -1 else 0)
 
     def _fill(self, limits: Limits, starts_ns: I64) -> None:
         count = len(limits.left_ns)

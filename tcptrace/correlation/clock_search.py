@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptrace.correlation.clock_fit import STAMPS_NS
 from tcptrace.correlation.clock_limits import Observed, Steps, reference_ns
 from tcptrace.correlation.clock_model import Model, modelled
 from tcptrace.correlation.clock_steps import MERGED_NS, Bounds, Jump, Sights, in_order, jumps, step_of
@@ -112,7 +113,8 @@ def _bounds(observed: Observed, host: str, model: Model, sound: list[int]) -> tu
             parts.append(Bounds(moment_ns, reached_ns - own.time_ns, is_upper, crossing.passage, own, other))
     ranges = [model.system.offset_range(number, sound[0]) for number in sound]
     wide = [high - low for low, high in ranges if low is not None and high is not None]
-    return in_order(parts), max(wide) if len(others) > 1 else 0
+    doubt_ns = max(observed.ticks_ns) + STAMPS_NS
+    return in_order(parts), (max(wide) if len(others) > 1 else 0) + doubt_ns
 
 
 def _sights(crossing: Crossings, frame: I64, is_source: bool) -> tuple[Sights, Sights]:

@@ -95,8 +95,10 @@ class Delay:
     p99_ns: int
     max_ns: int
     low_ns: int
-    """The least the median can be, as the clocks' intervals allow."""
+    """The least the median can be, as the clocks' intervals and the units of their times allow."""
     high_ns: int
+    tick_ns: int = 1
+    """The unit that delays are whole numbers of: that of the coarser times."""
 
 
 @dataclass(frozen=True)
