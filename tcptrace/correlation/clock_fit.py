@@ -140,6 +140,10 @@ class System:
         """What is to be added to the size of one of its steps."""
         return float(x[self._steps[host, i]])
 
+    def step_range(self, host: int, i: int) -> Range:
+        """Between what that may be."""
+        return self._range(np.eye(self._rows.shape[1])[self._steps[host, i]])
+
     def drift_range(self, host: int) -> Range:
         """How much a host may drift, as a ratio."""
         low, high = self._range(np.eye(self._rows.shape[1])[self._drifts[host]])

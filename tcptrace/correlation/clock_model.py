@@ -18,6 +18,8 @@ class Model(NamedTuple):
     """How many segments tie the clocks of two hosts, from one to the other."""
     limits: Limits
     """Those that may bind."""
+    steps: Steps
+    """Whose sizes were adjusted."""
     contradiction_ns: int
     """By how much, on some hop, segments still arrive before they left."""
 
@@ -44,7 +46,7 @@ def modelled(observed: Observed, hosts: Sequence[str], steps: Steps) -> Model:
         offset_ns = round(system.offset_ns(x, number))
         clocks[host] = Clock(host, offset_ns, None, None, drift_ppm, starts_ns[number], tuple(adjusted))
     contradiction_ns = 0 if system.slack >= -STAMPS_NS else round(-system.slack)
-    return Model(hosts, system, clocks, crossed, limits, contradiction_ns)
+    return Model(hosts, system, clocks, crossed, limits, steps, contradiction_ns)
 
 
 def _is_bound(system: System, host: int) -> bool:

@@ -101,12 +101,13 @@ def _told(model: Model, ticks: Sequence[int]) -> Alignment:
         (model.hosts[a], model.hosts[b]): _interval(drifting, a, b) for a, b in permutations(range(len(model.hosts)), 2)
     }
     reference = model.hosts[0]
-    clocks = {reference: replace(model.clocks[reference], low_ns=0, high_ns=0, basis="the reference")}
+    told = {host: _with_ranges(model, drifting, host) for host in model.hosts}
+    clocks = {reference: replace(told[reference], low_ns=0, high_ns=0, basis="the reference")}
     for host in model.hosts[1:]:
         low, high = bounds[host, reference]
-        offset_ns = max(model.clocks[host].offset_ns, -sys.maxsize if low is None else low)
+        offset_ns = max(told[host].offset_ns, -sys.maxsize if low is None else low)
         offset_ns = min(offset_ns, sys.maxsize if high is None else high)
-        clock = replace(model.clocks[host], offset_ns=offset_ns, low_ns=low, high_ns=high)
+        clock = replace(told[host], offset_ns=offset_ns, low_ns=low, high_ns=high)
         clocks[host] = replace(clock, basis=_basis(model, clock))
     return Alignment({host: clocks[host] for host in model.hosts}, bounds, ticks)
 
@@ -121,8 +122,21 @@ def _allowing_for_drift(model: Model) -> System:
 
 def _interval(drifting: System, a: int, b: int) -> Interval:
     """How far apart two offsets may be, whatever the drift."""
-    low, high = drifting.offset_range(a, b)
+    return _whole(*drifting.offset_range(a, b))
+
+
+def _whole(low: float | None, high: float | None) -> Interval:
     return None if low is None else ceil(low - 0.01), None if high is None else floor(high + 0.01)
+
+
+def _with_ranges(model: Model, drifting: System, host: str) -> Clock:
+    """A clock whose steps are told with how great they may be, whatever the drift."""
+    steps = []
+    for i, (before, step) in enumerate(zip(model.steps.get(host, ()), model.clocks[host].steps, strict=True)):
+        low, high = _whole(*drifting.step_range(model.hosts.index(host), i))
+        low, high = (None if more is None else before.by_ns + more for more in (low, high))
+        steps.append(replace(step, low_ns=low, high_ns=high))
+    return replace(model.clocks[host], steps=tuple(steps))
 
 
 def _basis(model: Model, clock: Clock) -> str:

@@ -35,6 +35,9 @@ class ClockStep:
     """How far its own time jumped."""
     frames: Mapping[int, int] = field(default_factory=dict)
     """By point of the host, the first frame after it: where time went back, times do not tell what came after."""
+    low_ns: int | None = None
+    """Least jump that causality allows; None: unbounded."""
+    high_ns: int | None = None
 
 
 @dataclass(frozen=True)
