@@ -137,6 +137,7 @@ CAPTURES = {
     "flows": Told("int", "", "flows, also those that were not chosen"),
     "start_ns": Told("int", "ns", "time of the first frame since the epoch; empty: no frame has a time"),
     "end_ns": Told("int", "ns", "time of the last frame"),
+    "tick_ns": Told("int", "ns", "the unit of its times, as its format says; the coarsest where interfaces differ"),
     "dated": Told("true/false", "", "false: tcpdump text without dates; times count from 1970-01-01"),
     "truncated": Told("true/false", "", "the file ends, or is damaged, before its end"),
     "problems": Told("list of text", "", "what was wrong with it, and where"),

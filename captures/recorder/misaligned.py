@@ -135,10 +135,20 @@ CASES = (
     ),
     Case("clocks-dr", dr_shifted, healthy=True, route=DR, built=True),
     Case("clocks-dr-drift", dr_drifting, healthy=True, route=DR, built=True),
-    Case("clocks-dr-step", dr_stepping, near_misses=NOT_IDLE, route=replace(DR, healthy=False), built=True),
+    Case(
+        "clocks-dr-step",
+        dr_stepping,
+        near_misses=NOT_IDLE,
+        route=replace(DR, healthy=False, causes=("asymmetric-path", "clock-step")),
+        built=True,
+    ),
     Case("clocks-fullnat-drift", fullnat_drifting, healthy=True, route=FULLNAT, built=True),
     Case("clocks-fullnat-untold", fullnat_untold, healthy=True, route=FULLNAT, built=True),
     Case(
-        "clocks-fullnat-step", fullnat_stepping, near_misses=NOT_IDLE, route=replace(FULLNAT, healthy=False), built=True
+        "clocks-fullnat-step",
+        fullnat_stepping,
+        near_misses=NOT_IDLE,
+        route=replace(FULLNAT, healthy=False, causes=("clock-step",)),
+        built=True,
     ),
 )

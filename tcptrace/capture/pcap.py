@@ -95,6 +95,7 @@ class Pcap:
         self.format = self._variant.format
         summary.link_types.append(link_type_name(self._link_type))
         summary.interfaces.append("")
+        summary.tick_ns = self._variant.fraction_ns
 
     def walk(self, window: Window, place: int, records: Records, kernels: Kernels) -> Walk:
         """Fill `records` with those that lie in the window from `place` on."""

@@ -58,6 +58,11 @@ class Clock(NamedTuple):
     binary_digits: int = -1
     shift_ns: int = 0
 
+    @property
+    def unit_ns(self) -> int:
+        """Its tick in whole nanoseconds, at least one."""
+        return max(self.tick_ns, -(-1_000_000_000 >> self.binary_digits) if self.binary_digits >= 0 else 1)
+
 
 def resolution(code: int, shift_s: int) -> Clock:
     """The clock of an if_tsresol byte (10**-n, or 2**-n with the top bit) and an if_tsoffset in seconds."""
@@ -166,6 +171,7 @@ class Pcapng:
         for column, value in zip(columns, row, strict=True):
             column[self._described] = value
         self._described += 1
+        self._summary.tick_ns = max(self._summary.tick_ns, clock.unit_ns)
         self._summary.interfaces.append(name)
         if link_type_name(link_type) not in self._summary.link_types:
             self._summary.link_types.append(link_type_name(link_type))

@@ -73,6 +73,7 @@ def _add(whole: CaptureSummary, part: CaptureSummary, places: Sequence[int], *, 
     whole.problems += [f"{part.path}: {problem}" if several else problem for problem in part.problems]
     whole.link_types += [name for name in part.link_types if name not in whole.link_types]
     whole.format = whole.format or part.format
+    whole.tick_ns = max(whole.tick_ns, part.tick_ns)
     whole.dated &= part.dated
     whole.truncated |= part.truncated
     times = [time for time in (whole.start_ns, whole.end_ns, part.start_ns, part.end_ns) if time is not None]

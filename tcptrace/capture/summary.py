@@ -25,6 +25,8 @@ class CaptureSummary:
     """Known once the flows are."""
     start_ns: int | None = None
     end_ns: int | None = None
+    tick_ns: int = 1
+    """The unit of its times, as its format says; the coarsest where interfaces differ."""
     dated: bool = True
     """False: tcpdump text without dates; times count from 1970-01-01."""
     truncated: bool = False

@@ -17,6 +17,8 @@ from tcptrace.schema import I64
 
 UNDECIDED = 0.1
 """Offsets so close, in nanoseconds, are one."""
+STAMPS_NS = 1_000
+"""A kernel with several processors and interfaces takes the times of frames out of order by up to this."""
 DELAY_MAX_NS = 1_000_000_000
 """No segment is under way for longer."""
 
@@ -53,7 +55,7 @@ class System:
         self.slack = slack if binding else np.inf
         """The greatest least slack of all crossings; negative where they contradict each other."""
         if self.slack < 0:
-            self._limits[: self._crossings] += UNDECIDED - self.slack
+            self._limits[: self._crossings] += max(UNDECIDED - self.slack, STAMPS_NS if self.slack < -1 else 0)
 
     def _fill(self, limits: Limits, starts_ns: I64) -> None:
         count = len(limits.left_ns)
@@ -138,6 +140,10 @@ class System:
         """What is to be added to the size of one of its steps."""
         return float(x[self._steps[host, i]])
 
+    def step_range(self, host: int, i: int) -> Range:
+        """Between what that may be."""
+        return self._range(np.eye(self._rows.shape[1])[self._steps[host, i]])
+
     def drift_range(self, host: int) -> Range:
         """How much a host may drift, as a ratio."""
         low, high = self._range(np.eye(self._rows.shape[1])[self._drifts[host]])
@@ -148,7 +154,7 @@ class System:
         goal = np.zeros(self._rows.shape[1])
         for sign, one in ((1, host), (-1, other)):
             if one:
-                goal[self._offsets[one]] = sign
+                goal[self._offsets[one]] += sign
         base_ns = self._base_ns[host] - self._base_ns[other]
         low, high = self._range(goal)
         return None if low is None else low + base_ns, None if high is None else high + base_ns

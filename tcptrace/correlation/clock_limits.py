@@ -22,6 +22,8 @@ class Observed(NamedTuple):
     routes: Sequence[Route]
     starts_ns: Mapping[str, int]
     """First time of every host by its own clock."""
+    ticks_ns: Sequence[int]
+    """By point, the unit of its times."""
 
 
 class Limits(NamedTuple):
@@ -34,6 +36,7 @@ class Limits(NamedTuple):
     left_ns: I64
     """By the earlier host's clock, its steps so far taken back."""
     arrived_ns: I64
+    """By the later host's, at the latest: at the end of the unit that its time tells."""
     left_steps: I64
     """How many steps the earlier host's clock had made."""
     arrived_steps: I64
@@ -58,7 +61,8 @@ def limits_of(observed: Observed, hosts: Sequence[str], steps: Steps) -> tuple[L
         (earlier, left_ns, left_steps), (later, arrived_ns, arrived_steps) = ends
         crossed[earlier, later] = crossed.get((earlier, later), 0) + len(left_ns)
         pair = np.broadcast_to(np.int64(earlier), left_ns.shape), np.broadcast_to(np.int64(later), left_ns.shape)
-        parts.append(_hulls(Limits(*pair, left_ns, arrived_ns, left_steps, arrived_steps)))
+        latest_ns = arrived_ns + (observed.ticks_ns[crossing.target] - 1)
+        parts.append(_hulls(Limits(*pair, left_ns, latest_ns, left_steps, arrived_steps)))
     return _hulls(Limits(*(np.concatenate(column) for column in zip(*parts, strict=True)))), crossed
 
 

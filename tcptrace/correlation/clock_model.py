@@ -3,14 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from tcptrace.correlation.clock_fit import System
+from tcptrace.correlation.clock_fit import STAMPS_NS, System
 from tcptrace.correlation.clock_limits import Limits, Observed, Steps, limits_of, quickest
 from tcptrace.correlation.result import Clock, ClockStep
-
-CUT_OFF_NS = 1_000
-"""Most captures cut times off to microseconds: contradictions up to this are none there."""
 
 
 class Model(NamedTuple):
@@ -23,6 +18,8 @@ class Model(NamedTuple):
     """How many segments tie the clocks of two hosts, from one to the other."""
     limits: Limits
     """Those that may bind."""
+    steps: Steps
+    """Whose sizes were adjusted."""
     contradiction_ns: int
     """By how much, on some hop, segments still arrive before they left."""
 
@@ -33,12 +30,11 @@ def modelled(observed: Observed, hosts: Sequence[str], steps: Steps) -> Model:
     starts_ns = [observed.starts_ns[host] for host in hosts]
     counts = [len(steps.get(host, ())) for host in hosts]
     system = System(quickest(limits), starts_ns, counts)
-    allowed_ns = _resolution_ns(limits, len(hosts))
-    if system.slack < -allowed_ns:
+    if system.slack < -STAMPS_NS:
         system = System(limits, starts_ns, counts, [host for host in range(1, len(hosts)) if _is_bound(system, host)])
         told = [host for host in system.drifting if _excludes_zero(*system.drift_range(host))]
         simpler = System(limits, starts_ns, counts, told)
-        system = simpler if simpler.slack >= min(system.slack, -allowed_ns) else system
+        system = simpler if simpler.slack >= min(system.slack, -STAMPS_NS) else system
     x = system.shared()
     clocks = {}
     for number, host in enumerate(hosts):
@@ -49,17 +45,8 @@ def modelled(observed: Observed, hosts: Sequence[str], steps: Steps) -> Model:
         )
         offset_ns = round(system.offset_ns(x, number))
         clocks[host] = Clock(host, offset_ns, None, None, drift_ppm, starts_ns[number], tuple(adjusted))
-    contradiction_ns = 0 if system.slack >= -allowed_ns else round(-system.slack)
-    return Model(hosts, system, clocks, crossed, limits, contradiction_ns)
-
-
-def _resolution_ns(limits: Limits, hosts: int) -> int:
-    """The coarsest of the hosts' clocks."""
-    for host in range(hosts):
-        times_ns = np.concatenate((limits.left_ns[limits.earlier == host], limits.arrived_ns[limits.later == host]))
-        if len(times_ns) and not (times_ns % CUT_OFF_NS).any():
-            return CUT_OFF_NS
-    return 1
+    contradiction_ns = 0 if system.slack >= -STAMPS_NS else round(-system.slack)
+    return Model(hosts, system, clocks, crossed, limits, steps, contradiction_ns)
 
 
 def _is_bound(system: System, host: int) -> bool:

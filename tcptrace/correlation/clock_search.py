@@ -1,11 +1,13 @@
 """Whose clock was set, when, and how far: found host by host, each against those that are aligned already."""
 
-from collections.abc import Sequence
-from itertools import product
+from collections import Counter
+from collections.abc import Collection, Sequence
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
 
+from tcptrace.correlation.clock_fit import STAMPS_NS
 from tcptrace.correlation.clock_limits import Observed, Steps, reference_ns
 from tcptrace.correlation.clock_model import Model, modelled
 from tcptrace.correlation.clock_steps import MERGED_NS, Bounds, Jump, Sights, in_order, jumps, step_of
@@ -32,10 +34,23 @@ class _Found(NamedTuple):
 
 
 def find_steps(observed: Observed, hosts: Sequence[str]) -> Steps:
-    """The steps that the clocks of all hosts made. The first host is the reference.
+    """The steps that the clocks of all hosts made, the same in whatever order these are given.
 
-    What all others seem to do at once, the one they are held against did.
+    The others are held against one host after the other, until the clock of one host explains all. If none does, the
+    fewest do.
     """
+    ties = {host: _tied(observed, host, [other for other in hosts if other != host]) for host in sorted(hosts)}
+    told: list[tuple[int, Steps]] = []
+    for root in sorted(ties, key=ties.__getitem__, reverse=True):
+        steps = _held_against(observed, [root, *(host for host in ties if host != root)])
+        told.append((sum(map(bool, steps.values())), steps))
+        if told[-1][0] == 1:
+            break
+    return min(told, key=lambda one: (not one[0], one[0]))[1]
+
+
+def _held_against(observed: Observed, hosts: Sequence[str]) -> Steps:
+    """Steps as they look from the first host. What all others seem to do at once, the one they are held against did."""
     steps, found = _searched(observed, hosts, {})
     roots = dict.fromkeys(one.root for one in found)
     known = {root: _of_root(observed, [one for one in found if one.root == root]) for root in roots}
@@ -58,14 +73,18 @@ def _searched(observed: Observed, hosts: Sequence[str], known: Steps) -> tuple[S
     return steps, found
 
 
-def _tied(observed: Observed, host: str, aligned: Sequence[str]) -> tuple[int, int]:
-    """How many streams a host shares with those aligned both ways, and how many one way."""
+def _tied(observed: Observed, host: str, others: Collection[str]) -> tuple[int, int, int]:
+    """How many streams tie a host to one of the others: next to it both ways, both ways, and one way."""
     points = observed.passages.points
-    ways = [0, 0, 0]
-    for route in observed.routes:
-        seen = [{points[point].host for point in order} for order in route.resets]
-        ways[sum(host in hosts and not hosts.isdisjoint(aligned) for hosts in seen)] += 1
-    return ways[2], ways[1]
+    beside = both = either = 0
+    for resets, streams in Counter(route.resets for route in observed.routes).items():
+        ways = [[points[point].host for point in order] for order in resets]
+        near = [{one for pair in pairwise(way) if host in pair for one in pair} for way in ways]
+        met = [host in way and not set(way).isdisjoint(others) for way in ways]
+        beside += streams * bool(near[0].intersection(near[1], others))
+        both += streams * all(met)
+        either += streams * any(met)
+    return beside, both, either
 
 
 def _sound(observed: Observed, host: str, model: Model) -> list[int]:
@@ -94,7 +113,8 @@ def _bounds(observed: Observed, host: str, model: Model, sound: list[int]) -> tu
             parts.append(Bounds(moment_ns, reached_ns - own.time_ns, is_upper, crossing.passage, own, other))
     ranges = [model.system.offset_range(number, sound[0]) for number in sound]
     wide = [high - low for low, high in ranges if low is not None and high is not None]
-    return in_order(parts), max(wide) if len(others) > 1 else 0
+    doubt_ns = max(observed.ticks_ns) + STAMPS_NS
+    return in_order(parts), (max(wide) if len(others) > 1 else 0) + doubt_ns
 
 
 def _sights(crossing: Crossings, frame: I64, is_source: bool) -> tuple[Sights, Sights]:

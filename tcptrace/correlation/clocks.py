@@ -15,8 +15,9 @@ import numpy as np
 
 from tcptrace.correlation.clock_fit import System
 from tcptrace.correlation.clock_limits import Observed, reference_ns
-from tcptrace.correlation.clock_model import CUT_OFF_NS, Model, modelled
+from tcptrace.correlation.clock_model import Model, modelled
 from tcptrace.correlation.clock_search import find_steps
+from tcptrace.correlation.clock_ticks import ticks_ns
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.order_evidence import DRIFT_MAX
 from tcptrace.correlation.passages import Passages
@@ -25,8 +26,6 @@ from tcptrace.schema import I64, NO_TIME
 
 DRIFT_USUAL = 100e-6
 """Crystals are within this of what they should be."""
-DRIFT_COUNTS = 0.25
-"""Where a drift that cannot be told could move an offset by more than this part of its interval, it is allowed for."""
 
 Interval = tuple[int | None, int | None]
 """Least and greatest; None: unbounded."""
@@ -39,6 +38,8 @@ class Alignment:
     clocks: Clocks
     bounds: Mapping[tuple[str, str], Interval]
     """Of two hosts, between what the first one's offset less the second one's may be, in nanoseconds."""
+    ticks_ns: Sequence[int]
+    """By point, the unit of its times."""
 
     def reference_ns(self, passages: Passages) -> I64:
         """(N, points) times of passages by the reference clock; NO_TIME where not seen."""
@@ -48,27 +49,36 @@ class Alignment:
         ]
         return np.stack(columns, axis=1)
 
-    def delay_error_ns(self, source: str, target: str) -> Interval:
-        """What must be added to a delay from one host to another by these clocks, to be true: least and greatest."""
-        chosen = self.clocks[target].offset_ns - self.clocks[source].offset_ns
-        low, high = self.bounds[target, source] if source != target else (chosen, chosen)
-        return None if low is None else low - chosen, None if high is None else high - chosen
+    def delay_error_ns(self, points: Points, source: int, target: int) -> Interval:
+        """What must be added to a delay from one point to another by these clocks, to be true: least and greatest."""
+        here, there = points[source].host, points[target].host
+        chosen = self.clocks[there].offset_ns - self.clocks[here].offset_ns
+        low, high = self.bounds[there, here] if here != there else (chosen, chosen)
+        before_ns, after_ns = self.ticks_ns[source] - 1, self.ticks_ns[target] - 1
+        return None if low is None else low - chosen - before_ns, None if high is None else high - chosen + after_ns
 
 
 def align(
-    passages: Passages, routes: Sequence[Route], points: Points, first_ns: Sequence[int], *, trust: bool = False
+    passages: Passages,
+    routes: Sequence[Route],
+    points: Points,
+    first_ns: Sequence[int],
+    declared_ns: Sequence[int] = (),
+    *,
+    trust: bool = False,
 ) -> Alignment:
     """The clocks of the points' hosts against that of the first point.
 
-    `routes` are those of the streams by number; `first_ns` is each point's first time, NO_TIME where it has none.
-    With `trust` the clocks are taken as they are.
+    `routes` are those of the streams by number; `first_ns` is each point's first time, NO_TIME where it has none;
+    `declared_ns` the units of their times, as far as their formats tell. With `trust` the clocks are taken as they are.
     """
     hosts = list(dict.fromkeys(point.host for point in points))
+    ticks = ticks_ns(passages, declared_ns)
     starts_ns = {host: _start_ns(host, points, first_ns) for host in hosts}
     if trust:
         clocks = {host: Clock(host, 0, 0, 0, None, starts_ns[host], basis="taken as it is") for host in hosts}
-        return Alignment(clocks, dict.fromkeys(permutations(hosts, 2), (0, 0)))
-    observed = Observed(passages, routes, starts_ns)
+        return Alignment(clocks, dict.fromkeys(permutations(hosts, 2), (0, 0)), ticks)
+    observed = Observed(passages, routes, starts_ns, ticks)
     model = modelled(observed, hosts, {})
     if model.contradiction_ns:
         steps = find_steps(observed, hosts)
@@ -76,7 +86,7 @@ def align(
             first = modelled(observed, hosts, steps)
             adjusted = modelled(observed, hosts, {host: clock.steps for host, clock in first.clocks.items()})
             model = min((model, adjusted), key=lambda one: one.contradiction_ns)
-    return _told(model)
+    return _told(model, ticks)
 
 
 def _start_ns(host: str, points: Points, first_ns: Sequence[int]) -> int:
@@ -84,22 +94,22 @@ def _start_ns(host: str, points: Points, first_ns: Sequence[int]) -> int:
     return min(times, default=0)
 
 
-def _told(model: Model) -> Alignment:
+def _told(model: Model, ticks: Sequence[int]) -> Alignment:
     """A model with what it leaves open."""
     drifting = _allowing_for_drift(model)
     bounds = {
-        (model.hosts[a], model.hosts[b]): _interval(model.system, drifting, a, b)
-        for a, b in permutations(range(len(model.hosts)), 2)
+        (model.hosts[a], model.hosts[b]): _interval(drifting, a, b) for a, b in permutations(range(len(model.hosts)), 2)
     }
     reference = model.hosts[0]
-    clocks = {reference: replace(model.clocks[reference], low_ns=0, high_ns=0, basis="the reference")}
+    told = {host: _with_ranges(model, drifting, host) for host in model.hosts}
+    clocks = {reference: replace(told[reference], low_ns=0, high_ns=0, basis="the reference")}
     for host in model.hosts[1:]:
         low, high = bounds[host, reference]
-        offset_ns = max(model.clocks[host].offset_ns, -sys.maxsize if low is None else low)
+        offset_ns = max(told[host].offset_ns, -sys.maxsize if low is None else low)
         offset_ns = min(offset_ns, sys.maxsize if high is None else high)
-        clock = replace(model.clocks[host], offset_ns=offset_ns, low_ns=low, high_ns=high)
+        clock = replace(told[host], offset_ns=offset_ns, low_ns=low, high_ns=high)
         clocks[host] = replace(clock, basis=_basis(model, clock))
-    return Alignment({host: clocks[host] for host in model.hosts}, bounds)
+    return Alignment({host: clocks[host] for host in model.hosts}, bounds, ticks)
 
 
 def _allowing_for_drift(model: Model) -> System:
@@ -110,13 +120,23 @@ def _allowing_for_drift(model: Model) -> System:
     return System(model.limits, starts_ns, counts, range(1, len(clocks)), drift_max)
 
 
-def _interval(system: System, drifting: System, a: int, b: int) -> Interval:
-    """How far apart two offsets may be; with drift where that was told, or where untold it could still matter."""
-    low, high = system.offset_range(a, b)
-    width_ns = 0 if low is None or high is None else high - low
-    if system.drifting or system.span_ns * DRIFT_USUAL > max(width_ns * DRIFT_COUNTS, CUT_OFF_NS):
-        low, high = drifting.offset_range(a, b)
+def _interval(drifting: System, a: int, b: int) -> Interval:
+    """How far apart two offsets may be, whatever the drift."""
+    return _whole(*drifting.offset_range(a, b))
+
+
+def _whole(low: float | None, high: float | None) -> Interval:
     return None if low is None else ceil(low - 0.01), None if high is None else floor(high + 0.01)
+
+
+def _with_ranges(model: Model, drifting: System, host: str) -> Clock:
+    """A clock whose steps are told with how great they may be, whatever the drift."""
+    steps = []
+    for i, (before, step) in enumerate(zip(model.steps.get(host, ()), model.clocks[host].steps, strict=True)):
+        low, high = _whole(*drifting.step_range(model.hosts.index(host), i))
+        low, high = (None if more is None else before.by_ns + more for more in (low, high))
+        steps.append(replace(step, low_ns=low, high_ns=high))
+    return replace(model.clocks[host], steps=tuple(steps))
 
 
 def _basis(model: Model, clock: Clock) -> str:

@@ -54,7 +54,8 @@ def tell(
     ways = routes(passages, points)
     starts = [recordings[point.recording].summary.start_ns for point in points]
     first_ns = [NO_TIME if start is None else start for start in starts]
-    alignment = align(passages, ways, points, first_ns, trust=trust)
+    declared_ns = [recordings[point.recording].summary.tick_ns for point in points]
+    alignment = align(passages, ways, points, first_ns, declared_ns, trust=trust)
     origins = reset_origins(passages, ways, alignment)
     onwards = onward(passages, ways, streams)
     cut = [i for i, point in enumerate(points) if recordings[point.recording].summary.truncated]

@@ -2,12 +2,12 @@
 
 Reordering is counted as RFC 4737 (section 4.1) does: segments that reach the target after one that was sent later.
 A segment is duplicated where the target has the same packet twice and the source once. Delays between points of one
-host are exact; between hosts they are told only where the clocks' interval has two ends.
+host are as exact as their times; between hosts they are told only where the clocks' interval has two ends.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from tcptrace.schema import I16, I64, NO_TIME, UNKNOWN
 
 IP_IDS = 1 << 16
 """How many there are."""
+
+Number = TypeVar("Number", int, I64)
 
 Named = dict[int, tuple[int, ...]]
 """Values by way."""
@@ -150,23 +152,37 @@ def _delays(
     pairs = np.unique(source.astype(np.int64) * len(points) + target)
     for a, b in (divmod(pair, len(points)) for pair in pairs.tolist()):
         rows = np.flatnonzero(timed & (source == a) & (target == b))
-        low, high = alignment.delay_error_ns(points[a].host, points[b].host)
+        low, high = alignment.delay_error_ns(points, a, b)
         if len(rows) and low is not None and high is not None:
-            found |= _spread(way[rows], came.time_ns[rows] - sent.time_ns[rows], low, high)
+            tick_ns = max(alignment.ticks_ns[a], alignment.ticks_ns[b])
+            found |= _spread(way[rows], came.time_ns[rows] - sent.time_ns[rows], low, high, tick_ns)
     return found
 
 
-def _spread(way: I64, delay_ns: I64, low_ns: int, high_ns: int) -> dict[int, Delay]:
+def _spread(way: I64, delay_ns: I64, low_ns: int, high_ns: int, tick_ns: int) -> dict[int, Delay]:
+    """Delays of each way that are wrong by `low_ns` to `high_ns`, in whole ticks.
+
+    None is negative. Where one is by more than that, times were taken out of order, and all are wrong by as much.
+    """
     order = np.lexsort((delay_ns, way))
     arranged, first, count = np.unique(way[order], return_index=True, return_counts=True)
     delay_ns = delay_ns[order]
     least, most = delay_ns[first], delay_ns[first + count - 1]
     median, p99 = (_quantile(delay_ns, first, count, q) for q in (0.5, 0.99))
-    columns = (column.tolist() for column in (arranged, least, median, p99, most))
+    disorder = np.maximum(-(least + high_ns), 0)
+    lows, highs = np.maximum(median + low_ns - disorder, 0), median + high_ns + disorder
+    told = (in_ticks(column, tick_ns) for column in (least, median, p99, most))
+    columns = (column.tolist() for column in (arranged, *told, lows, highs))
     return {
-        one: Delay(low, mid, high, top, mid + low_ns, mid + high_ns)
-        for one, low, mid, high, top in zip(*columns, strict=True)
+        one: Delay(low, mid, high, top, least_mid, most_mid, tick_ns)
+        for one, low, mid, high, top, least_mid, most_mid in zip(*columns, strict=True)
     }
+
+
+def in_ticks(delay_ns: Number, tick_ns: int) -> Number:
+    """A delay as exact as its times are, and never negative."""
+    whole = (delay_ns + tick_ns // 2) // tick_ns * tick_ns
+    return whole * (whole > 0)
 
 
 def _quantile(ordered: I64, first: I64, count: I64, q: float) -> I64:

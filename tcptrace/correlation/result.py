@@ -35,6 +35,9 @@ class ClockStep:
     """How far its own time jumped."""
     frames: Mapping[int, int] = field(default_factory=dict)
     """By point of the host, the first frame after it: where time went back, times do not tell what came after."""
+    low_ns: int | None = None
+    """Least jump that causality allows; None: unbounded."""
+    high_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,10 @@ class Delay:
     p99_ns: int
     max_ns: int
     low_ns: int
-    """The least the median can be, as the clocks' intervals allow."""
+    """The least the median can be, as the clocks' intervals and the units of their times allow."""
     high_ns: int
+    tick_ns: int = 1
+    """The unit that delays are whole numbers of: that of the coarser times."""
 
 
 @dataclass(frozen=True)

@@ -121,17 +121,29 @@ def _believed(places: Places, made: _Made) -> tuple[int, ...]:
 
 
 def _told(places: Places, several: Sequence[_Made]) -> Iterator[Finding]:
-    """Findings of one rule, as few as tell of all their connections, the surest of those about many first."""
+    """Findings of one rule, as few as tell of all their connections, the surest of those about many first.
+
+    Of equal ones the nearest to the client tells, so that those of many connections are alike.
+    """
     about: dict[int, list[_Made]] = defaultdict(list)
     for made in several:
         for connection in made.connections:
             about[connection].append(made)
     told: set[int] = set()
-    for made in sorted(several, key=lambda made: (-len(made.connections), -made.finding.confidence)):
+    for made in sorted(
+        several, key=lambda made: (-len(made.connections), -made.finding.confidence, _way(places, made))
+    ):
         if not told.issuperset(made.connections):
             told.update(made.connections)
             same = {id(other): other for one in made.connections for other in about[one] if other is not made}
             yield _placed(places, [made, *same.values()])
+
+
+def _way(places: Places, made: _Made) -> int:
+    """How many points a recording lies from the client, on the path of its first connection."""
+    path = places.evidence.connections[made.connections[0]].path
+    recordings = [places.evidence.points[point].recording for points in path for point in points]
+    return recordings.index(made.recording) if made.recording in recordings else len(recordings)
 
 
 def _placed(places: Places, several: Sequence[_Made]) -> Finding:

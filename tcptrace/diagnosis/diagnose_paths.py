@@ -7,7 +7,7 @@ symptom, and many that are alike are told as one.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -32,7 +32,8 @@ def diagnose_paths(evidence: PathEvidence, settings: Settings) -> tuple[Finding,
         found_in(capture, settings, _explained(on_path, places, number))
         for number, capture in enumerate(evidence.captures)
     ]
-    told = _as_one(_folded([*on_path, *_not_told_before(across(places, at_points), on_path)]))
+    recordings = {point.name: point.recording for point in evidence.points}
+    told = _as_one(_folded([*on_path, *_not_told_before(across(places, at_points), on_path, recordings)]))
     return tuple(sorted(told, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
@@ -45,12 +46,27 @@ def _explained(on_path: Sequence[Finding], places: Places, recording: int) -> di
     return {rule: places.flows(recording, connections) for rule, connections in found.items()}
 
 
-def _not_told_before(found: Iterable[Finding], on_path: Sequence[Finding]) -> Iterator[Finding]:
-    """Findings of the points, but for those of a rule that tells the same by several points."""
-    told = {(finding.rule, connection) for finding in on_path for connection in finding.connections}
+def _not_told_before(
+    found: Iterable[Finding], on_path: Sequence[Finding], recordings: Mapping[str, int]
+) -> Iterator[Finding]:
+    """Findings of the points, but for those of a rule that tells the same by several points.
+
+    What is told of a capture must be of the same one.
+    """
+    told: set[tuple[str, int, int | None]] = set()
+    for finding in on_path:
+        of: set[int | None] = {recordings[name] for name in _points(finding)}
+        for connection in finding.connections:
+            told |= {(finding.rule, connection, recording) for recording in of | {None}}
     for finding in found:
-        if not finding.connections or not all((finding.rule, one) in told for one in finding.connections):
+        recording = finding.capture if BY_NAME[finding.rule].RULE.family == CAPTURE else None
+        if not finding.connections or not all((finding.rule, one, recording) in told for one in finding.connections):
             yield finding
+
+
+def _points(finding: Finding) -> set[str]:
+    """The points whose frames a finding names."""
+    return {name for name in (finding.point, *(point for point, _ in finding.evidence_frames)) if name is not None}
 
 
 def _folded(found: Sequence[Finding]) -> Iterator[Finding]:
@@ -71,7 +87,7 @@ def _folded(found: Sequence[Finding]) -> Iterator[Finding]:
 
 def _explains(cause: Finding, symptom: Finding) -> bool:
     """Whether a finding about the same connection is a symptom; what a capture lacks explains what is seen in it."""
-    is_near = BY_NAME[cause.rule].RULE.family != CAPTURE or cause.point == symptom.point
+    is_near = BY_NAME[cause.rule].RULE.family != CAPTURE or symptom.point in _points(cause)
     return is_near and explains(cause, symptom)
 
 

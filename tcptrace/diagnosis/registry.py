@@ -141,6 +141,7 @@ RULES: tuple[RuleModule, ...] = (
 PATH_RULES: tuple[PathRuleModule, ...] = (
     # the captures, and how they fit together
     clock_unaligned,
+    clock_step,
     capture_loss,
     # what breaks connections
     untranslated_reply,

@@ -102,7 +102,7 @@ def alignment(text: str, **bounds_ms: tuple[float | None, float | None]) -> Alig
     for host, clock in clocks.items():
         low, high = bounds[host, reference]
         clocks[host] = replace(clock, low_ns=low, high_ns=high)
-    return Alignment(clocks, bounds)
+    return Alignment(clocks, bounds, (1,) * 16)
 
 
 def _ns(ms: float | None) -> int | None:

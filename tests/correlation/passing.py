@@ -28,6 +28,11 @@ class WrongClock:
             shown = shown + by_ns * (true_ns >= at_ns)
         return shown
 
+    def true_ns(self, shown_ns: I64) -> I64:
+        """What it shows, the other way round: of a clock that is never set."""
+        found: I64 = np.rint((shown_ns - self.ahead_ns) / (1 + self.fast_ppm / 1e6)).astype(np.int64)
+        return found
+
 
 @dataclass
 class Passing:

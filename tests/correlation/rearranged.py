@@ -35,6 +35,13 @@ def warped(passages: Passages, clocks: Mapping[str, WrongClock], start_ns: int) 
     return replace(passages, sightings=seen._replace(time_ns=shown))
 
 
+def cut_off(passages: Passages, tick_ns: int) -> Passages:
+    """The same by clocks that show whole ticks."""
+    seen = passages.sightings
+    times_ns = np.where(seen.time_ns == NO_TIME, NO_TIME, seen.time_ns // tick_ns * tick_ns)
+    return replace(passages, sightings=seen._replace(time_ns=times_ns))
+
+
 def disordered(passages: Passages, rng: np.random.Generator) -> Passages:
     """The same with every host's clock set somewhere else, and segments in the order that these clocks then tell."""
     points, seen = passages.points, passages.sightings

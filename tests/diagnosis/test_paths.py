@@ -11,6 +11,7 @@ from tcptrace.capture.context import AddressClaim
 from tcptrace.correlation.points import from_words
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding
+from tcptrace.diagnosis.wanted import Wanted
 from tests.correlation.in_words import alignment
 from tests.diagnosis.on_paths import found_by, on_path
 
@@ -136,6 +137,43 @@ def test_a_clock_without_bounds_is_told(bounds: tuple[float | None, float | None
     clocks = alignment("client 0 rs 0", client_rs=bounds)
     seen = on_path("client rs\n" + SERVED.format(i=0), ((0, 1), (1, 0)), clocks=clocks)
     assert [finding.severity for finding in found_by("clock-unaligned", seen)] == ([severity] if severity else [])
+
+
+def test_a_clock_that_ties_no_connection_leaves_no_delay_untold() -> None:
+    clocks = alignment("client 0 other 0", client_other=(None, None))
+    seen = on_path("client other\n" + "0 C S 0 | 0 -\n 1 C S 0 | - 5\n", ((0,), ()), ((1,), ()), clocks=clocks)
+    [finding] = found_by("clock-unaligned", seen)
+    assert finding.summary == "No segment ties the clock of other to the clock of client."
+
+
+@pytest.mark.parametrize(
+    ("case", "host", "places"),
+    [
+        ("clocks-nat-step", "lvs", {"lvs:eth0": (22, 23), "lvs:eth1": (22, 23)}),
+        ("clocks-dr-step", "rs", {"rs:bond0": (8, 9), "rs:bond1": (14, 15)}),
+        ("clocks-fullnat-step", "rs", {"rs:eth0": (139, 140)}),
+    ],
+)
+def test_a_step_of_a_hosts_clock_is_told_once_with_the_frames_around_it(
+    case: str, host: str, places: dict[str, tuple[int, int]]
+) -> None:
+    """Also where nothing has timestamps (FULLNAT), or the host's points see one way each (DR)."""
+    found = tcptrace.correlate(from_words([str(CAPTURES / case)])).found
+    [finding] = [finding for finding in found if finding.rule == "clock-step"]
+    assert finding.severity == "warning"
+    assert dict(finding.evidence_frames) in (places, {})
+    assert finding.frames == places[finding.point or ""]
+    assert f"The clock of {host} was set forward by 2.5 s (2.49" in finding.summary
+
+
+@pytest.mark.parametrize("case", ["clocks-nat-drift", "clocks-dr", "clocks-fullnat-untold"])
+def test_clocks_that_are_only_wrong_or_drift_were_not_set(case: str) -> None:
+    assert "clock-step" not in recorded(case)
+
+
+def test_a_shorter_step_than_asked_for_is_not_told() -> None:
+    wanted = Wanted(settings={"clock-step": {"step_ms": 2_600}})
+    assert "clock-step" not in recorded("clocks-fullnat-step", wanted=wanted)
 
 
 def test_a_changed_option_is_told_with_its_values() -> None:

@@ -5,7 +5,8 @@ What it detects
 A moment at which the time of capture jumps by `step_ms` or more against the clocks of the hosts, as their TCP
 timestamps show them (RFC 7323): senders at two addresses at least lose or gain the same time between the same frames.
 Or, without timestamps: in streams from two addresses time goes back by so much between segments of which the second
-continues the first.
+continues the first. Over several points: a host's clock jumps by so much against the other hosts', since else segments
+would arrive before they left.
 
 Why it happens
 --------------
@@ -24,7 +25,7 @@ FIRST-LAST). Let the clock be slewed while recording (chrony: no makestep after 
 
 When it stays silent
 --------------------
-A step forward without timestamps cannot be told from silence. Delays hold up one direction, a host that
+A step forward without timestamps cannot be told from silence by one capture. Delays hold up one direction, a host that
 sleeps stops one clock; a step is seen against all. A step smaller than `step_ms`: a time going back by less is the
 order of the file.
 
@@ -39,8 +40,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptrace.correlation.result import Clock, ClockStep
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.host_clocks import UNTOLD, Pairs, ahead_by_rate, pairs, rates
+from tcptrace.diagnosis.paths import AtPoints, PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import elapsed, frames_filter
 from tcptrace.rows import distinct
@@ -140,3 +143,65 @@ def _finding(evidence: Evidence, step: Step) -> Finding:
         confirm=f"Wireshark: {frames_filter(frames)}   recorder: chronyc tracking; journalctl -u chronyd",
         fix="shift what comes after by editcap -t; do not trust gaps and round trips across it",
     )
+
+
+def check_path(evidence: PathEvidence, thresholds: Thresholds) -> Iterator[Finding]:
+    """Every step of a host's clock that the clocks of all hosts together show."""
+    for clock in evidence.alignment.clocks.values():
+        for step in clock.steps:
+            if abs(step.by_ns) >= thresholds["step_ms"] * 1e6 and (around := _around(evidence, clock, step)):
+                yield _at_points(evidence, clock, step, around)
+
+
+def _around(evidence: PathEvidence, clock: Clock, step: ClockStep) -> AtPoints:
+    """At every point of the host, the last frame of a connection before a step and the first after it."""
+    found = []
+    for point, after in step.frames.items():
+        frames = evidence.passages.frame[:, point]
+        before = int(frames[frames < after].max(initial=0))
+        if evidence.host(point) == clock.host and before > 0:
+            found.append((point, (before, after)))
+    return evidence.at(*sorted(found))
+
+
+def _at_points(evidence: PathEvidence, clock: Clock, step: ClockStep, around: AtPoints) -> Finding:
+    way = "forward" if step.by_ns > 0 else "back"
+    places = " and ".join(f"frames {before:,} and {after:,} at {name}" for name, (before, after) in around)
+    names = [name for name, _ in around]
+    points = [number for number, point in enumerate(evidence.points) if point.name in names]
+    connections = [
+        connection.connection
+        for connection in evidence.connections
+        if any(leg.point in points for leg in connection.legs)
+    ]
+    return RULE.finding(
+        confidence=0.95,
+        connections=tuple(connections),
+        capture=evidence.points[points[0]].recording,
+        point=names[0],
+        frames=around[0][1],
+        evidence_frames=around if len(around) > 1 else (),
+        summary=(
+            f"The clock of {clock.host} was set {way} by {elapsed(abs(step.by_ns))}{_between(step)} between {places}:"
+            " its times before and after do not belong together."
+        ),
+        cause="the host's clock was stepped (NTP, chrony's makestep, by hand), or its machine was suspended",
+        evidence=(
+            f"{clock.host}: {clock.basis}",
+            "unless it was, segments would arrive at a host before they left another",
+        ),
+        disproof="the captures are not of one host, or were put together of several whose clocks differ",
+        confirm=(
+            f"Wireshark at {names[0]}: {frames_filter(around[0][1])}"
+            f"   {clock.host}: chronyc tracking; journalctl -u chronyd"
+        ),
+        fix="paths and delays between points go by all clocks and need none; let clocks be slewed while recording",
+    )
+
+
+def _between(step: ClockStep) -> str:
+    """` (2.4995 s to 2.5005 s)`: how great it may be; empty where that is not bounded."""
+    if step.low_ns is None or step.high_ns is None:
+        return ""
+    least, most = sorted((abs(step.low_ns), abs(step.high_ns)))
+    return f" ({least / 1e9:.6f} s to {most / 1e9:.6f} s)"

@@ -2,8 +2,8 @@
 
 What it detects
 ---------------
-A host that took part in connections and whose clock no segment ties to the reference clock, that of the first point
-given (warning), or that contradicts the others even with drift and steps (warning), or that is bounded from one side
+A host that took part in connections and whose clock no segment ties to that of the first point that did (warning), or
+that contradicts the others even with drift and steps (warning), or that is bounded from one side
 only (info): segments pass it in one direction and nothing else tells how long they were on their way.
 
 Why it happens
@@ -35,7 +35,7 @@ docs/correlation.md; Paxson: On calibrating measurements of packet transit times
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,56 +51,69 @@ CONTRADICTORY = "contradictory"
 
 
 class _Kind(NamedTuple):
-    """How a clock may be left open."""
+    """How clocks may be left open."""
 
-    applies: Callable[[Clock], bool]
     severity: str
     said: str
     cause: str
 
 
-KINDS = (
-    _Kind(
-        lambda clock: clock.low_ns is None and clock.high_ns is None,
-        "warning",
-        "no segment ties {} to the clock of {}",
-        "none of its connections was seen elsewhere: another time, filter or connection was captured there",
-    ),
-    _Kind(
-        lambda clock: clock.low_ns is None or clock.high_ns is None,
-        "info",
-        "{} may be off from that of {} by any amount one way: it is bounded from one side only",
-        "segments pass in one direction, and no other point tells how long they were on their way",
-    ),
-    _Kind(
-        lambda clock: CONTRADICTORY in clock.basis,
-        "warning",
-        "{} contradicts that of {}: segments arrive before they left",
-        "a clock was set more often than can be told, or the times are not those of capture",
-    ),
+UNTIED = _Kind(
+    "warning",
+    "no segment ties {} to the clock of {}",
+    "none of its connections was seen elsewhere: another time, filter or connection was captured there",
 )
-"""The first that applies counts."""
+ONE_SIDED = _Kind(
+    "info",
+    "{} may be off from that of {} by any amount one way: it is bounded from one side only",
+    "segments pass in one direction, and no other point tells how long they were on their way",
+)
+CONTRARY = _Kind(
+    "warning",
+    "{} contradicts that of {}: segments arrive before they left",
+    "a clock was set more often than can be told, or the times are not those of capture",
+)
 
 
 def check_path(evidence: PathEvidence, thresholds: Thresholds) -> Iterator[Finding]:
-    """For each kind, the hosts that saw something and whose clock is open in that way."""
-    reference = evidence.host(0)
-    active = {evidence.host(int(point)) for point in np.flatnonzero(evidence.last_ns != NO_TIME)} - {reference}
+    """For each kind, the hosts that saw something and whose clock is open in that way, whichever was given first."""
+    points = np.flatnonzero(evidence.last_ns != NO_TIME)
+    active = list(dict.fromkeys(evidence.host(int(point)) for point in points))
+    if not active:
+        return
     found: dict[_Kind, list[Clock]] = defaultdict(list)
-    for clock in evidence.alignment.clocks.values():
-        if clock.host in active and (kind := next((kind for kind in KINDS if kind.applies(clock)), None)):
-            found[kind].append(clock)
-    yield from (_finding(evidence, kind, clocks, reference) for kind, clocks in found.items())
+    tied = _reached(evidence, active, active[0], least=1)
+    bound = _reached(evidence, active, active[0], least=2)
+    for host in active[1:]:
+        clock = evidence.alignment.clocks[host]
+        if host not in bound:
+            found[ONE_SIDED if host in tied else UNTIED].append(clock)
+        elif CONTRADICTORY in clock.basis:
+            found[CONTRARY].append(clock)
+    yield from (_finding(evidence, kind, clocks, active[0]) for kind, clocks in found.items())
+
+
+def _reached(evidence: PathEvidence, hosts: Sequence[str], first: str, least: int) -> set[str]:
+    """The hosts that are tied to the first one, or to others that are, by at least so many bounds of two."""
+    reached, waiting = {first}, [first]
+    while waiting:
+        one = waiting.pop()
+        bounds = evidence.alignment.bounds
+        near = (host for host in hosts if host not in reached and 2 - bounds[host, one].count(None) >= least)
+        waiting += (more := list(near))
+        reached.update(more)
+    return reached
 
 
 def _finding(evidence: PathEvidence, kind: _Kind, clocks: Sequence[Clock], reference: str) -> Finding:
     hosts = [clock.host for clock in clocks]
     said = kind.said.format(f"the clock of {' and of '.join(hosts)}", reference)
     untold = [hop for _, hop in evidence.hops() if hop.delay is None and not evidence.is_one_host(hop)]
+    lacks = f" No delay is told on {counted(len(untold), 'hop')} between hosts." if untold else ""
     return RULE.finding(
         severity=kind.severity,
         confidence=0.95,
-        summary=f"{said[0].upper()}{said[1:]}. Delays are not told on {counted(len(untold), 'hop')} of connections.",
+        summary=f"{said[0].upper()}{said[1:]}.{lacks}",
         cause=kind.cause,
         evidence=tuple(f"{clock.host}: {clock.basis}" for clock in clocks),
         disproof=f"one connection that was captured at {hosts[0]} and at {reference}, in both directions",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcptrace.correlation.hops import in_ticks
 from tcptrace.correlation.result import Connection
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.correlation.point_order import point_order
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 ARROWS = "→←"
 
-Hops = set[tuple[int, int, int, int]]
+Ticks = dict[tuple[int, int, int, int], int]
 """Stream, direction and two points."""
 
 
@@ -57,7 +58,9 @@ def chart_of(correlation: "Correlation", connection: Connection, most: int) -> C
     ladder = ladder_of(correlation, connection, most)
     start_ns = min((rung.time_ns for rung in ladder.rungs if rung.time_ns != NO_TIME), default=0)
     found = by_rung(ladder.rungs, correlation, findings_of(correlation, connection))
-    timed = {(hop.stream, hop.direction, hop.source, hop.target) for hop in connection.hops if hop.delay}
+    timed = {
+        (hop.stream, hop.direction, hop.source, hop.target): hop.delay.tick_ns for hop in connection.hops if hop.delay
+    }
     rows = [
         Row(
             rung,
@@ -100,14 +103,14 @@ def _words(connection: Connection, rung: Rung) -> list[Piece]:
     return [Piece(f"{number}{ARROWS[rung.direction]}", SIDES[rung.direction]), rung.words, rung.mark]
 
 
-def _delays(rung: Rung, timed: Hops) -> list[str]:
-    return [
-        duration(target.time_ns - source.time_ns)
-        if (rung.stream, rung.direction, source.point, target.point) in timed
-        and NO_TIME not in (source.time_ns, target.time_ns)
-        else ""
-        for source, target in pairwise(rung.stops)
-    ]
+def _delays(rung: Rung, timed: Ticks) -> list[str]:
+    """How long each hop took, in whole ticks; empty where the clocks do not tell."""
+    told = []
+    for source, target in pairwise(rung.stops):
+        tick_ns = timed.get((rung.stream, rung.direction, source.point, target.point), 0)
+        known = tick_ns and NO_TIME not in (source.time_ns, target.time_ns)
+        told.append(duration(in_ticks(target.time_ns - source.time_ns, tick_ns)) if known else "")
+    return told
 
 
 def _each_once(found: Sequence[Finding]) -> list[Finding]:

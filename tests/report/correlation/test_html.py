@@ -104,12 +104,12 @@ def test_every_rung_says_what_it_is_when_and_where() -> None:
     assert texts(first, "time") == ["0.000"]
     assert texts(first, "words") == ["→ SYN        seq 0"]
     assert texts(first, "frame") == ["1", "1", "1", "1"]
-    assert texts(first, "delay") == ["-13.0 µs", "50.0 µs", "233 µs"]
+    assert texts(first, "delay") == ["0 s", "50.0 µs", "233 µs"]
     assert first.findtext(f"{SVG}title") == (
         "0.000 ms  → SYN seq 0\n"
         "14:03:11.250000 by the reference clock\n"
         "client: frame 1 at 0.000 ms\n"
-        "lvs:eth0: frame 1 at -0.013 ms, -13.0 µs after client\n"
+        "lvs:eth0: frame 1 at -0.013 ms, 0 s after client\n"
         "lvs:eth1: frame 1 at 0.037 ms, 50.0 µs after lvs:eth0\n"
         "rs:bond1: frame 1 at 0.270 ms, 233 µs after lvs:eth1"
     )

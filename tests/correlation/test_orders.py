@@ -1,0 +1,68 @@
+"""What is told of recorded cases, whatever the order in which their points are given."""
+
+from collections import Counter
+from functools import cache
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tcptrace
+from tcptrace.correlation.points import from_words
+from tests.correlation.recorded import CAPTURES, recorded_paths
+
+HEAVY = {"crowd-dr", "crowd-nat", "random-loss-in-director"}
+"""Told in the same way as others, and ten times as long."""
+
+Told = tuple[Counter[Any], Counter[Any]]
+
+
+@cache
+def inputs(name: str) -> dict[str, Any]:
+    return dict(from_words([str(CAPTURES / name)]))
+
+
+def told(name: str, order: tuple[str, ...]) -> Told:
+    """Paths, losses and ends of all connections; findings by rule, severity and how many connections they are about."""
+    correlation = tcptrace.correlate({point: inputs(name)[point] for point in order})
+    points = [point.name for point in correlation.points]
+    connections = Counter(
+        (
+            connection.client,
+            connection.server,
+            connection.mode,
+            tuple(tuple(points[point] for point in way) for way in connection.path),
+            frozenset((hop.direction, points[hop.source], hop.lost_frames) for hop in connection.hops if hop.lost),
+            connection.reset_origin and (points[connection.reset_origin.point], connection.reset_origin.side),
+            connection.states,
+        )
+        for connection in correlation.connections
+    )
+    found = Counter((finding.rule, finding.severity, len(finding.connections)) for finding in correlation.found)
+    return connections, found
+
+
+@pytest.mark.parametrize("name", [name for name in recorded_paths() if name not in HEAVY])
+def test_the_points_may_be_given_in_any_order(name: str) -> None:
+    given = tuple(inputs(name))
+    truth = told(name, given)
+    middle = len(given) // 2
+    for order in (given[::-1], given[middle:] + given[:middle]):
+        assert told(name, order) == truth, order
+
+
+def test_a_director_that_sees_one_way_may_be_the_reference() -> None:
+    """Its clock is bounded only by those of both ends, one of which was set."""
+    orders = [order for order in permutations(inputs("clocks-dr-step")) if order[0].startswith("lvs")]
+    for order in orders[::9]:
+        assert told("clocks-dr-step", order) == told("clocks-dr-step", tuple(inputs("clocks-dr-step")))
+
+
+@pytest.mark.parametrize("name", ["icmp-rejected", "icmp-rejected-ipv6"])
+def test_a_host_that_saw_nothing_leaves_no_clock_open(name: str) -> None:
+    case = {"client": "client", "server": "server"}
+    files: dict[str, Path] = {point: CAPTURES / name / f"{file}.pcap" for point, file in case.items()}
+    for order in (("client", "server"), ("server", "client")):
+        found = tcptrace.correlate({point: files[point] for point in order}).found
+        assert [finding.rule for finding in found] == ["icmp-rejected"]
