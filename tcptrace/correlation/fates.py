@@ -70,6 +70,9 @@ def fates(
     lost = gone & ~arrived & ~refused
     lost &= ~_is_thinned(passages, point, last, lost)
     missed = ~seen & recorded & (places > first[:, None]) & ((places < last[:, None]) | arrived[:, None])
+    in_pieces = _is_in_pieces(passages, point, seen)
+    lost &= ~in_pieces[:, -1]
+    missed[:, 1:] &= ~in_pieces[:, :-1]
     return Fates(point, seen, np.where(lost, last, NOWHERE).astype(np.int16), missed, refused)
 
 
@@ -80,6 +83,17 @@ def _along(routes: Sequence[Route]) -> I16:
     for stream, route in enumerate(routes):
         for direction, way in enumerate((route.request, route.reply)):
             found[stream, direction, : len(way)] = way
+    return found
+
+
+def _is_in_pieces(passages: Passages, point: I16, seen: Bools) -> Bools:
+    """(N, L) whether the last point up to there that has it saw its bytes in other sizes.
+
+    What became of them behind that point is told by the segments as it saw them.
+    """
+    partly = np.take_along_axis(passages.partly, np.maximum(point, 0).astype(np.int64), axis=1)
+    latest = np.maximum.accumulate(np.where(seen, np.arange(point.shape[1]), 0), axis=1)
+    found: Bools = np.take_along_axis(partly & seen, latest, axis=1)
     return found
 
 
