@@ -59,18 +59,20 @@ def fates(
     point = _along(routes)[passages.stream, passages.direction]
     seen = (point >= 0) & (np.take_along_axis(passages.row, np.maximum(point, 0).astype(np.int64), axis=1) >= 0)
     places = np.arange(point.shape[1])
+    partly = np.take_along_axis(passages.partly, np.maximum(point, 0).astype(np.int64), axis=1)
     first = np.where(seen, places, len(places)).min(axis=1, initial=len(places))
+    whole = np.where(seen & ~partly, places, len(places)).min(axis=1, initial=len(places))
     last = np.where(seen, places, NOWHERE).max(axis=1, initial=NOWHERE)
     recorded = (point >= 0) & _recorded(passages, point, truncated) & _is_led_there(passages, point, seen)
     behind = np.minimum(last + 1, len(places) - 1)
     gone = (last >= 0) & (last < behind) & np.take_along_axis(recorded, behind[:, None], axis=1)[:, 0]
-    arrived = gone & _is_acknowledged(passages) & ~_is_repeated_beyond(passages, last)
+    arrived = gone & _is_acknowledged(passages) & ~_is_repeated_beyond(passages, whole, last)
     refused = _is_refused(passages, point, first, last, (origins or {}).items()) | _is_spent(passages, point, last)
     refused &= gone & ~arrived
     lost = gone & ~arrived & ~refused
     lost &= ~_is_thinned(passages, point, last, lost)
     missed = ~seen & recorded & (places > first[:, None]) & ((places < last[:, None]) | arrived[:, None])
-    in_pieces = _is_in_pieces(passages, point, seen)
+    in_pieces = _is_in_pieces(partly, seen)
     lost &= ~in_pieces[:, -1]
     missed[:, 1:] &= ~in_pieces[:, :-1]
     return Fates(point, seen, np.where(lost, last, NOWHERE).astype(np.int16), missed, refused)
@@ -86,13 +88,12 @@ def _along(routes: Sequence[Route]) -> I16:
     return found
 
 
-def _is_in_pieces(passages: Passages, point: I16, seen: Bools) -> Bools:
+def _is_in_pieces(partly: Bools, seen: Bools) -> Bools:
     """(N, L) whether the last point up to there that has it saw its bytes in other sizes.
 
     What became of them behind that point is told by the segments as it saw them.
     """
-    partly = np.take_along_axis(passages.partly, np.maximum(point, 0).astype(np.int64), axis=1)
-    latest = np.maximum.accumulate(np.where(seen, np.arange(point.shape[1]), 0), axis=1)
+    latest = np.maximum.accumulate(np.where(seen, np.arange(seen.shape[1]), 0), axis=1)
     found: Bools = np.take_along_axis(partly & seen, latest, axis=1)
     return found
 
@@ -136,14 +137,17 @@ def _is_acknowledged(passages: Passages) -> Bools:
     return found
 
 
-def _is_repeated_beyond(passages: Passages, last: I64) -> Bools:
-    """Whether all its bytes were seen, in other segments, behind the last point that has it."""
+def _is_repeated_beyond(passages: Passages, whole: I64, last: I64) -> Bools:
+    """Whether all its bytes were seen behind the last point that has it, in segments that passed that point as well.
+
+    `whole` is the first place that saw each in its own size: what was never seen so up to there may be pieces of it.
+    """
     found = np.zeros(len(last), np.bool_)
     base = ways(passages) * SPAN + 1
     start, end = base + passages.start, base + passages.end
     for place in np.unique(last[last >= 0]).tolist():
-        mine = np.flatnonzero(last == place)
-        found[mine] = _within(start[mine], end[mine], *_union(start[last > place], end[last > place]))
+        mine, again = np.flatnonzero(last == place), (last > place) & (whole <= place)
+        found[mine] = _within(start[mine], end[mine], *_union(start[again], end[again]))
     return found
 
 
