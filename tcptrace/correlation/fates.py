@@ -6,8 +6,7 @@ point that has it. A transmission is lost though what repeats it arrives. A poin
 unless its file is truncated; what a host refused with a RST of its own was not lost under way, nor was what circled
 until its TTL was used up.
 
-Bare acknowledgements are never acknowledged themselves. Some are not missed by anyone: offload and devices that thin
-them out keep the last of several. So they count as lost only where neither is in sight.
+What may have passed before a capture began, and bare acknowledgements that nothing tells of, are neither (unproven.py).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,14 +18,13 @@ from tcptrace.correlation.numbering import numbered
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Bools, Passages
 from tcptrace.correlation.result import NOWHERE, Points, ResetOrigin
+from tcptrace.correlation.unproven import unproven
 from tcptrace.correlation.ways import highest_acknowledged, ways
-from tcptrace.flows import RST
+from tcptrace.flows import ACK, RST
 from tcptrace.schema import I16, I64, NO_TIME
 
-THINNED_MIN = 8
-"""Bare acknowledgements that end at one point, before that may be called thinning ..."""
-THINNED_SHARE = 0.3
-"""... and their share of those that reach it."""
+TICK_BITS = 32
+"""Of a timestamp."""
 SPAN = 1 << 40
 """More than a stream has positions."""
 
@@ -66,16 +64,18 @@ def fates(
     recorded = (point >= 0) & _recorded(passages, point, truncated) & _is_led_there(passages, point, seen)
     behind = np.minimum(last + 1, len(places) - 1)
     gone = (last >= 0) & (last < behind) & np.take_along_axis(recorded, behind[:, None], axis=1)[:, 0]
-    arrived = gone & _is_acknowledged(passages) & ~_is_repeated_beyond(passages, whole, last)
+    arrived = _is_acknowledged(passages) & ~_is_repeated_beyond(passages, whole, last)
+    proven, possible = _echoed(passages, last)
+    arrived = gone & (arrived | proven)
     refused = _is_refused(passages, point, first, last, (origins or {}).items()) | _is_spent(passages, point, last)
     refused &= gone & ~arrived
-    lost = gone & ~arrived & ~refused
-    lost &= ~_is_thinned(passages, point, last, lost)
     missed = ~seen & recorded & (places > first[:, None]) & ((places < last[:, None]) | arrived[:, None])
     in_pieces = _is_in_pieces(partly, seen)
-    lost &= ~in_pieces[:, -1]
     missed[:, 1:] &= ~in_pieces[:, :-1]
-    return Fates(point, seen, np.where(lost, last, NOWHERE).astype(np.int16), missed, refused)
+    is_lost = gone & ~arrived & ~possible & ~refused & ~in_pieces[:, -1]
+    lost = np.where(is_lost, last, NOWHERE).astype(np.int16)
+    lost[unproven(passages, point, seen, lost, missed)] = NOWHERE
+    return Fates(point, seen, lost, missed, refused)
 
 
 def _along(routes: Sequence[Route]) -> I16:
@@ -135,6 +135,24 @@ def _is_acknowledged(passages: Passages) -> Bools:
     highest = highest_acknowledged(passages, int(passages.stream.max(initial=-1)) + 1)
     found: Bools = (passages.end > passages.start) & (passages.end <= highest[ways(passages)])
     return found
+
+
+def _echoed(passages: Passages, last: I64) -> tuple[Bools, Bools]:
+    """Whether its receiver echoed its timestamp (RFC 7323 section 4.3), which nothing behind its last point explains.
+
+    Proven where no other segment of its way bears that timestamp; possible where others do. What is echoed arrived in
+    order, so it tells of bare acknowledgements too, and an original from its repeat.
+    """
+    if not len(last):
+        return np.zeros(0, np.bool_), np.zeros(0, np.bool_)
+    seen, way, row = passages.sightings, ways(passages), passages.row
+    tsval, tsecr = (np.where(row >= 0, column[row], NOWHERE).max(axis=1) for column in (seen.tsval, seen.tsecr))
+    echo, mark = (way ^ 1) << TICK_BITS | tsecr, way << TICK_BITS | tsval
+    _, alike, count = np.unique(mark, return_inverse=True, return_counts=True)
+    farthest = np.full(len(count), NOWHERE)
+    np.maximum.at(farthest, alike, last)
+    found = (tsval > 0) & (last == farthest[alike]) & np.isin(mark, echo[(tsecr > 0) & (passages.flags & ACK != 0)])
+    return found & (count[alike] == 1), found
 
 
 def _is_repeated_beyond(passages: Passages, whole: I64, last: I64) -> Bools:
@@ -214,19 +232,3 @@ def _is_refused(
 
 def _points_of(points: Points, host: str) -> list[int]:
     return [number for number, point in enumerate(points) if point.host == host]
-
-
-def _is_thinned(passages: Passages, point: I16, last: I64, lost: Bools) -> Bools:
-    """Whether it is a bare acknowledgement that offload or a device may have kept back for a later one."""
-    bare = (passages.end == passages.start) & (passages.flags & RST == 0)
-    behind = np.take_along_axis(point, np.minimum(last + 1, point.shape[1] - 1)[:, None], axis=1)[:, 0]
-    is_offloaded: Bools = np.asarray(passages.partly.any(axis=0))
-    way = ways(passages)
-    found: Bools = bare & lost & is_offloaded[behind]
-    for place in range(point.shape[1] - 1):
-        ending, reaching = way[bare & lost & (last == place)], way[bare & (last >= place)]
-        ended = np.bincount(ending, minlength=int(way.max(initial=0)) + 1)
-        reached = np.bincount(reaching, minlength=len(ended))
-        thinned = (ended >= THINNED_MIN) & (ended >= THINNED_SHARE * reached)
-        found |= bare & lost & (last == place) & thinned[way]
-    return found

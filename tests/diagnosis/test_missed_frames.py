@@ -7,6 +7,7 @@ import pytest
 
 import tcptrace
 from tcptrace.diagnosis.rule import Finding
+from tests.diagnosis.on_paths import found_by, on_path
 from tests.diagnosis.varied import points_of, without
 
 LOST = {"lost-between", "vanished-in-host"}
@@ -56,3 +57,53 @@ def test_a_capture_without_the_handshake_does_not_turn_a_path(tmp_path: Path, la
         points = without(tmp_path, "ipvs-dr", {late: range(1, 6)})
         result = tcptrace.correlate({name: points[name] for name in order(points)})
         assert path_of(result) == path_of(tcptrace.correlate(points_of("ipvs-dr")))
+
+
+BARE = """
+    C S 0            | 0   2
+    S S. 0 1         | 6   4
+    C . 1 1          | 7   9
+    C P. 1:81 1      | 10 12
+    S P. 1:201 81    | 20 18
+    C . 81 201       | 21  -
+    C P. 81:90 201   | 30 32
+"""
+AGAIN = "    S P. 1:201 81    | 60 58\n    C . 90 201       | 61 63\n"
+
+
+@pytest.mark.parametrize(("text", "severity"), [(BARE, "info"), (BARE + AGAIN, "error")])
+def test_a_bare_acknowledgement_that_nothing_came_of_is_a_note(text: str, severity: str) -> None:
+    [finding] = found_by("lost-between", on_path("client server" + text, ((0, 1), (1, 0))))
+    assert finding.severity == severity
+    assert (finding.confidence > 0.9) == (severity == "error")
+
+
+@pytest.mark.parametrize("case", ["ipvs-dr", "lost-between", "random-loss"])
+@pytest.mark.parametrize("frames", [3, 5])
+def test_what_passed_before_a_capture_began_is_not_lost(tmp_path: Path, case: str, frames: int) -> None:
+    whole = points_of(case)
+    result = tcptrace.correlate(without(tmp_path, case, dict.fromkeys(whole, range(1, frames + 1))))
+    before = points_told(list(tcptrace.correlate(whole).found), *LOST)
+    assert points_told(list(result.found), *LOST) == [point for point in before if case != "lost-between" or frames < 5]
+
+
+def losses(result: tcptrace.Correlation, but: str) -> set[tuple[str, int]]:
+    """Points and frames of what was lost behind them; the frames of one point are not asked."""
+    names = [point.name for point in result.points]
+    hops = [hop for connection in result.connections for hop in connection.hops if names[hop.source] != but]
+    return {(names[hop.source], frame) for hop in hops for frame in hop.lost_frames}
+
+
+@pytest.mark.parametrize(
+    ("case", "late", "frames"),
+    [
+        ("random-loss-in-director", "lvs:eth0", 50),
+        ("random-loss-in-director", "lvs:eth0", 101),
+        ("crowd-nat", "lvs:eth1", 90),
+        ("crowd-dr", "rs1:bond1", 40),
+        ("lost-between-reply", "rs:bond1", 9),
+    ],
+)
+def test_a_late_capture_makes_no_losses(tmp_path: Path, case: str, late: str, frames: int) -> None:
+    result = tcptrace.correlate(without(tmp_path, case, {late: range(1, frames + 1)}))
+    assert losses(result, late) <= losses(tcptrace.correlate(points_of(case)), late)
