@@ -3,6 +3,7 @@
 import numpy as np
 
 from tcptrace.correlation.legs import Legs
+from tcptrace.flows import RST, SYN
 from tcptrace.schema import I64
 from tcptrace.tcp.sequence import CYCLE
 
@@ -27,7 +28,29 @@ def bases_of(legs: Legs, stream_of_leg: I64) -> I64:
     for first, stop in bounds.T.tolist():
         if stop - first > 1:
             _align(found, order[first:stop], legs)
+    _share_beginnings(found, legs, stream_of_leg)
     return found
+
+
+def _share_beginnings(base: I64, legs: Legs, stream_of_leg: I64) -> None:
+    """Where a side answers each SYN anew, with another ISN, let all legs of one numbering count from the same, in place.
+
+    Some may lack the last one, from which the others count.
+    """
+    seen, side = legs.sightings, np.arange(2)
+    rows = np.flatnonzero((seen.flags & (SYN | RST) == SYN) & (seen.inferred == 0))
+    end = legs.leg[rows].astype(np.int64) * 2 + seen.side[rows]
+    low, high = np.full(base.size, CYCLE), np.full(base.size, -1)
+    np.minimum.at(low, end, seen.seq[rows])
+    np.maximum.at(high, end, seen.seq[rows])
+    for channel in np.unique((stream_of_leg[:, None] * 2 + side).ravel()[low < high]).tolist():
+        legs_there = np.flatnonzero(stream_of_leg == channel >> 1)
+        numbers = {leg: set(seen.seq[rows[end == leg * 2 + channel % 2]].tolist()) for leg in legs_there.tolist()}
+        longest = max(numbers, key=lambda leg: len(numbers[leg]))
+        for leg in numbers.keys() - {longest}:
+            own = int(legs.isn[leg, channel % 2])
+            if own >= 0 and not numbers[longest].isdisjoint(numbers[leg] | {own}):
+                base[leg, channel % 2] += signed(legs.isn[longest, channel % 2] - own)
 
 
 def _align(found: I64, members: I64, legs: Legs) -> None:
@@ -47,9 +70,9 @@ def _settle(base: I64, members: I64, isn: I64) -> list[int]:
         return []
     raw, known = base[late] & (CYCLE - 1), isn[members][isn[members] >= 0]
     if not len(known):
-        ahead = _signed(raw - raw[0])
+        ahead = signed(raw - raw[0])
         known = raw[:1] + ahead[np.abs(ahead) < NEAR].min(keepdims=True)
-    ahead = _signed(raw[:, None] - known)
+    ahead = signed(raw[:, None] - known)
     nearest = np.take_along_axis(ahead, np.abs(ahead).argmin(axis=1)[:, None], axis=1)[:, 0]
     is_near = np.abs(nearest) < NEAR
     base[late[is_near]] -= nearest[is_near]
@@ -77,7 +100,7 @@ def _by_acks(base: I64, leg: int, legs: Legs, side: int) -> tuple[I64, I64]:
     return (seen.ack[rows] - base[leg, side ^ 1]) << LENGTH_BITS | seen.len[rows], seen.start[rows] - base[leg, side]
 
 
-def _signed(difference: I64) -> I64:
+def signed(difference: I64) -> I64:
     """Differences of raw numbers as distances (RFC 9293 section 3.4)."""
     found: I64 = (difference + CYCLE // 2 & (CYCLE - 1)) - CYCLE // 2
     return found

@@ -107,3 +107,15 @@ def losses(result: tcptrace.Correlation, but: str) -> set[tuple[str, int]]:
 def test_a_late_capture_makes_no_losses(tmp_path: Path, case: str, late: str, frames: int) -> None:
     result = tcptrace.correlate(without(tmp_path, case, {late: range(1, frames + 1)}))
     assert losses(result, late) <= losses(tcptrace.correlate(points_of(case)), late)
+
+
+@pytest.mark.parametrize(
+    ("point", "frame"), [("rs:bond0", 1), ("rs:bond0", 2), ("rs:bond0", 3), ("client", 2), ("client", 5)]
+)
+def test_answers_of_other_sequence_numbers_are_not_one(tmp_path: Path, point: str, frame: int) -> None:
+    """Each repeated SYN is answered with another initial sequence number; one answer is missed."""
+    result = tcptrace.correlate(without(tmp_path, "untranslated-reply", {point: [frame]}))
+    whole = tcptrace.correlate(points_of("untranslated-reply"))
+    assert {one.rule for one in result.found} <= {one.rule for one in whole.found} | {"capture-loss"}
+    assert [one.point for one in result.found if one.rule == "capture-loss"] in ([point], [])
+    assert max(hop.delay.p50_ns for hop in result.connections[0].hops if hop.delay) < 20_000_000
