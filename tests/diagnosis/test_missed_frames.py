@@ -8,8 +8,9 @@ import pytest
 import tcptrace
 from tcptrace.diagnosis.rule import Finding
 from tests.diagnosis.on_paths import found_by, on_path
-from tests.diagnosis.varied import points_of, without
+from tests.diagnosis.varied import RECORD, points_of, records_of, without
 
+CLIENT = bytes([10, 0, 0, 1])
 LOST = {"lost-between", "vanished-in-host"}
 
 
@@ -119,3 +120,17 @@ def test_answers_of_other_sequence_numbers_are_not_one(tmp_path: Path, point: st
     assert {one.rule for one in result.found} <= {one.rule for one in whole.found} | {"capture-loss"}
     assert [one.point for one in result.found if one.rule == "capture-loss"] in ([point], [])
     assert max(hop.delay.p50_ns for hop in result.connections[0].hops if hop.delay) < 20_000_000
+
+
+def test_an_end_whose_capture_missed_a_segment_is_not_bypassed(tmp_path: Path) -> None:
+    """A call that was refused: of its two segments the client's capture lacks the first."""
+    found = found_without(tmp_path, "backend-down", client=[1])
+    assert points_told(found, "asymmetric-path") == []
+
+
+def test_a_capture_that_never_saw_requests_is_bypassed_by_them(tmp_path: Path) -> None:
+    """The near miss: no connection's requests begin there."""
+    points = points_of("backend-down")
+    requests = [n for n, one in enumerate(records_of(points["client"]), 1) if one[RECORD + 26 : RECORD + 30] == CLIENT]
+    found = found_without(tmp_path, "backend-down", client=requests)
+    assert set(points_told(found, "asymmetric-path")) == {"client"}
