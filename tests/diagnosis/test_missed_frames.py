@@ -134,3 +134,11 @@ def test_a_capture_that_never_saw_requests_is_bypassed_by_them(tmp_path: Path) -
     requests = [n for n, one in enumerate(records_of(points["client"]), 1) if one[RECORD + 26 : RECORD + 30] == CLIENT]
     found = found_without(tmp_path, "backend-down", client=requests)
     assert set(points_told(found, "asymmetric-path")) == {"client"}
+
+
+def test_the_rounds_of_a_circling_segment_are_told_apart_though_some_are_missed(tmp_path: Path) -> None:
+    result = tcptrace.correlate(
+        without(tmp_path, "vip-less-forwards", {"lvs:eth0": range(7, 60, 4), "lvs:eth1": range(10, 60, 7)})
+    )
+    assert points_told(list(result.found), "field-rewritten", *LOST) == []
+    assert all(hop.delay.min_ns >= 0 for one in result.connections for hop in one.hops if hop.delay)
