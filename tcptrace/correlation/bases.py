@@ -4,7 +4,7 @@ import numpy as np
 
 from tcptrace.correlation.legs import Legs
 from tcptrace.flows import RST, SYN
-from tcptrace.schema import I64
+from tcptrace.schema import I64, UNKNOWN
 from tcptrace.tcp.sequence import CYCLE
 
 NEAR = 1 << 30
@@ -33,24 +33,29 @@ def bases_of(legs: Legs, stream_of_leg: I64) -> I64:
 
 
 def _share_beginnings(base: I64, legs: Legs, stream_of_leg: I64) -> None:
-    """Where a side answers each SYN anew, with another ISN, let all legs of one numbering count from the same, in place.
+    """Where a side answers each SYN anew, with another ISN, let the legs of one numbering count from one, in place.
 
-    Some may lack the last one, from which the others count.
+    Some may lack the last, from which the others count.
     """
-    seen, side = legs.sightings, np.arange(2)
+    seen = legs.sightings
     rows = np.flatnonzero((seen.flags & (SYN | RST) == SYN) & (seen.inferred == 0))
     end = legs.leg[rows].astype(np.int64) * 2 + seen.side[rows]
     low, high = np.full(base.size, CYCLE), np.full(base.size, -1)
     np.minimum.at(low, end, seen.seq[rows])
     np.maximum.at(high, end, seen.seq[rows])
-    for channel in np.unique((stream_of_leg[:, None] * 2 + side).ravel()[low < high]).tolist():
-        legs_there = np.flatnonzero(stream_of_leg == channel >> 1)
-        numbers = {leg: set(seen.seq[rows[end == leg * 2 + channel % 2]].tolist()) for leg in legs_there.tolist()}
-        longest = max(numbers, key=lambda leg: len(numbers[leg]))
-        for leg in numbers.keys() - {longest}:
-            own = int(legs.isn[leg, channel % 2])
-            if own >= 0 and not numbers[longest].isdisjoint(numbers[leg] | {own}):
-                base[leg, channel % 2] += signed(legs.isn[longest, channel % 2] - own)
+    channel = (stream_of_leg[:, None] * 2 + np.arange(2)).ravel()
+    again = np.flatnonzero(np.isin(channel, channel[low < high]))
+    held: dict[int, dict[int, set[int]]] = {one: {} for one in channel[again].tolist()}
+    for one in again.tolist():
+        held[int(channel[one])][one] = {int(legs.isn.ravel()[one])} - {UNKNOWN}
+    chosen = np.isin(end, again)
+    for one, number in zip(end[chosen].tolist(), seen.seq[rows[chosen]].tolist(), strict=True):
+        held[int(channel[one])][one].add(number)
+    for numbers in held.values():
+        most = max(numbers, key=lambda one: len(numbers[one]))
+        for one in numbers.keys() - {most}:
+            if not numbers[most].isdisjoint(numbers[one]):
+                base[divmod(one, 2)] += signed(legs.isn[divmod(most, 2)] - legs.isn[divmod(one, 2)])
 
 
 def _align(found: I64, members: I64, legs: Legs) -> None:

@@ -65,7 +65,7 @@ def fates(
     behind = np.minimum(last + 1, len(places) - 1)
     gone = (last >= 0) & (last < behind) & np.take_along_axis(recorded, behind[:, None], axis=1)[:, 0]
     arrived = _is_acknowledged(passages) & ~_is_repeated_beyond(passages, whole, last)
-    proven, possible = _echoed(passages, last)
+    proven, possible = _echoed(passages, last) if gone.any() else (np.zeros_like(gone), np.zeros_like(gone))
     arrived = gone & (arrived | proven)
     refused = _is_refused(passages, point, first, last, (origins or {}).items()) | _is_spent(passages, point, last)
     refused &= gone & ~arrived
@@ -143,8 +143,6 @@ def _echoed(passages: Passages, last: I64) -> tuple[Bools, Bools]:
     Proven where no other segment of its way bears that timestamp; possible where others do. What is echoed arrived in
     order, so it tells of bare acknowledgements too, and an original from its repeat.
     """
-    if not len(last):
-        return np.zeros(0, np.bool_), np.zeros(0, np.bool_)
     seen, way, row = passages.sightings, ways(passages), passages.row
     tsval, tsecr = (np.where(row >= 0, column[row], NOWHERE).max(axis=1) for column in (seen.tsval, seen.tsecr))
     echo, mark = (way ^ 1) << TICK_BITS | tsecr, way << TICK_BITS | tsval

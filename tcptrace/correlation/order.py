@@ -96,7 +96,7 @@ class _Precedence:
         self.before |= np.outer(earlier, later)
 
     def sorted(self, members: Sequence[int]) -> tuple[int, ...]:
-        """Members in order, the points of a host together as far as may be; else the first in the sequence comes next."""
+        """Members in order: the points of a host together as far as may be, else as in the sequence."""
         left: list[int] = list(members)
         found: list[int] = []
         while left:
@@ -109,9 +109,7 @@ class _Precedence:
 
     def _divides(self, free: Sequence[int], host: str, left: Sequence[int]) -> bool:
         """Whether a point of another host that may come next has to come before one of this host."""
-        return any(
-            self.before[i, j] for i in free if self._hosts[i] != host for j in left if self._hosts[j] == host
-        )
+        return any(self.before[i, j] for i in free if self._hosts[i] != host for j in left if self._hosts[j] == host)
 
 
 class _Pool:

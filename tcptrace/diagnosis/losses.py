@@ -170,8 +170,8 @@ class Loss:
         passages = self.evidence.passages
         back = self.evidence.rows(self.hop.stream, 1 - self.hop.direction)
         told = back[(passages.end[back] > passages.start[back]) & (passages.end[back] <= passages.ack[self.rows].max())]
-        window = passages.sightings.window[passages.row[self._way, self.hop.source]]
-        is_shut = (window == 0) & (passages.row[self._way, self.hop.source] >= 0) & (passages.flags[self._way] & RST == 0)
+        way = self.evidence.seen(self._way[passages.flags[self._way] & RST == 0], self.hop.source)
+        is_shut = passages.sightings.window[passages.row[way, self.hop.source]] == 0
         is_again = len(np.unique(passages.start[told])) < len(told)
         return not (self._is_numbered or self._has_resets or is_shut.any() or is_again)
 

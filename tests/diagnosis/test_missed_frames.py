@@ -24,7 +24,7 @@ def points_told(found: list[Finding], *rules: str) -> list[str]:
     return [finding.point for finding in found if finding.rule in rules]
 
 
-@pytest.mark.parametrize("first", (6, 7, 8, 10))
+@pytest.mark.parametrize("first", [6, 7, 8, 10])
 def test_pieces_that_the_next_capture_missed_did_leave_the_host_before(tmp_path: Path, first: int) -> None:
     found = found_without(tmp_path, "tso-at-sender", server_eth0=range(first, 50, 6))
     assert points_told(found, *LOST) == []
