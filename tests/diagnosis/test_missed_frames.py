@@ -7,6 +7,7 @@ import pytest
 
 import tcptrace
 from tcptrace.diagnosis.rule import Finding
+from tests.correlation.wire import Tcp, say, write
 from tests.diagnosis.on_paths import found_by, on_path
 from tests.diagnosis.varied import RECORD, points_of, records_of, without
 
@@ -142,3 +143,29 @@ def test_the_rounds_of_a_circling_segment_are_told_apart_though_some_are_missed(
     )
     assert points_told(list(result.found), "field-rewritten", *LOST) == []
     assert all(hop.delay.min_ns >= 0 for one in result.connections for hop in one.hops if hop.delay)
+
+
+TALK = """
+    0 C S 0 ts=10
+    1 S S. 0 1 ts=100
+    2 C . 1 1 ts=20
+    3 C P. 1:81 1 ts=30
+    4 S P. 1:201 81 ts=110
+    5 C . 81 201 ts=40
+    9 S P. 201:301 81 ts=120
+    10 C . 81 301 ts=50
+    11 C P. 81:90 301 ts=60
+"""
+BARE_ACK, NEXT_REPLY = 6, 7
+"""Frames."""
+
+
+@pytest.mark.parametrize(("echo", "told"), [(40, {"capture-loss"}), (30, {"lost-between"})])
+def test_an_echoed_timestamp_proves_that_an_acknowledgement_arrived(tmp_path: Path, echo: int, told: set[str]) -> None:
+    talk = say(TALK)
+    next_reply = Tcp.of(talk[NEXT_REPLY - 1].data)
+    options = next_reply.options[:6] + echo.to_bytes(4, "big") + next_reply.options[10:]
+    talk[NEXT_REPLY - 1] = next_reply._replace(options=options).frame(talk[NEXT_REPLY - 1].time_ns)
+    there = [frame for number, frame in enumerate(talk, 1) if number != BARE_ACK]
+    result = tcptrace.correlate(write(tmp_path, {"client": talk, "server": there}))
+    assert {finding.rule for finding in result.found} & {"capture-loss", *LOST} == told
