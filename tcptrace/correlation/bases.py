@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from tcptrace.correlation.legs import Legs
-from tcptrace.schema import I64
+from tcptrace.flows import RST, SYN
+from tcptrace.schema import I64, UNKNOWN
 from tcptrace.tcp.sequence import CYCLE
 
 ADJOINING = 1 << 16
@@ -33,7 +34,34 @@ def bases_of(legs: Legs, stream_of_leg: I64) -> I64:
     for first, stop in bounds.T.tolist():
         if stop - first > 1:
             _align(found, order[first:stop], legs)
+    _share_beginnings(found, legs, stream_of_leg)
     return found
+
+
+def _share_beginnings(base: I64, legs: Legs, stream_of_leg: I64) -> None:
+    """Where a side answers each SYN anew, with another ISN, let the legs of one numbering count from one, in place.
+
+    Some may lack the last, from which the others count.
+    """
+    seen = legs.sightings
+    rows = np.flatnonzero((seen.flags & (SYN | RST) == SYN) & (seen.inferred == 0))
+    end = legs.leg[rows].astype(np.int64) * 2 + seen.side[rows]
+    low, high = np.full(base.size, CYCLE), np.full(base.size, -1)
+    np.minimum.at(low, end, seen.seq[rows])
+    np.maximum.at(high, end, seen.seq[rows])
+    channel = (stream_of_leg[:, None] * 2 + np.arange(2)).ravel()
+    again = np.flatnonzero(np.isin(channel, channel[low < high]))
+    held: dict[int, dict[int, set[int]]] = {one: {} for one in channel[again].tolist()}
+    for one in again.tolist():
+        held[int(channel[one])][one] = {int(legs.isn.ravel()[one])} - {UNKNOWN}
+    chosen = np.isin(end, again)
+    for one, number in zip(end[chosen].tolist(), seen.seq[rows[chosen]].tolist(), strict=True):
+        held[int(channel[one])][one].add(number)
+    for numbers in held.values():
+        most = max(numbers, key=lambda one: len(numbers[one]))
+        for one in numbers.keys() - {most}:
+            if not numbers[most].isdisjoint(numbers[one]):
+                base[divmod(one, 2)] += signed(legs.isn[divmod(most, 2)] - legs.isn[divmod(one, 2)])
 
 
 def _align(found: I64, members: I64, legs: Legs) -> None:
@@ -64,8 +92,8 @@ def _settle(base: I64, members: I64, legs: Legs, side: int) -> Mapping[int, int]
         is_settled, is_open = is_settled | joining, is_open & ~joining
     if not len(known):
         first = low[is_settled][0]
-        known = first[None] + _signed(low[is_settled] - first).min(keepdims=True)
-    ahead = _signed(low[:, None] - known)
+        known = first[None] + signed(low[is_settled] - first).min(keepdims=True)
+    ahead = signed(low[:, None] - known)
     nearest = np.take_along_axis(ahead, np.abs(ahead).argmin(axis=1)[:, None], axis=1)[:, 0]
     moved = is_settled & is_late
     base[members[moved]] -= nearest[moved]
@@ -82,7 +110,7 @@ def _extent(legs: Legs, leg: int, side: int) -> int:
 
 def _adjoins(low: I64, extent: I64, those: np.ndarray) -> np.ndarray:
     """Which ranges of raw numbers overlap some of those, or nearly so."""
-    ahead = _signed(low[:, None] - low[those])
+    ahead = signed(low[:, None] - low[those])
     found: np.ndarray = ((ahead <= extent[those] + ADJOINING) & (-ahead <= extent[:, None] + ADJOINING)).any(axis=1)
     return found
 
@@ -117,7 +145,7 @@ def _by_other_side(base: I64, leg: int, legs: Legs, side: int) -> tuple[I64, I64
     return keys[alone], places[alone]
 
 
-def _signed(difference: I64) -> I64:
+def signed(difference: I64) -> I64:
     """Differences of raw numbers as distances (RFC 9293 section 3.4)."""
     found: I64 = (difference + CYCLE // 2 & (CYCLE - 1)) - CYCLE // 2
     return found

@@ -6,8 +6,7 @@ point that has it. A transmission is lost though what repeats it arrives. A poin
 unless its file is truncated; what a host refused with a RST of its own was not lost under way, nor was what circled
 until its TTL was used up.
 
-Bare acknowledgements are never acknowledged themselves. Some are not missed by anyone: offload and devices that thin
-them out keep the last of several. So they count as lost only where neither is in sight.
+What may have passed before a capture began, and bare acknowledgements that nothing tells of, are neither (unproven.py).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,14 +18,13 @@ from tcptrace.correlation.numbering import numbered
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Bools, Passages
 from tcptrace.correlation.result import NOWHERE, Points, ResetOrigin
+from tcptrace.correlation.unproven import unproven
 from tcptrace.correlation.ways import highest_acknowledged, ways
-from tcptrace.flows import RST
+from tcptrace.flows import ACK, RST
 from tcptrace.schema import I16, I64, NO_TIME
 
-THINNED_MIN = 8
-"""Bare acknowledgements that end at one point, before that may be called thinning ..."""
-THINNED_SHARE = 0.3
-"""... and their share of those that reach it."""
+TICK_BITS = 32
+"""Of a timestamp."""
 SPAN = 1 << 40
 """More than a stream has positions."""
 
@@ -59,18 +57,25 @@ def fates(
     point = _along(routes)[passages.stream, passages.direction]
     seen = (point >= 0) & (np.take_along_axis(passages.row, np.maximum(point, 0).astype(np.int64), axis=1) >= 0)
     places = np.arange(point.shape[1])
+    partly = np.take_along_axis(passages.partly, np.maximum(point, 0).astype(np.int64), axis=1)
     first = np.where(seen, places, len(places)).min(axis=1, initial=len(places))
+    whole = np.where(seen & ~partly, places, len(places)).min(axis=1, initial=len(places))
     last = np.where(seen, places, NOWHERE).max(axis=1, initial=NOWHERE)
     recorded = (point >= 0) & _recorded(passages, point, truncated) & _is_led_there(passages, point, seen)
     behind = np.minimum(last + 1, len(places) - 1)
     gone = (last >= 0) & (last < behind) & np.take_along_axis(recorded, behind[:, None], axis=1)[:, 0]
-    arrived = gone & _is_acknowledged(passages) & ~_is_repeated_beyond(passages, last)
+    arrived = _is_acknowledged(passages) & ~_is_repeated_beyond(passages, whole, last)
+    proven, possible = _echoed(passages, last) if gone.any() else (np.zeros_like(gone), np.zeros_like(gone))
+    arrived = gone & (arrived | proven)
     refused = _is_refused(passages, point, first, last, (origins or {}).items()) | _is_spent(passages, point, last)
     refused &= gone & ~arrived
-    lost = gone & ~arrived & ~refused
-    lost &= ~_is_thinned(passages, point, last, lost)
     missed = ~seen & recorded & (places > first[:, None]) & ((places < last[:, None]) | arrived[:, None])
-    return Fates(point, seen, np.where(lost, last, NOWHERE).astype(np.int16), missed, refused)
+    in_pieces = _is_in_pieces(partly, seen)
+    missed[:, 1:] &= ~in_pieces[:, :-1]
+    is_lost = gone & ~arrived & ~possible & ~refused & ~in_pieces[:, -1]
+    lost = np.where(is_lost, last, NOWHERE).astype(np.int16)
+    lost[unproven(passages, point, seen, lost, missed)] = NOWHERE
+    return Fates(point, seen, lost, missed, refused)
 
 
 def _along(routes: Sequence[Route]) -> I16:
@@ -80,6 +85,16 @@ def _along(routes: Sequence[Route]) -> I16:
     for stream, route in enumerate(routes):
         for direction, way in enumerate((route.request, route.reply)):
             found[stream, direction, : len(way)] = way
+    return found
+
+
+def _is_in_pieces(partly: Bools, seen: Bools) -> Bools:
+    """(N, L) whether the last point up to there that has it saw its bytes in other sizes.
+
+    What became of them behind that point is told by the segments as it saw them.
+    """
+    latest = np.maximum.accumulate(np.where(seen, np.arange(seen.shape[1]), 0), axis=1)
+    found: Bools = np.take_along_axis(partly & seen, latest, axis=1)
     return found
 
 
@@ -122,14 +137,33 @@ def _is_acknowledged(passages: Passages) -> Bools:
     return found
 
 
-def _is_repeated_beyond(passages: Passages, last: I64) -> Bools:
-    """Whether all its bytes were seen, in other segments, behind the last point that has it."""
+def _echoed(passages: Passages, last: I64) -> tuple[Bools, Bools]:
+    """Whether its receiver echoed its timestamp (RFC 7323 section 4.3), which nothing behind its last point explains.
+
+    Proven where no other segment of its way bears that timestamp; possible where others do. What is echoed arrived in
+    order, so it tells of bare acknowledgements too, and an original from its repeat.
+    """
+    seen, way, row = passages.sightings, ways(passages), passages.row
+    tsval, tsecr = (np.where(row >= 0, column[row], NOWHERE).max(axis=1) for column in (seen.tsval, seen.tsecr))
+    echo, mark = (way ^ 1) << TICK_BITS | tsecr, way << TICK_BITS | tsval
+    _, alike, count = np.unique(mark, return_inverse=True, return_counts=True)
+    farthest = np.full(len(count), NOWHERE)
+    np.maximum.at(farthest, alike, last)
+    found = (tsval > 0) & (last == farthest[alike]) & np.isin(mark, echo[(tsecr > 0) & (passages.flags & ACK != 0)])
+    return found & (count[alike] == 1), found
+
+
+def _is_repeated_beyond(passages: Passages, whole: I64, last: I64) -> Bools:
+    """Whether all its bytes were seen behind the last point that has it, in segments that passed that point as well.
+
+    `whole` is the first place that saw each in its own size: what was never seen so up to there may be pieces of it.
+    """
     found = np.zeros(len(last), np.bool_)
     base = ways(passages) * SPAN + 1
     start, end = base + passages.start, base + passages.end
     for place in np.unique(last[last >= 0]).tolist():
-        mine = np.flatnonzero(last == place)
-        found[mine] = _within(start[mine], end[mine], *_union(start[last > place], end[last > place]))
+        mine, again = np.flatnonzero(last == place), (last > place) & (whole <= place)
+        found[mine] = _within(start[mine], end[mine], *_union(start[again], end[again]))
     return found
 
 
@@ -196,19 +230,3 @@ def _is_refused(
 
 def _points_of(points: Points, host: str) -> list[int]:
     return [number for number, point in enumerate(points) if point.host == host]
-
-
-def _is_thinned(passages: Passages, point: I16, last: I64, lost: Bools) -> Bools:
-    """Whether it is a bare acknowledgement that offload or a device may have kept back for a later one."""
-    bare = (passages.end == passages.start) & (passages.flags & RST == 0)
-    behind = np.take_along_axis(point, np.minimum(last + 1, point.shape[1] - 1)[:, None], axis=1)[:, 0]
-    is_offloaded: Bools = np.asarray(passages.partly.any(axis=0))
-    way = ways(passages)
-    found: Bools = bare & lost & is_offloaded[behind]
-    for place in range(point.shape[1] - 1):
-        ending, reaching = way[bare & lost & (last == place)], way[bare & (last >= place)]
-        ended = np.bincount(ending, minlength=int(way.max(initial=0)) + 1)
-        reached = np.bincount(reaching, minlength=len(ended))
-        thinned = (ended >= THINNED_MIN) & (ended >= THINNED_SHARE * reached)
-        found |= bare & lost & (last == place) & thinned[way]
-    return found

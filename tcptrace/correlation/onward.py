@@ -3,7 +3,7 @@
 A route ends at the last point that has anything of its direction. Where the receiver acknowledged nothing of it, that
 need not be the way's end: all of it may be lost behind. Then one more point is looked for, the surest first: where
 other streams go on from there, if all go to the same point; the other side of a host that it entered and that stands
-between the ends; the client, who sits where requests begin.
+between the ends; the way that the request came; the client, who sits where requests begin.
 """
 
 from collections import defaultdict
@@ -65,8 +65,10 @@ class _Known:
             return known
         host = self._host(reply[-1])
         entered = next((point for point in request if self._host(point) == host), NOWHERE)
-        if entered != NOWHERE and host != self._host(request[-1]):
+        if entered not in (NOWHERE, reply[-1]) and host != self._host(request[-1]):
             return entered
+        if reply[-1] in request:
+            return request[request.index(reply[-1]) - 1]
         return request[0] if self._is_client(request[0]) else NOWHERE
 
     def _only(self, points: set[int]) -> int:

@@ -19,8 +19,9 @@ from tcptrace.schema import I8, I64
 RST = 0x04
 CLEARLY = 0.5
 """An end takes less than this part of the time that the way beyond it takes."""
-ENDS = "who answers at once is an end"
+ENDS = "who answers the handshake at once is an end"
 GIVEN = "as given"
+UNTOLD = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,20 @@ class _Precedence:
         self.before |= np.outer(earlier, later)
 
     def sorted(self, members: Sequence[int]) -> tuple[int, ...]:
-        """Members in order; of those that may come next, one of the same host does, else the first in the sequence."""
+        """Members in order: the points of a host together as far as may be, else as in the sequence."""
         left: list[int] = list(members)
         found: list[int] = []
         while left:
             free = [i for i in left if not any(self.before[j, i] for j in left)]
-            found.append(next((i for i in free if found and self._hosts[i] == self._hosts[found[-1]]), free[0]))
+            stays = (i for i in free if found and self._hosts[i] == self._hosts[found[-1]])
+            undivided = (i for i in free if not self._divides(free, self._hosts[i], left))
+            found.append(next(stays, next(undivided, free[0])))
             left.remove(found[-1])
         return tuple(found)
+
+    def _divides(self, free: Sequence[int], host: str, left: Sequence[int]) -> bool:
+        """Whether a point of another host that may come next has to come before one of this host."""
+        return any(self.before[i, j] for i in free if self._hosts[i] != host for j in left if self._hosts[j] == host)
 
 
 class _Pool:
@@ -157,18 +164,25 @@ class _Pool:
     def _lock_ends(self, direction: int, precedence: _Precedence, seen: Bools, carried: Bools, least: I64) -> None:
         """What passes one way only lies between the ends: of the hosts that see both ways, the outermost.
 
-        Such a host is the end of the side on which less time passes until it answers.
+        Such a host is an end where the peer's side takes much longer to answer than what lies beyond the host.
         """
         both = carried.copy()
         for i, point in enumerate(self._points):
             both[:, i] = carried[:, [other.host == point.host for other in self._points]].any(axis=1)
-        is_two_way = both.all(axis=0) & seen[direction]
-        middle = np.flatnonzero(seen[direction] & ~is_two_way).tolist()
-        outer = precedence.sorted(np.flatnonzero(is_two_way).tolist())
-        for end in {outer[0], outer[-1]} if outer else ():
-            sends, answers = least[direction, end], least[1 - direction, end]
+        two_way = np.flatnonzero(both.all(axis=0) & seen[direction])
+        middle = np.flatnonzero(seen[direction] & ~both.all(axis=0)).tolist()
+        outer = precedence.sorted(two_way.tolist())
+        sends, answers = least[direction], least[1 - direction]
+        for end in dict.fromkeys((outer[0], outer[-1]) if outer else ()):
             for one in middle:
-                if sends < answers * CLEARLY:
+                if sends[end] < _way_ns(answers, sends, end, two_way) * CLEARLY:
                     precedence.lock(end, one, ENDS)
-                elif answers < sends * CLEARLY:
+                elif answers[end] < _way_ns(sends, answers, end, two_way) * CLEARLY:
                     precedence.lock(one, end, ENDS)
+
+
+def _way_ns(far: I64, near: I64, end: int, among: I64) -> int:
+    """How long the way to the far side and back is at least: it answers, or others see the near side answer later."""
+    known = [int(near[i]) for i in among if near[i] != UNTOLD]
+    later = max(known, default=0) - int(near[end])
+    return max(later, int(far[end]) if far[end] != UNTOLD else 0)

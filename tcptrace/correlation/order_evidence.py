@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import NOWHERE, REPLY, REQUEST, Points
+from tcptrace.flows import SYN
 from tcptrace.schema import I8, I64, NO_TIME, UNKNOWN
 
 Bools = npt.NDArray[np.bool_]
@@ -43,7 +44,8 @@ class Sample(NamedTuple):
     """(n, points) the same; where a point lacks a segment, the time of another point of its host."""
     ttl: I64
     """(n, points)"""
-
+    is_syn: Bools
+    """(n,)"""
     turns: tuple[tuple[I64, I64], ...]
     """By point: rows of segments, and of those the other way that come next, as the point's host saw them."""
 
@@ -59,7 +61,8 @@ def sample(passages: Passages) -> Sample:
     columns = (passages.stream[rows], passages.direction[rows], passages.end[rows], passages.ack[rows])
     host_ns = _of_hosts(time_ns, passages.points)
     turns = (_turns(columns[0], columns[1], column) for column in host_ns.T)
-    return Sample(passages.points, *columns, time_ns, host_ns, ttl, tuple(turns))
+    is_syn = passages.flags[rows] & SYN != 0
+    return Sample(passages.points, *columns, time_ns, host_ns, ttl, is_syn, tuple(turns))
 
 
 def _place_in_way(passages: Passages) -> I64:
@@ -146,14 +149,16 @@ def votes(of: Sample, streams: int) -> I8:
 
 
 def answering_ns(of: Sample, streams: int, direction: int) -> I64:
-    """(streams, points) the least time from a segment of the other direction to one of this that acknowledges it.
+    """(streams, points) how long it took from the peer's handshake segment to one of this direction that answers it.
 
-    As the point's host saw them: at the sender it is what the sender itself takes. The largest integer where unknown.
+    As the point's host saw them, the least: SYN and SYN-ACK are answered by the kernel at once, so at the sender it is
+    what the sender itself takes, and elsewhere a round trip. Anything later may wait, for a program or for more to
+    acknowledge. The largest integer where unknown.
     """
     found = np.full((streams, len(of.points)), np.iinfo(np.int64).max)
     for point in range(len(of.points)):
         asked, answer = of.turns[point]
-        known = (of.direction[answer] == direction) & (of.ack[answer] >= of.end[asked])
+        known = (of.direction[answer] == direction) & (of.ack[answer] >= of.end[asked]) & of.is_syn[asked]
         took_ns = of.host_ns[answer, point] - of.host_ns[asked, point]
         np.minimum.at(found[:, point], of.stream[answer[known]], took_ns[known])
     return found

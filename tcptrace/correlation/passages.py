@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.correlation.bases import bases_of
+from tcptrace.correlation.bases import bases_of, signed
 from tcptrace.correlation.legs import Legs
 from tcptrace.correlation.numbering import packed
 from tcptrace.correlation.pieces import Spans, find_pieces
 from tcptrace.correlation.result import NOWHERE, Points
 from tcptrace.correlation.twins import tell_apart
+from tcptrace.flows import RST, SYN
 from tcptrace.schema import I8, I32, I64, NO_TIME, UNKNOWN, Sightings
 
 Bools = npt.NDArray[np.bool_]
@@ -127,6 +128,8 @@ def _places(legs: Legs, stream_of_leg: I64) -> _Places:
     base = bases_of(legs, stream_of_leg).ravel()
     own = legs.leg.astype(np.int64) * 2 + seen.side
     start = seen.start - base[own]
+    is_syn = seen.flags & (SYN | RST) == SYN  # may begin anew, so far off that positions do not tell which way
+    start[is_syn] = signed(start[is_syn])
     peer = base[own ^ 1]
     ack = np.where((seen.ack >= 0) & (peer >= 0), seen.ack - peer, UNKNOWN)
     channel = stream_of_leg[legs.leg] * 2 + seen.side if len(own) else own

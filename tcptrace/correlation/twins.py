@@ -29,6 +29,9 @@ class _Set(NamedTuple):
     """Roughly, by one clock."""
     rows: list[int]
     legs: frozenset[int]
+    packet: int
+    """The same for the rounds of one packet in a loop."""
+    round: int
 
 
 def tell_apart(key: I64, legs: Legs) -> I64:
@@ -58,10 +61,12 @@ class _Twins:
         self.rows, self.leg = rows, leg
         self.group = numbered(group)
         self._seen, self._clocks = legs.sightings, clocks
+        self._round = self._rounds()
+        self._packet = self._by_marks()
 
     def told_apart(self) -> I64:
         """A number for every sighting, the same for those of one segment."""
-        alike = self._by_marks()
+        alike = numbered(self._packet, np.where(self._all_have(self._round + 1), self._round + 1, 0))
         place = numbered(alike, self.leg)
         count, rank = np.bincount(place)[place], ranked(place)
         most = np.zeros(int(alike.max()) + 1, np.int64)
@@ -79,13 +84,15 @@ class _Twins:
         return number
 
     def _by_marks(self) -> I64:
-        """A number for every sighting, the same for those of a group that are alike in all that can be compared."""
+        """A number for every sighting, the same for those of a group that are alike in all that can be compared.
+
+        But for the TTL, which tells the rounds of one packet.
+        """
         seen = self._seen
         marks: list[I64] = [
             np.maximum(seen.ip_id[self.rows], 0).astype(np.int64),
             seen.tsval[self.rows] + 1,
             seen.window[self.rows].astype(np.int64) + 1,
-            self._rounds() + 1,
         ]
         return numbered(self.group, *(np.where(self._all_have(mark), mark, 0) for mark in marks))
 
@@ -131,19 +138,21 @@ class _Twins:
             else:
                 other = kept[best]
                 found.append((one, other))
-                kept[best] = _Set(other.time_ns, other.rows + one.rows, other.legs | one.legs)
+                kept[best] = other._replace(rows=other.rows + one.rows, legs=other.legs | one.legs)
         return found
 
     def _set(self, places: list[int], reference: int) -> _Set:
         first = places[0]
         time_ns, leg = int(self._seen.time_ns[self.rows[first]]), int(self.leg[first])
         roughly_ns = 0 if time_ns == NO_TIME else time_ns - self._clocks.ahead_ns(leg, reference, time_ns)
-        return _Set(roughly_ns, places, frozenset(self.leg[places].tolist()))
+        legs, packet, turn = frozenset(self.leg[places].tolist()), int(self._packet[first]), int(self._round[first])
+        return _Set(roughly_ns, places, legs, packet, turn)
 
 
 def _nearest(one: _Set, kept: list[_Set]) -> int | None:
-    """The place of the set nearest in time that has none of its legs."""
+    """The place of the set nearest in time that has none of its legs, and is no other round of the same packet."""
     middle = bisect(kept, one.time_ns, key=lambda kept: kept.time_ns)
     near = range(max(middle - NEIGHBOURS, 0), min(middle + NEIGHBOURS, len(kept)))
-    fitting = (place for place in near if kept[place].legs.isdisjoint(one.legs))
+    others = (place for place in near if kept[place].packet != one.packet or kept[place].round == one.round)
+    fitting = (place for place in others if kept[place].legs.isdisjoint(one.legs))
     return min(fitting, key=lambda place: abs(kept[place].time_ns - one.time_ns), default=None)

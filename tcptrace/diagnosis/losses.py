@@ -161,9 +161,34 @@ class Loss:
         lost_ns = reference[self.rows, self.hop.source].min(initial=2**62)
         return bool(lost_ns != NO_TIME and self.evidence.last_ns[self.hop.target] >= lost_ns) and len(passages.row) > 0
 
+    @cached_property
+    def is_idle(self) -> bool:
+        """Whether only bare acknowledgements were lost, and nothing came of it: later ones say the same and more.
+
+        What they acknowledge was sent once, and no window was closed.
+        """
+        passages = self.evidence.passages
+        back = self.evidence.rows(self.hop.stream, 1 - self.hop.direction)
+        told = back[(passages.end[back] > passages.start[back]) & (passages.end[back] <= passages.ack[self.rows].max())]
+        way = self.evidence.seen(self._way[passages.flags[self._way] & RST == 0], self.hop.source)
+        is_shut = passages.sightings.window[passages.row[way, self.hop.source]] == 0
+        is_again = len(np.unique(passages.start[told])) < len(told)
+        return not (self._is_numbered or self._has_resets or is_shut.any() or is_again)
+
+    @property
+    def _has_resets(self) -> bool:
+        return bool((self.evidence.passages.flags[self.rows] & RST).any())
+
+    @property
+    def severity(self) -> str:
+        """That of what came of it."""
+        return "info" if self.is_idle else "error"
+
     @property
     def confidence(self) -> float:
-        """Falls where the target shows nothing later."""
+        """Falls where the target shows nothing later, and where nothing but the captures shows that it was lost."""
+        if self.is_idle:
+            return 0.6
         if len(self.came_later):
             return 0.95
         return 0.9 if self._is_alive or len(self.rows) >= REPEATED else 0.75

@@ -27,6 +27,7 @@ class Sightings(NamedTuple):
     window_scale: Annotated[I8, Column("bits", "window scale option; -1 without")]
     option_kinds: Annotated[I64, Column("", "option kinds as in Packets; -1: cut, what is missing is unknown")]
     tsval: Annotated[I64, Column("ticks", "timestamp option's value; -1 without")]
+    tsecr: Annotated[I64, Column("ticks", "timestamp option's echo; -1 without")]
     ip_id: Annotated[I32, Column("", "IPv4 identification; -1 without")]
     ttl: Annotated[I16, Column("hops", "TTL or hop limit; -1 unknown")]
     repeat: Annotated[I8, Column("", "why it was sent again, index into REPEATS")]

@@ -36,6 +36,9 @@ def test_a_recorded_route_is_the_true_one(name: str) -> None:
 
 UNANSWERED = ("backend-silent", "vip-less", "vip-less-forwards", "vip-less-rejects")
 UNTOLD = dict.fromkeys(UNANSWERED, "without TTL, nothing tells of a SYN that is never answered where it was first")
+UNTOLD |= dict.fromkeys(
+    ("vanished-in-director", "vanished-reverse-path"), "without TTL, nothing tells where a client lies that got nothing"
+)
 UNTOLD["clocks-dr"] = "without TTL, microseconds do not tell where a director lies that sees requests only"
 ALIKE = {"untranslated-same-node": "a node that forwards to its own pod lowers no TTL, and sees requests only"}
 

@@ -37,19 +37,20 @@ def naive(several: list[Span]) -> dict[tuple[int, int], int]:
     found: dict[tuple[int, int], int] = {}
     data = [(i, span) for i, span in enumerate(several) if span.end > span.start]
     ways = sorted({span.seen for _, span in data}, key=lambda seen: [int(one) for one in seen])
-    for channel, here, there in product((0, 1), ways, ways):
-        if any(a and b for a, b in zip(here, there, strict=True)):
-            continue
+    for channel, here, point in product((0, 1), ways, range(POINTS)):
         whole = [(i, span) for i, span in data if span.channel == channel and span.seen == here]
-        pieces = [(i, span) for i, span in data if span.channel == channel and span.seen == there]
+        pieces = [
+            (i, span)
+            for i, span in data
+            if span.channel == channel and span.seen[point] and not any(map(all, zip(here, span.seen, strict=True)))
+        ]
         held = set().union(*(span.bytes for _, span in pieces))
         for i, span in whole:
             times = sum(span.end - 1 in piece.bytes for _, piece in pieces)
             sent_later = sum(other.end == span.end and j > i for j, other in whole)
             if span.bytes <= held and sent_later < times:
                 in_order = sorted(pieces, key=lambda pair: pair[1].start)
-                last = next(j for j, piece in in_order if piece.end >= span.end)
-                found |= {(i, point): last for point in range(POINTS) if there[point]}
+                found[i, point] = next(j for j, piece in in_order if piece.end >= span.end)
     return found
 
 

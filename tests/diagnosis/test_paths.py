@@ -110,6 +110,17 @@ def test_two_ways_are_told_once_for_all_that_take_them() -> None:
     assert "right for DR" in finding.summary
 
 
+@pytest.mark.parametrize("names", [("lvs:eth0", "lvs:eth1"), ("lvs-a", "lvs-b")])
+def test_replies_that_all_stop_at_a_point_are_lost_behind_it(names: tuple[str, str]) -> None:
+    """Whether or not the points' names tell that they are one host's."""
+    folder = CAPTURES / "vanished-in-director"
+    files = ("client.pcap", "lvs-eth0.pcap", "lvs-eth1.pcap", "rs-bond1.pcap")
+    result = tcptrace.correlate(dict(zip(("client", *names, "rs"), (folder / one for one in files), strict=True)))
+    [finding] = [one for one in result.found if one.rule in ("lost-between", "vanished-in-host")]
+    assert (finding.point, finding.frames) == (names[1], (2, 3, 5, 6, 8))
+    assert finding.rule == ("vanished-in-host" if ":" in names[1] else "lost-between")
+
+
 def test_a_reply_that_was_lost_on_its_way_takes_no_other_path() -> None:
     text = "client lvs rs\n C S 0 | 0 1 2\n S S. 0 1 | - - 3\n S S. 0 1 | - - 1003"
     assert found_by("asymmetric-path", on_path(text, ((0, 1, 2), (2,)))) == []

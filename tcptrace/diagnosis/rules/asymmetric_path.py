@@ -48,28 +48,40 @@ RETURNING = {"dr": "DR", "tun": "TUN"}
 def check_path(evidence: PathEvidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Each two ways that differ in their points, with all connections that take them."""
     alike: dict[tuple[object, ...], list[tuple[Connection, Stream]]] = defaultdict(list)
+    ends = _ends(evidence)
     for connection in evidence.connections:
         for stream in connection.streams:
             route = evidence.route(stream.stream)
-            if any(_apart(evidence, route)):
+            if any(_apart(evidence, route, ends)):
                 alike[route.request, route.reply, connection.mode].append((connection, stream))
                 break
-    yield from (_finding(evidence, several) for several in alike.values())
+    yield from (_finding(evidence, several, ends) for several in alike.values())
 
 
-def _apart(evidence: PathEvidence, route: Route) -> tuple[list[int], list[int]]:
-    """The points that requests alone pass, if replies reach the client, and those that replies alone do."""
+def _ends(evidence: PathEvidence) -> set[int]:
+    """Where a direction of some connection begins and its other direction passes as well: nothing bypasses these."""
+    routes = [evidence.route(stream.stream) for connection in evidence.connections for stream in connection.streams]
+    first = {point for route in routes for way in (route.request, route.reply) for point in way[:1]}
+    return first & {point for route in routes for point in {*route.request} & {*route.reply}}
+
+
+def _apart(evidence: PathEvidence, route: Route, ends: set[int]) -> tuple[list[int], list[int]]:
+    """The points that requests alone pass, if replies reach the client, and those that replies alone do.
+
+    Where a direction arrives at an end, the other began there, though the capture may have missed it.
+    """
     if not route.request or not route.reply:
         return [], []
     is_answered = evidence.host(route.reply[-1]) == evidence.host(route.request[0])
-    only_request = [point for point in route.request if is_answered and point not in route.reply]
-    return only_request, [point for point in route.reply if point not in route.request]
+    arrivals = {route.request[-1], route.reply[-1]} & ends
+    only_request = [point for point in route.request if is_answered and point not in (*route.reply, *arrivals)]
+    return only_request, [point for point in route.reply if point not in (*route.request, *arrivals)]
 
 
-def _finding(evidence: PathEvidence, several: Sequence[tuple[Connection, Stream]]) -> Finding:
+def _finding(evidence: PathEvidence, several: Sequence[tuple[Connection, Stream]], ends: set[int]) -> Finding:
     connection, stream = several[0][0], several[0][1].stream
     route = evidence.route(stream)
-    only_request, only_reply = _apart(evidence, route)
+    only_request, only_reply = _apart(evidence, route, ends)
     more = f" and in {counted(len(several) - 1, 'other connection')}" if len(several) > 1 else ""
     host = connection.director.host if connection.director and connection.mode in RETURNING else ""
     expected = f": right for {RETURNING[connection.mode]}" if host else ""

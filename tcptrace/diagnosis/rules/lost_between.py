@@ -6,6 +6,8 @@ Segments that the point before a hop has and no point behind it, neither they no
 both points lie at different hosts, and the one behind recorded on. Each is named by its frame. What its receiver
 acknowledged all the same was missed by a capture, not lost (capture-loss).
 
+Where bare acknowledgements alone are missing, and nothing came of it, that is a note: a later one says the same.
+
 Why it happens
 --------------
 What lies between two hosts drops: a full queue of a switch or router (the usual cause, in bursts), a policer, a bad
@@ -73,6 +75,7 @@ def check_path(evidence: PathEvidence, thresholds: Thresholds) -> Iterator[Findi
 
 def _finding(loss: Loss) -> Finding:
     return RULE.finding(
+        severity=loss.severity,
         confidence=loss.confidence,
         connections=(loss.connection.connection,),
         point=loss.where,

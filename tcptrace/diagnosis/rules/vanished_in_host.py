@@ -6,6 +6,8 @@ Segments that one interface of a router, balancer or node has, while the interfa
 left, or the one towards the other end, has none of them, nor has any later point. The hosts at both ends do not count:
 what came there has arrived.
 
+Where bare acknowledgements alone are missing, and nothing came of it, that is a note: a later one says the same.
+
 Why it happens
 --------------
 The host drops instead of forwarding: its packet filter (nftables or iptables, chain FORWARD, or a policy of DROP that
@@ -77,6 +79,7 @@ def check_path(evidence: PathEvidence, thresholds: Thresholds) -> Iterator[Findi
 def _finding(loss: Loss) -> Finding:
     host = loss.evidence.host(loss.hop.source)
     return RULE.finding(
+        severity=loss.severity,
         confidence=loss.confidence,
         connections=(loss.connection.connection,),
         point=loss.where,

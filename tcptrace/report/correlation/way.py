@@ -92,8 +92,8 @@ def _loss(points: Sequence[Point], losing: Sequence[Hop]) -> str:
 
 
 def _bypassed(points: Sequence[Point], of: Way) -> str:
-    """Of replies: `, bypasses lvs: right for DR`."""
-    if of.direction != REPLY:
+    """Of replies: `, bypasses lvs: right for DR`; where all of them were lost, they bypass nothing."""
+    if of.direction != REPLY or any(hop.lost and not hop.frames for hop in of.hops):
         return ""
     back = {points[point].host for point in of.stops}
     missing = [host for host in dict.fromkeys(points[point].host for point in of.back) if host not in back]
