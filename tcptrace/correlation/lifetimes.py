@@ -1,4 +1,4 @@
-"""When streams were seen, as hosts that saw them tell: whether two can have been there at one time."""
+"""When streams were seen, by the clocks of the points that saw them: whether two can have been there at one time."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -13,9 +13,9 @@ from tcptrace.schema import NO_TIME
 
 
 class _Life(NamedTuple):
-    """The first and last segment of a stream at a host, by the reference clock."""
+    """The first and last segment of a stream at a point, by the reference clock."""
 
-    host: str
+    point: int
     first_ns: int
     last_ns: int
 
@@ -33,7 +33,7 @@ class Lifetimes:
         return any(self._is_before(one, other) or self._is_before(other, one) for one, other in pairs)
 
     def _is_before(self, one: _Life, other: _Life) -> bool:
-        least_ns, _ = self._alignment.delay_error_ns(one.host, other.host)
+        least_ns, _ = self._alignment.delay_error_ns(self._passages.points, one.point, other.point)
         return least_ns is not None and other.first_ns - one.last_ns + least_ns > 0
 
     def _of(self, stream: int) -> tuple[_Life, ...]:
@@ -49,4 +49,4 @@ class Lifetimes:
             times = reference_ns(clock, number, told.frame[rows, number], told.time_ns[rows, number])
             times = times[times != NO_TIME]
             if len(times):
-                yield _Life(point.host, int(times.min()), int(times.max()))
+                yield _Life(number, int(times.min()), int(times.max()))
