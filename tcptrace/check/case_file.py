@@ -37,6 +37,12 @@ class Case:
     text: str = ""
     """Of that file."""
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Its case.toml and all its captures."""
+        of_points = (path for paths in self.points.values() for path in paths)
+        return (*filter(None, (self.file,)), *self.captures, *of_points)
+
 
 def read_case(folder: Path) -> Case:
     """The case of a folder. Raises UsageError naming the file, the line, the key and the nearest right name."""
@@ -53,8 +59,7 @@ def read_case(folder: Path) -> Case:
         raise UsageError(
             f"{folder}: has a {CASE_FILE} and no capture\n  put one beside it: .pcap, .pcapng, .cap or .txt"
         )
-    if points:
-        inputs_of(points)
+    points = dict(inputs_of(points)) if points else {}
     title, expect, limits = told.get("title", ""), told.get("expect", {}), told.get("limits", {})
     return Case(str(folder), captures, points, title, expect, limits, str(file), text)
 

@@ -18,6 +18,8 @@ class Unusable:
 
     path: str
     problem: str
+    inputs: tuple[str, ...]
+    """All files of its folder, any of which may be of the case."""
 
 
 def find_cases(paths: Iterable[str | Path]) -> list[Case | Unusable]:
@@ -66,4 +68,4 @@ def _case(place: Path) -> Case | Unusable:
     try:
         return read_case(place)
     except UsageError as error:
-        return Unusable(str(place), str(error))
+        return Unusable(str(place), str(error), tuple(str(file) for file in place.iterdir()))

@@ -41,6 +41,8 @@ class Result:
     problem: str = ""
     """Why it could not be checked."""
     seconds: float = 0.0
+    inputs: tuple[str, ...] = ()
+    """All files that it comes from: no report may take the place of one."""
 
     @property
     def unmet(self) -> tuple[Outcome, ...]:

@@ -83,17 +83,18 @@ def check(
 def check_case(case: Case | Unusable, *, least: str | None, settings: Settings) -> Result:
     """One case, read and judged."""
     if isinstance(case, Unusable):
-        return Result(case.path, "", str(Path(case.path) / CASE_FILE), problem=case.problem)
+        return Result(case.path, "", str(Path(case.path) / CASE_FILE), problem=case.problem, inputs=case.inputs)
     began = time.monotonic()
     told = case.path, case.title, case.file or case.path
     try:
         sight = look_at(case, settings, with_flows="flow" in case.expect)
         outcomes = judge(case, sight, least)
     except (TcptraceError, OSError) as error:
-        return Result(*told, problem=str(error), seconds=time.monotonic() - began)
+        return Result(*told, problem=str(error), seconds=time.monotonic() - began, inputs=case.inputs)
     lines = lines_of(case.text, [outcome.path for outcome in outcomes])
     stand = tuple(line if outcome.path else 0 for line, outcome in zip(lines, outcomes, strict=True))
-    return Result(*told, outcomes, stand, unexpected(case, sight), seconds=time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Result(*told, outcomes, stand, unexpected(case, sight), seconds=seconds, inputs=case.inputs)
 
 
 def _each(work: Callable[[Case | Unusable], Result], cases: Sequence[Case | Unusable], jobs: int) -> Iterator[Result]:

@@ -17,6 +17,7 @@ from tcptrace.check import run
 from tcptrace.report import progress
 from tests.check.recorded import CAPTURES, altered, copied
 
+BASELINE = "known.json"
 REFUSED = CAPTURES / "refused" / "client.pcap"
 HEALTHY = CAPTURES / "http" / "client.pcap"
 STALL = CAPTURES / "rto-stall" / "client.pcap"
@@ -138,7 +139,19 @@ def test_options_that_do_not_go_together_are_refused(words: list[str]) -> None:
 
 def test_a_report_does_not_take_the_place_of_what_was_checked(tmp_path: Path) -> None:
     folder = copied("http", tmp_path)
-    assert "is an input" in problem(folder, "-o", folder / "case.toml")
+    altered(copied("refused", tmp_path), "[expect]", "[expects]")
+    baseline = ("--baseline", tmp_path / BASELINE)
+    for words in (
+        (folder, "-o", folder / "case.toml"),
+        (folder, "-o", folder / "client.pcap"),
+        (folder / "client.pcap", "-o", folder / "client.pcap"),
+        (tmp_path / "refused", "-o", tmp_path / "refused" / "client.pcap"),
+        (copied("lvs-dr", tmp_path), "-o", tmp_path / "lvs-dr" / "client.txt"),
+        (folder, *baseline, "--write-baseline", "-o", tmp_path / BASELINE),
+    ):
+        before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+        assert "is an input" in problem(*words)
+        assert all(file.read_bytes() == bytes_ for file, bytes_ in before.items())
 
 
 def test_an_interrupt_ends_all_processes() -> None:
@@ -169,9 +182,6 @@ def test_progress_is_shown_on_a_terminal_only(
     with progress.checking() as advance:
         advance(1, 2, "captures/\x1b")
     assert "checked 1 of 2, captures/\\x1b" in capsys.readouterr().err
-
-
-BASELINE = "known.json"
 
 
 def test_known_findings_do_not_fail_new_ones_do_and_gone_ones_are_told(tmp_path: Path) -> None:
