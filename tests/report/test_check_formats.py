@@ -185,27 +185,38 @@ def test_the_schema_of_cases_takes_every_recorded_case_and_refuses_what_check_re
     assert set(schema["properties"]["expect"]["properties"]["findings"]["items"]["enum"]) == set(BY_NAME)
 
 
-def test_the_action_runs_annotates_and_fails_as_the_check_does(mixed: Path) -> None:
+def action(**inputs: str) -> subprocess.CompletedProcess[str]:
     """The script of action.yml, as a runner calls it."""
-    home = Path("bin")
-    home.mkdir()
-    (home / "tcptrace").write_text(f'#!/bin/sh\nexec {sys.executable} -m tcptrace "$@"\n')
-    (home / "tcptrace").chmod(0o755)
-    environment = {
-        **os.environ,
-        "PATH": f"{home.resolve()}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "PATHS": "cases/idle cases/lvs-dr",
-        "ARGS": "-j 1",
-        "SARIF": "out.sarif",
-        "GITHUB_STEP_SUMMARY": "summary.md",
-    }
-    script = ROOT / ".github" / "check.sh"
-    done = subprocess.run(["bash", script], env=environment, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GITHUB_STEP_SUMMARY": "summary.md", **inputs}
+    script = ROOT / ".github" / "check.py"
+    return subprocess.run([sys.executable, script], env=environment, capture_output=True, encoding="utf-8", check=False)
+
+
+def test_the_action_runs_annotates_and_fails_as_the_check_does(mixed: Path) -> None:
+    Path("cases/idle").rename("cases/not busy")
+    Path("summary.md").write_text("# Of another step\n", encoding="utf-8")
+    done = action(PATHS="cases/n*y\n'cases/not busy' cases/lvs-dr\n", ARGS="-j 1", SARIF="reports/out.sarif")
     assert done.returncode == 1, done.stderr
     assert done.stdout.startswith("::error file=cases/lvs-dr/case.toml,line=19,")
-    assert Path("summary.md").read_text().startswith("## ✖ Captures: 2 cases")
-    assert json.loads(Path("out.sarif").read_text())["version"] == "2.1.0"
+    assert Path("summary.md").read_text().startswith("# Of another step\n## ✖ Captures: 2 cases")
+    assert json.loads(Path("reports/out.sarif").read_text())["version"] == "2.1.0"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        ({"PATHS": "cases/idle/points"}, "cases/idle/points: "),
+        ({"PATHS": ""}, "Missing argument"),
+        ({"PATHS": "cases/idle", "ARGS": "-o x.txt"}, "-o is not for args"),
+        ({"PATHS": "cases/idle", "ARGS": "--set 'a b=1'"}, "a b=1"),
+        ({"PATHS": "cases/idle", "SARIF": "cases/idle/case.toml"}, "is an input"),
+    ],
+)
+def test_the_action_says_why_it_could_not_check(inputs: dict[str, str], told: str, mixed: Path) -> None:
+    done = action(**inputs)
+    assert done.returncode == 2
+    (error,) = (line for line in done.stdout.splitlines() if line.startswith("::error "))
+    assert told in error
 
 
 def test_pre_commit_takes_the_hook() -> None:
