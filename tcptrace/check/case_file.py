@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,14 @@ def read_case(folder: Path) -> Case:
             f"{folder}: has a {CASE_FILE} and no capture\n  put one beside it: .pcap, .pcapng, .cap or .txt"
         )
     points = dict(inputs_of(points)) if points else {}
-    title, expect, limits = told.get("title", ""), told.get("expect", {}), told.get("limits", {})
-    return Case(str(folder), captures, points, title, expect, limits, str(file), text)
+    return rewritten(Case(str(folder), captures, points, file=str(file)), text)
+
+
+def rewritten(case: Case, text: str) -> Case:
+    """A case, its case.toml saying what a text says, which must be right."""
+    told = tomllib.loads(text)
+    expect, limits = told.get("expect", {}), told.get("limits", {})
+    return replace(case, title=told.get("title", ""), expect=expect, limits=limits, text=text)
 
 
 def bare(capture: Path) -> Case:
@@ -76,9 +82,9 @@ def captures_in(folder: Path) -> tuple[str, ...]:
 
 def _loaded(file: Path) -> tuple[str, dict[str, Any]]:
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_bytes().decode("utf-8-sig")  # as it stands, its line breaks too
         return text, tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{file}: cannot be read: {error}") from None
 
 

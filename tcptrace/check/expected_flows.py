@@ -24,16 +24,17 @@ def expected_flows(expected: Sequence[Json], sight: Sight) -> Iterator[Outcome]:
         yield _outcome(entry, place, missing if groups else None, sight)
 
 
-def closest(expected: Sequence[Json], place: int, sight: Sight) -> Json | None:
-    """Of the first capture that does not have what is expected there, a flow between the same ends; None: none has."""
-    entry = expected[place]
+def nearest_flows(expected: Sequence[Json], sight: Sight) -> Mapping[int, Json]:
+    """For each that a capture does not meet, a flow of it between the same ends that no other has, if there is one."""
+    found: dict[int, Json] = {}
     for group in sight.groups:
         met_by = _met_by(expected, group)
-        near = [n for n, item in enumerate(group.items) if _is_between(entry, item)]
-        if near and place not in met_by:
-            free = [n for n in near if n not in met_by.values()]
-            return group.items[(free or near)[0]]
-    return None
+        free = [item for n, item in enumerate(group.items) if n not in met_by.values()]
+        for place, entry in enumerate(expected):
+            near = next((n for n, item in enumerate(free) if _is_between(entry, item)), None)
+            if place not in met_by and place not in found and near is not None:
+                found[place] = free.pop(near)
+    return found
 
 
 def _outcome(entry: Json, place: int, missing: Sequence[Group] | None, sight: Sight) -> Outcome:

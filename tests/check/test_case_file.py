@@ -112,18 +112,23 @@ client = "CLOSED"
 """
 
 
-def test_every_statement_has_its_path_and_lines() -> None:
-    assert [(one.path, one.first, one.stop) for one in statements(TEXT)] == [
-        (("title",), 0, 1),
-        (("expect",), 1, 2),
-        (("expect", "findings"), 2, 5),
-        (("expect", "flow", 0), 5, 6),
-        (("expect", "flow", 0, "client"), 6, 7),
-        (("expect", "flow", 1), 7, 8),
-        (("expect", "flow", 1, "client"), 8, 9),
-        (("expect", "flow", 1, "states"), 9, 10),
-        (("expect", "flow", 1, "states", "client"), 10, 11),
+def test_every_statement_has_its_path_and_line() -> None:
+    assert [*statements(TEXT)] == [
+        (("title",), 1),
+        (("expect",), 2),
+        (("expect", "findings"), 3),
+        (("expect", "flow", 0), 6),
+        (("expect", "flow", 0, "client"), 7),
+        (("expect", "flow", 1), 8),
+        (("expect", "flow", 1, "client"), 9),
+        (("expect", "flow", 1, "states"), 10),
+        (("expect", "flow", 1, "states", "client"), 11),
     ]
+
+
+@pytest.mark.parametrize("before", ["# a\u2028b\u0085c\n", "# a\r\n"])
+def test_a_line_ends_where_toml_says(before: str) -> None:
+    assert lines_of(before + "expect.flows = 1\nexpect.only = true\n", [("expect", "only")]) == [3]
 
 
 def test_a_line_is_that_of_the_nearest_statement() -> None:

@@ -4,11 +4,14 @@ import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from tcptrace.check.cases import Unusable
 from tcptrace.check.new_case import new_cases
 from tcptrace.check.parts import Part
 from tcptrace.check.update import Update, updates
 from tcptrace.diagnosis.settings import Settings
+from tcptrace.errors import UsageError
 from tcptrace.report.escape import printable
+from tcptrace.report.failure import tell
 from tcptrace.report.output import open_output
 from tcptrace.report.terminal import Piece, Screen
 from tcptrace.report.view import View
@@ -27,14 +30,18 @@ def write_new_cases(paths: Iterable[str], settings: Settings) -> int:
 
 def write_updates(paths: Iterable[str], settings: Settings, parts: Collection[Part], view: View) -> int:
     """What no longer holds as it is now, and what changed; the exit status."""
-    left = 0
+    status = 0
     for update in updates(paths, settings, parts):
+        if isinstance(update, Unusable):
+            tell(UsageError(update.problem))
+            status = 2
+            continue
         if update.after != update.before:
             with open_output(Path(update.file)) as out:
                 out.write(update.after)
         _show(update, view)
-        left += len(update.left)
-    return 1 if left else 0
+        status = max(status, int(bool(update.left)))
+    return status
 
 
 def _show(update: Update, view: View) -> None:
