@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tcptrace.check.cases import Unusable
 from tcptrace.check.new_case import new_cases
 from tcptrace.check.parts import Part
-from tcptrace.check.update import Update, updates
 from tcptrace.diagnosis.settings import Settings
 from tcptrace.errors import UsageError
 from tcptrace.report.escape import printable
@@ -15,6 +15,9 @@ from tcptrace.report.failure import tell
 from tcptrace.report.output import open_output
 from tcptrace.report.terminal import Piece, Screen
 from tcptrace.report.view import View
+
+if TYPE_CHECKING:
+    from tcptrace.check.update import Update
 
 STYLES = {"+": "good", "-": "bad", "@": "dim"}
 
@@ -30,6 +33,8 @@ def write_new_cases(paths: Iterable[str], settings: Settings) -> int:
 
 def write_updates(paths: Iterable[str], settings: Settings, parts: Collection[Part], view: View) -> int:
     """What no longer holds as it is now, and what changed; the exit status."""
+    from tcptrace.check.update import updates  # tomlkit, which --init does without
+
     status = 0
     for update in updates(paths, settings, parts):
         if isinstance(update, Unusable):
@@ -44,7 +49,7 @@ def write_updates(paths: Iterable[str], settings: Settings, parts: Collection[Pa
     return status
 
 
-def _show(update: Update, view: View) -> None:
+def _show(update: "Update", view: View) -> None:
     """The difference line by line, then what no longer holds and has nothing to take its place."""
     screen = Screen.on(sys.stdout, color=view.color)
     for line in update.diff():
