@@ -4,6 +4,7 @@ Of captures analyzed alone, a flow is looked for in every capture that has one b
 must. Two expectations are never met by the same flow.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -60,26 +61,34 @@ def _outcome(entry: Json, place: int, missing: Sequence[Group] | None, sight: Si
 def _look(group: Group, item: Json, sight: Sight) -> str:
     if group.noun == "connection":
         return f"{sight.look} --connection {item['connection']}"
-    return f"tcptrace timeline {group.path} --flow {item['flow']}"
+    return f"tcptrace timeline {shlex.quote(group.path)} --flow {item['flow']}"
 
 
 def _met_by(expected: Sequence[Json], group: Group) -> Mapping[int, int]:
     """Expectation → item, as many as can be met at once: augmenting paths."""
     fitting = [[n for n, item in enumerate(group.items) if _fits(entry, item)] for entry in expected]
-    taken: dict[int, int] = {}
-
-    def place(entry: int, tried: set[int]) -> bool:
-        for item in fitting[entry]:
-            if item not in tried:
-                tried.add(item)
-                if item not in taken or place(taken[item], tried):
-                    taken[item] = entry
-                    return True
-        return False
-
+    has: dict[int, int] = {}
     for entry in range(len(expected)):
-        place(entry, set())
-    return {entry: item for item, entry in taken.items()}
+        reached: dict[int, int] = {}
+        item = _reachable(entry, fitting, {taken: by for by, taken in has.items()}, reached)
+        while item is not None:  # each takes the item that reached it, and gives its own to the one before
+            has[reached[item]], item = item, has.get(reached[item])
+    return has
+
+
+def _reachable(
+    entry: int, fitting: Sequence[Sequence[int]], taken: Mapping[int, int], reached: dict[int, int]
+) -> int | None:
+    """The nearest item that is free, were those that stand in the way to take others; `reached`: item → by whom."""
+    waiting = [entry]
+    for one in waiting:
+        for item in fitting[one]:
+            if item not in reached:
+                reached[item] = one
+                if item not in taken:
+                    return item
+                waiting.append(taken[item])
+    return None
 
 
 def _is_between(entry: Json, item: Json) -> bool:
