@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -42,9 +43,9 @@ def read(file: Path) -> frozenset[Known]:
         return frozenset(_known(entry, file.parent) for entry in told["findings"])
     except FileNotFoundError:
         raise UsageError(f"{file}: there is no such baseline\n  --write-baseline writes it") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise UsageError(f"{file}: is no baseline: {reason}\n  --write-baseline writes one") from None
+        raise UsageError(f"{file}: is no baseline: {reason}\n  remove it, then --write-baseline writes one") from None
 
 
 def forgiven(result: Result, known: Collection[Known]) -> Result:
@@ -86,8 +87,14 @@ def document(known: Collection[Known], folder: Path) -> str:
         {"rule": one.rule, "case": _relative(one.case, folder), "place": one.place, "ends": list(one.ends)}
         for one in sorted(known)
     ]
-    lines = ",".join(f"\n  {json.dumps(entry, ensure_ascii=False)}" for entry in entries)
+    lines = ",".join(f"\n  {_json(entry)}" for entry in entries)
     return f'{{"schema": "{SCHEMA}", "findings": [{lines}{chr(10) if entries else ""}]}}\n'
+
+
+def _json(entry: Any) -> str:
+    """With escapes for the bytes of a file name that are no UTF-8."""
+    text = json.dumps(entry, ensure_ascii=False)
+    return re.sub(r"[\ud800-\udfff]", lambda lone: f"\\u{ord(lone[0]):04x}", text)
 
 
 def _known(entry: Any, folder: Path) -> Known:

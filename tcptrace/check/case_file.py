@@ -2,13 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tcptrace.check import kinds
-from tcptrace.check.case_text import lines_of
+from tcptrace.check.case_text import Fault, lines_of
 from tcptrace.check.vocabulary import ALONE, CASE, EXPECT, FLOW, TOGETHER
 from tcptrace.correlation.points import CASE_FILE, inputs_of
 from tcptrace.errors import UsageError
@@ -17,6 +17,14 @@ CAPTURE_NAME = re.compile(r"\.(pcapng|pcap|cap|erf)\d*(\.(gz|zst|lz4|xz))?$", re
 """What is a capture by its name, wherever it lies."""
 IN_A_CASE = re.compile(rf"({CAPTURE_NAME.pattern})|\.txt(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
 """In the folder of a case, also what tcpdump printed."""
+
+
+class CaseError(UsageError):
+    """A case.toml that is not right, by its lines."""
+
+    def __init__(self, file: Path, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n  ".join(fault.told(str(file)) for fault in self.faults))
 
 
 @dataclass(frozen=True)
@@ -45,14 +53,15 @@ class Case:
 
 
 def read_case(folder: Path) -> Case:
-    """The case of a folder. Raises UsageError naming the file, the line, the key and the nearest right name."""
+    """The case of a folder. Raises CaseError naming the file, the line, the key and the nearest right name."""
     file = folder / CASE_FILE
     text, told = _loaded(file)
     problems = [*CASE.problems(told, ())]
     if not problems:
         problems += _misplaced(told)
     if problems:
-        raise UsageError("\n  ".join(_told(file, text, problem) for problem in problems))
+        lines = lines_of(text, (problem.path for problem in problems))
+        raise CaseError(file, map(_fault, lines, problems))
     points = {name: tuple(str(folder / part) for part in given.split(",")) for name, given in _points(told).items()}
     captures = () if points else captures_in(folder)
     if not points and not captures:
@@ -77,7 +86,13 @@ def bare(capture: Path) -> Case:
 
 def captures_in(folder: Path) -> tuple[str, ...]:
     """The captures that lie in a case's folder, by name."""
-    return tuple(str(file) for file in sorted(folder.iterdir()) if IN_A_CASE.search(file.name) and file.is_file())
+    found = (file for file in sorted(folder.iterdir()) if IN_A_CASE.search(file.name) and not file.is_dir())
+    return tuple(map(str, filter(is_no_special_file, found)))
+
+
+def is_no_special_file(path: Path) -> bool:
+    """A FIFO or a device is no recorded capture; a link that leads nowhere is told as one that cannot be read."""
+    return path.is_file() or not path.exists()
 
 
 def _loaded(file: Path) -> tuple[str, dict[str, Any]]:
@@ -118,10 +133,9 @@ def _other(table: kinds.Table, told: Mapping[str, Any], path: kinds.Path, where:
             yield kinds.Problem((*path, key), f"is told {told_of}")
 
 
-def _told(file: Path, text: str, problem: kinds.Problem) -> str:
-    """`case.toml:7: expect.findings[0]: there is no rule ...`."""
+def _fault(line: int, problem: kinds.Problem) -> Fault:
+    """`expect.findings[0]: there is no rule ...`, and its line."""
     names = ""
     for part in problem.path:
         names += f"[{part}]" if isinstance(part, int) else f".{part}" if names else part
-    (line,) = lines_of(text, [problem.path])
-    return f"{file}:{line}: {names}: {problem.text}"
+    return Fault(line, f"{names}: {problem.text}")

@@ -3,9 +3,21 @@
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from tcptrace.check.kinds import Path
+
+
+class Fault(NamedTuple):
+    """Why a case cannot be checked."""
+
+    line: int
+    """Of its case.toml, from 1; 0 where no line says it."""
+    text: str
+
+    def told(self, file: str) -> str:
+        """With the line before it; what no line says names its file itself."""
+        return f"{file}:{self.line}: {self.text}" if self.line else self.text
 
 
 def lines_of(text: str, paths: Iterable[Path]) -> list[int]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tcptrace.analysis_json import valid_text
 from tcptrace.check.case_file import Case, captures_in
 from tcptrace.check.limits import LIMITS
 from tcptrace.check.seen import Json, Sight, look_at
@@ -74,7 +75,7 @@ def _of_folder(folder: Path, words: Sequence[str]) -> Case:
 
 def _text(case: Case, sight: Sight) -> str:
     folder = Path(case.path)
-    lines = [*_schema(folder), ABOUT, "", statement("title", folder.absolute().name.replace("-", " "))]
+    lines = [*_schema(folder), ABOUT, "", statement("title", valid_text(folder.absolute().name.replace("-", " ")))]
     if case.points:
         lines += ["", "[points]"]
         lines += [statement(name, _beside(given, folder)) for name, given in case.points.items()]

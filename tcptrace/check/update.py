@@ -10,6 +10,7 @@ from typing import Any
 import tomlkit
 
 from tcptrace.check.case_file import Case, rewritten
+from tcptrace.check.case_text import Fault
 from tcptrace.check.cases import Unusable, find_cases
 from tcptrace.check.expected_flows import nearest_flows
 from tcptrace.check.kinds import Path
@@ -53,7 +54,7 @@ def updates(
             try:
                 yield update(case, settings, parts)
             except (TcptraceError, OSError) as error:
-                yield Unusable(case.path, str(error), case.inputs)
+                yield Unusable(case.path, case.file, (Fault(0, str(error)),))
 
 
 def update(case: Case, settings: Settings, parts: Collection[Part] = tuple(Part)) -> Update:

@@ -66,6 +66,7 @@ WRONG = {
     ),
     "points that are none": ("[expect]", "[points]\n[expect]", "points: is a table, not a table with a line or more"),
     "no TOML": ("[expect]", "[expect", "cannot be read: "),
+    "endless lists": ("[expect]", f"x = {'[' * 9999}\n[expect]", "cannot be read: "),
 }
 
 

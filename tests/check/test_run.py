@@ -18,6 +18,7 @@ from tcptrace.report import progress
 from tests.check.recorded import CAPTURES, altered, copied
 
 BASELINE = "known.json"
+FORMATS = ("table", "json", "junit", "sarif", "github", "markdown")
 REFUSED = CAPTURES / "refused" / "client.pcap"
 HEALTHY = CAPTURES / "http" / "client.pcap"
 STALL = CAPTURES / "rto-stall" / "client.pcap"
@@ -74,8 +75,62 @@ def test_a_capture_without_tcp_is_a_capture(tmp_path: Path) -> None:
     assert invoke(tmp_path).exit_code == 0
 
 
-def test_a_folder_that_is_not_there_could_not_run() -> None:
-    assert "nowhere: there is no such file or folder" in problem("nowhere")
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_path_that_is_not_there_is_told_in_every_format_and_the_others_are_checked(name: str, tmp_path: Path) -> None:
+    done = invoke("nowhere", REFUSED, "--format", name, "-o", tmp_path / "out")
+    assert done.exit_code == 2
+    report = (tmp_path / "out").read_text()
+    assert "nowhere: there is no such file or folder" in report
+    assert "connection-refused" in report
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_the_others_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied("http", tmp_path)
+    (tmp_path / "secret").mkdir()
+    shutil.copy(REFUSED, tmp_path / "z.pcap")
+    listed = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "secret":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    results = run.check([tmp_path], jobs=1).results
+    assert {Path(one.path).name: bool(one.problem) for one in results} == {
+        "z.pcap": False,
+        "http": False,
+        "secret": True,
+    }
+
+
+def test_a_link_to_itself_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "loop.pcap").symlink_to("loop.pcap")
+    done = invoke(tmp_path)
+    assert done.exit_code == 2
+    assert "loop.pcap: cannot be opened" in done.stdout
+
+
+def test_a_fifo_in_a_folder_is_no_recorded_capture(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "live.pcap")
+    shutil.copy(HEALTHY, tmp_path)
+    assert invoke(tmp_path).exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a name of any bytes needs a file system that takes it")
+def test_a_name_of_any_bytes_is_known(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"a\xff")
+    folder.mkdir()
+    shutil.copy(REFUSED, folder)
+    for name in FORMATS:
+        assert invoke(folder, "--format", name, "-o", tmp_path / "out").exit_code == 1
+    known = ("--baseline", tmp_path / BASELINE)
+    assert invoke(folder, *known, "--write-baseline").exit_code == 0
+    assert invoke(folder, *known).exit_code == 0
+    assert invoke("--init", folder).exit_code == 0
+    assert invoke(folder).exit_code == 0
 
 
 def test_nothing_to_check_could_not_run(tmp_path: Path) -> None:
@@ -232,7 +287,7 @@ def test_a_baseline_holds_from_any_folder_and_for_the_cases_that_are_checked(
     assert json.loads(known.read_text())["findings"] == entries
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "else", "findings": []}', '{"schema": 1'])
+@pytest.mark.parametrize("text", ["", "[]", "[" * 99_999, "{}", '{"schema": "else", "findings": []}', '{"schema": 1'])
 def test_what_is_no_baseline_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / BASELINE).write_text(text)
     assert f"{tmp_path / BASELINE}: is no baseline" in problem(HEALTHY, "--baseline", tmp_path / BASELINE)

@@ -16,9 +16,7 @@ from tcptrace.check.vocabulary import json_schema
 from tcptrace.diagnosis.registry import BY_NAME
 from tests.check.recorded import CAPTURES, altered, copied
 from tests.check.schemas import ROOT, problems_of_junit, problems_of_sarif, problems_of_schema
-from tests.check.test_run import invoke
-
-FORMATS = ("table", "json", "junit", "sarif", "github", "markdown")
+from tests.check.test_run import FORMATS, invoke
 
 
 @pytest.fixture
@@ -158,6 +156,21 @@ def test_all_well_is_told_in_every_format(name: str, tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert (tmp_path / "out").stat().st_size > 0
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_all_faults_of_a_case_are_told_at_their_lines(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = copied("http", Path())
+    (folder / "case.toml").write_text("[expect]\nfindigs = []\nonly = 1\n")
+    out = invoke("http", "--format", name).stdout
+    assert "did you mean 'findings'?" in out
+    assert "write true or false" in out
+    lines = {"github": "case.toml,line={},", "sarif": '"startLine": {}\n'}.get(name, "case.toml:{}: ")
+    assert lines.format(2) in out
+    assert lines.format(3) in out
 
 
 @pytest.mark.parametrize("name", FORMATS)

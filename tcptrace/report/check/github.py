@@ -20,12 +20,16 @@ def write_check(check: Check, out: TextIO, view: View) -> None:
 
 
 def _annotations(result: Result) -> Iterator[str]:
-    if result.problem:
-        yield _command("error", "could not be checked", result.problem, file=result.file)
+    for fault in result.faults:
+        yield _command("error", "could not be checked", fault.text, **_place(result.file, fault.line))
     for outcome, line in zip(result.outcomes, result.lines, strict=True):
         if not outcome.met:
-            place = {"file": result.file} | ({"line": str(line)} if line else {})
-            yield _command("error", f"{result.path}: {outcome.name}", outcome_text(outcome).rstrip(), **place)
+            title = f"{result.path}: {outcome.name}"
+            yield _command("error", title, outcome_text(outcome).rstrip(), **_place(result.file, line))
+
+
+def _place(file: str, line: int) -> dict[str, str]:
+    return {"file": file} | ({"line": str(line)} if line else {})
 
 
 def _command(name: str, title: str, text: str, **place: str) -> str:

@@ -27,8 +27,8 @@ def write_check(check: Check, out: TextIO, view: View) -> None:
 
 
 def _rows(result: Result) -> Iterator[tuple[str, str, str, str]]:
-    if result.problem:
-        yield result.path, "can be checked", "", result.problem.splitlines()[0]
+    for fault in result.faults:
+        yield result.path, "can be checked", "", " ".join(fault.told(result.file).split())
     for outcome in result.unmet:
         yield result.path, outcome.name, outcome.expected, outcome.found
 

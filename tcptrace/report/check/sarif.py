@@ -81,11 +81,11 @@ def _invocation(check: Check) -> Json:
     notes = [
         {
             "level": "error",
-            "message": {"text": _text(result.problem)},
-            "locations": [_location(result.file, 1)],
+            "message": {"text": _text(fault.told(result.file))},
+            "locations": [_location(result.file, fault.line or 1)],
         }
         for result in check.results
-        if result.problem
+        for fault in result.faults
     ]
     return {
         "executionSuccessful": check.status < 2,
@@ -149,7 +149,7 @@ def _location(path: str, line: int) -> Json:
 def _uri(path: str) -> str:
     """Relative to the current folder, from which a pipeline runs; absolute where that does not hold it."""
     relative = _relative(path)
-    return Path(relative).as_uri() if Path(relative).is_absolute() else quote(relative)
+    return Path(relative).as_uri() if Path(relative).is_absolute() else quote(os.fsencode(relative))
 
 
 def _relative(path: str) -> str:
