@@ -213,7 +213,8 @@ def test_an_update_of_a_bare_capture_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "rounded"), [(0.0, 0), (3.0, 3), (1.23411, 1.235), (11.1161, 11.12), (0.000123411, 0.0001235)]
+    ("value", "rounded"),
+    [(0.0, 0), (3.0, 3), (1.23411, 1.235), (11.1161, 11.12), (0.000123411, 0.0001235), (123456.7, 123500)],
 )
 def test_a_limit_is_rounded_up(value: float, rounded: float) -> None:
     assert rounded_up(value) == rounded
