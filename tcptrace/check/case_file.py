@@ -1,12 +1,14 @@
 """A case as its case.toml says it, held against the vocabulary: what is misspelt is refused, never ignored."""
 
+import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tcptrace.capture.reader import is_other_text
 from tcptrace.check import kinds
 from tcptrace.check.case_text import Fault, lines_of
 from tcptrace.check.vocabulary import ALONE, CASE, EXPECT, FLOW, TOGETHER
@@ -15,7 +17,7 @@ from tcptrace.errors import UsageError
 
 CAPTURE_NAME = re.compile(r"\.(pcapng|pcap|cap|erf)\d*(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
 """What is a capture by its name, wherever it lies."""
-IN_A_CASE = re.compile(rf"({CAPTURE_NAME.pattern})|\.txt(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
+IN_A_CASE = re.compile(r"\.((pcapng|pcap|cap|erf)\d*|txt)(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
 """In the folder of a case, also what tcpdump printed."""
 
 
@@ -44,6 +46,8 @@ class Case:
     """Its case.toml; empty for a bare capture."""
     text: str = ""
     """Of that file."""
+    unused: tuple[str, ...] = ()
+    """Captures in its folder, or below it and in no other case, that it does not look at."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -69,7 +73,8 @@ def read_case(folder: Path) -> Case:
             f"{folder}: has a {CASE_FILE} and no capture\n  put one beside it: .pcap, .pcapng, .cap or .txt"
         )
     points = dict(inputs_of(points)) if points else {}
-    return rewritten(Case(str(folder), captures, points, file=str(file)), text)
+    case = Case(str(folder), captures, points, file=str(file))
+    return rewritten(replace(case, unused=_unused(folder, case.inputs)), text)
 
 
 def rewritten(case: Case, text: str) -> Case:
@@ -87,7 +92,22 @@ def bare(capture: Path) -> Case:
 def captures_in(folder: Path) -> tuple[str, ...]:
     """The captures that lie in a case's folder, by name."""
     found = (file for file in sorted(folder.iterdir()) if IN_A_CASE.search(file.name) and not file.is_dir())
-    return tuple(map(str, filter(is_no_special_file, found)))
+    return tuple(str(file) for file in found if is_no_special_file(file) and not _is_note(file))
+
+
+def _is_note(file: Path) -> bool:
+    """What is no capture by its name, and not what tcpdump prints."""
+    return not CAPTURE_NAME.search(file.name) and is_other_text(str(file))
+
+
+def _unused(folder: Path, used: Collection[str]) -> tuple[str, ...]:
+    """Captures of a folder and those below it that belong to no other case, without those that are used."""
+    known = {os.path.realpath(path) for path in used}
+    found: list[str] = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(n for n in folders if not n.startswith(".") and not Path(place, n, CASE_FILE).exists())
+        found += (str(Path(place, file)) for file in sorted(files) if CAPTURE_NAME.search(file))
+    return tuple(path for path in found if os.path.realpath(path) not in known)
 
 
 def is_no_special_file(path: Path) -> bool:

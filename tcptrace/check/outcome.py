@@ -42,6 +42,8 @@ class Result:
     faults: tuple[Fault, ...] = ()
     """Why it could not be checked."""
     seconds: float = 0.0
+    unused: tuple[str, ...] = ()
+    """Captures in its folder that it does not look at."""
     inputs: tuple[str, ...] = ()
     """All files that it comes from: no report may take the place of one."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -93,8 +93,8 @@ def check_case(case: Case | Unusable, *, least: str | None, settings: Settings) 
         return Result(*told, faults=faults, seconds=time.monotonic() - began, inputs=case.inputs)
     lines = lines_of(case.text, [outcome.path for outcome in outcomes])
     stand = tuple(line if outcome.path else 0 for line, outcome in zip(lines, outcomes, strict=True))
-    seconds = time.monotonic() - began
-    return Result(*told, outcomes, stand, unexpected(case, sight), seconds=seconds, inputs=case.inputs)
+    done = Result(*told, outcomes, stand, unexpected(case, sight), unused=case.unused, inputs=case.inputs)
+    return replace(done, seconds=time.monotonic() - began)
 
 
 def _each(work: Callable[[Case | Unusable], Result], cases: Sequence[Case | Unusable], jobs: int) -> Iterator[Result]:

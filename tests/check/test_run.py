@@ -87,7 +87,7 @@ def test_a_path_that_is_not_there_is_told_in_every_format_and_the_others_are_che
 def test_a_folder_that_cannot_be_read_is_told_and_the_others_are_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = copied("http", tmp_path)
+    copied("http", tmp_path)
     (tmp_path / "secret").mkdir()
     shutil.copy(REFUSED, tmp_path / "z.pcap")
     listed = os.scandir
@@ -111,6 +111,30 @@ def test_a_link_to_itself_cannot_be_read(tmp_path: Path) -> None:
     done = invoke(tmp_path)
     assert done.exit_code == 2
     assert "loop.pcap: cannot be opened" in done.stdout
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_captures_that_a_case_does_not_look_at_are_named(name: str, tmp_path: Path) -> None:
+    folder = copied("lvs-dr", tmp_path)
+    (folder / "sub" / "deeper").mkdir(parents=True)
+    shutil.copy(REFUSED, folder / "forgotten.pcap")
+    shutil.copy(REFUSED, folder / "sub" / "deeper")
+    copied("http", folder / "sub")
+    done = invoke(folder, "--format", name)
+    assert done.exit_code == 0
+    assert "forgotten.pcap" in done.stdout
+    assert "sub/deeper/client.pcap" in done.stdout
+    assert "http/client.pcap" not in done.stdout.replace("\n", "") or name == "json"
+
+
+def test_notes_beside_a_capture_are_no_capture(tmp_path: Path) -> None:
+    folder = copied("http", tmp_path)
+    (folder / "README.txt").write_text("10.0.0.1 is the client.\n")
+    assert invoke(folder).exit_code == 0
+    (folder / "case.toml").unlink()
+    assert invoke("--init", folder / "client.pcap").exit_code == 0
+    (folder / "case.toml").write_text('[points]\nclient = "README.txt"\n')
+    assert invoke(folder).exit_code == 2
 
 
 def test_a_fifo_in_a_folder_is_no_recorded_capture(tmp_path: Path) -> None:

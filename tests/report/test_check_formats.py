@@ -12,6 +12,7 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
+from tcptrace.check.case_file import IN_A_CASE
 from tcptrace.check.vocabulary import json_schema
 from tcptrace.diagnosis.registry import BY_NAME
 from tests.check.recorded import CAPTURES, altered, copied
@@ -122,6 +123,35 @@ def test_sarif_fingerprints_are_stable_and_tell_findings_apart(mixed: Path) -> N
     )
     assert first == second
     assert len(set(first)) == len(first)
+
+
+def test_sarif_fingerprints_do_not_depend_on_where_the_check_began(
+    mixed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fingerprints(path: str) -> list[str]:
+        (run,) = json.loads(invoke(path, "--format", "sarif").stdout)["runs"]
+        return [one["partialFingerprints"]["primaryLocationLineHash"] for one in run["results"]]
+
+    for repository in (False, True):
+        if repository:
+            Path(".git").mkdir()
+        first = fingerprints("cases/lvs-dr")
+        monkeypatch.chdir("cases")
+        assert fingerprints("lvs-dr") == first
+        monkeypatch.chdir("lvs-dr")
+        assert fingerprints(".") == first
+        monkeypatch.chdir("../..")
+
+
+def test_equal_expectations_have_names_of_their_own(tmp_path: Path) -> None:
+    folder = copied("http", tmp_path)
+    with (folder / "case.toml").open("a") as file:
+        file.write('\n[[expect.flow]]\nclient = "10.0.0.1:40000"\nclose = "rst"\n' * 2)
+    (run,) = json.loads(invoke(folder, "--format", "sarif").stdout)["runs"]
+    assert len({one["partialFingerprints"]["primaryLocationLineHash"] for one in run["results"]}) == 2
+    root = Xml.fromstring(invoke(folder, "--format", "junit").stdout)
+    names = [(test.get("classname"), test.get("name")) for test in root.iter("testcase")]
+    assert len(set(names)) == len(names)
 
 
 def test_sarif_tells_what_a_baseline_knows(mixed: Path) -> None:
@@ -236,6 +266,8 @@ def test_pre_commit_takes_the_hook() -> None:
     clientlib = pytest.importorskip("pre_commit.clientlib")
     (hook,) = clientlib.load_manifest(ROOT / ".pre-commit-hooks.yaml")
     assert (hook["entry"], hook["pass_filenames"]) == ("tcptrace check", False)
-    assert re.search(hook["files"], "captures/http/case.toml")
-    assert re.search(hook["files"], "captures/http/client.pcap.gz")
-    assert not re.search(hook["files"], "README.md")
+    assert re.compile(hook["files"]).pattern.endswith(IN_A_CASE.pattern)
+    for name in ("case.toml", "client.pcap.gz", "client.txt", "X.PCAP", "x.pcap0"):
+        assert re.search(hook["files"], f"captures/http/{name}")
+    for name in ("README.md", "my-case.toml", "pcap", "case.tomls"):
+        assert not re.search(hook["files"], name)
