@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 from tcptrace.capture.reader import is_other_text
 from tcptrace.check import kinds
 from tcptrace.check.case_text import Fault, lines_of
-from tcptrace.check.vocabulary import ALONE, CASE, EXPECT, FLOW, TOGETHER
-from tcptrace.correlation.points import CASE_FILE, inputs_of
+from tcptrace.check.consistency import inconsistencies
+from tcptrace.check.vocabulary import CASE
+from tcptrace.correlation.points import CASE_FILE, beside, inputs_of, read_document
 from tcptrace.errors import UsageError
+from tcptrace.schema import SIDES
 
 CAPTURE_NAME = re.compile(r"\.(pcapng|pcap|cap|erf)\d*(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
 """What is a capture by its name, wherever it lies."""
@@ -59,20 +61,17 @@ class Case:
 def read_case(folder: Path) -> Case:
     """The case of a folder. Raises CaseError naming the file, the line, the key and the nearest right name."""
     file = folder / CASE_FILE
-    text, told = _loaded(file)
-    problems = [*CASE.problems(told, ())]
-    if not problems:
-        problems += _misplaced(told)
+    text, told = read_document(file)
+    problems = [*CASE.problems(told, ())] or [*inconsistencies(told)]
     if problems:
         lines = lines_of(text, (problem.path for problem in problems))
         raise CaseError(file, map(_fault, lines, problems))
-    points = {name: tuple(str(folder / part) for part in given.split(",")) for name, given in _points(told).items()}
+    points = _points(file, told)
     captures = () if points else captures_in(folder)
     if not points and not captures:
         raise UsageError(
             f"{folder}: has a {CASE_FILE} and no capture\n  put one beside it: .pcap, .pcapng, .cap or .txt"
         )
-    points = dict(inputs_of(points)) if points else {}
     case = Case(str(folder), captures, points, file=str(file))
     return rewritten(replace(case, unused=_unused(folder, case.inputs)), text)
 
@@ -81,7 +80,18 @@ def rewritten(case: Case, text: str) -> Case:
     """A case, its case.toml saying what a text says, which must be right."""
     told = tomllib.loads(text)
     expect, limits = told.get("expect", {}), told.get("limits", {})
+    for flow in expect.get("flow", []):
+        flow.update({side: kinds.endpoint(flow[side]) for side in SIDES if side in flow})
     return replace(case, title=told.get("title", ""), expect=expect, limits=limits, text=text)
+
+
+def _points(file: Path, told: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    """The captures of each point; UsageError where a pattern has none."""
+    given = {name: beside(file.parent, files) for name, files in told.get("points", {}).items()}
+    try:
+        return dict(inputs_of(given)) if given else {}
+    except UsageError as error:
+        raise UsageError(f"{file}: points.{error}") from None
 
 
 def bare(capture: Path) -> Case:
@@ -113,44 +123,6 @@ def _unused(folder: Path, used: Collection[str]) -> tuple[str, ...]:
 def is_no_special_file(path: Path) -> bool:
     """A FIFO or a device is no recorded capture; a link that leads nowhere is told as one that cannot be read."""
     return path.is_file() or not path.exists()
-
-
-def _loaded(file: Path) -> tuple[str, dict[str, Any]]:
-    try:
-        text = file.read_bytes().decode("utf-8-sig")  # as it stands, its line breaks too
-        return text, tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{file}: cannot be read: {error}") from None
-
-
-def _points(told: Mapping[str, Any]) -> Mapping[str, str]:
-    points: Mapping[str, str] = told.get("points", {})
-    return points
-
-
-def _misplaced(told: dict[str, Any]) -> Iterator[kinds.Problem]:
-    """Keys that say nothing here, and what contradicts itself."""
-    where = TOGETHER if "points" in told else ALONE
-    expect = told.get("expect", {})
-    yield from _other(EXPECT, expect, ("expect",), where)
-    for place, flow in enumerate(expect.get("flow", [])):
-        yield from _other(FLOW, flow, ("expect", "flow", place), where)
-        if not flow:
-            yield kinds.Problem(("expect", "flow", place), "says nothing; give client, server, states, ...")
-    limits = CASE.keys["limits"].kind
-    assert isinstance(limits, kinds.Table)
-    yield from _other(limits, told.get("limits", {}), ("limits",), where)
-    for rule in set(expect.get("findings", [])) & set(expect.get("absent", [])):
-        yield kinds.Problem(("expect", "absent"), f"{rule!r} is expected by findings")
-
-
-def _other(table: kinds.Table, told: Mapping[str, Any], path: kinds.Path, where: str) -> Iterator[kinds.Problem]:
-    for key in told:
-        if table.keys[key].where not in ("", where):
-            told_of = (
-                "of several points: name them in [points]" if where == ALONE else "of one flow, not of a connection"
-            )
-            yield kinds.Problem((*path, key), f"is told {told_of}")
 
 
 def _fault(line: int, problem: kinds.Problem) -> Fault:

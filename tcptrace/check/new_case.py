@@ -98,8 +98,13 @@ def _schema(folder: Path) -> Iterator[str]:
                 return
 
 
-def _beside(given: Sequence[str], folder: Path) -> str:
-    return ",".join(Path(os.path.relpath(path, folder)).as_posix() for path in given)
+def _beside(given: Sequence[str], folder: Path) -> str | list[str]:
+    """As seen from the folder; TOML can say no bytes that are no UTF-8."""
+    names = [Path(os.path.relpath(path, folder)).as_posix() for path in given]
+    for name in names:
+        if valid_text(name) != name:
+            raise UsageError(f"{folder / name}: its name is no UTF-8, as a {CASE_FILE} is\n  rename it")
+    return names if len(names) > 1 else names[0]
 
 
 def _expect(sight: Sight) -> Json:

@@ -12,7 +12,7 @@ import tomlkit
 from tcptrace.check.case_file import Case, rewritten
 from tcptrace.check.case_text import Fault
 from tcptrace.check.cases import Unusable, find_cases
-from tcptrace.check.expected_flows import nearest_flows
+from tcptrace.check.expected_flows import ENDS, nearest_flows
 from tcptrace.check.kinds import Path
 from tcptrace.check.limits import LIMITS
 from tcptrace.check.outcome import Outcome
@@ -150,10 +150,10 @@ def _mode(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> Any:
 
 
 def _flow(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """All entries; those that do not hold have under their keys what a flow between the same ends has."""
-    expected: list[dict[str, Any]] = case.expect["flow"]
-    near = nearest_flows(expected, sight)
-    return [_like(entry, near[place]) if place in near else entry for place, entry in enumerate(expected)]
+    """Of each entry what is to change; one that does not hold gets what a flow between the same ends has."""
+    near = nearest_flows(case.expect["flow"], sight)
+    told = [{key: value for key, value in entry.items() if key not in ENDS} for entry in case.expect["flow"]]
+    return [_like(entry, near[place]) if place in near else {} for place, entry in enumerate(told)]
 
 
 def _limit(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> float | None:

@@ -1,5 +1,6 @@
 """A case.toml is written from what is seen, and brought up to date without touching what still holds."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -35,6 +36,15 @@ def test_points_are_named_by_hand(tmp_path: Path) -> None:
     assert 'mode = "nat"' in text
     assert "lost = 0" in text
     assert result(folder).unmet == ()
+
+
+def test_points_may_have_any_file(tmp_path: Path) -> None:
+    shutil.copy(CAPTURES / "http" / "client.pcap", tmp_path / "a,b.pcap")
+    assert invoke("--init", f"client={tmp_path}/a,b.pcap").exit_code == 0
+    assert result(tmp_path).unmet == ()
+    (tmp_path / "case.toml").unlink()
+    (tmp_path / "a,b.pcap").rename(tmp_path / os.fsdecode(b"\xff.pcap"))
+    assert "its name is no UTF-8" in problem("--init", f"client={tmp_path}/" + os.fsdecode(b"\xff.pcap"))
 
 
 def test_init_never_writes_over_a_case(tmp_path: Path) -> None:

@@ -223,8 +223,21 @@ def test_the_schema_of_cases_takes_every_recorded_case_and_refuses_what_check_re
     schema = json_schema()
     for file in CAPTURES.glob("*/case.toml"):
         assert problems_of_schema(schema, tomllib.loads(file.read_text())) == []
-    for wrong in ({"expect": {"finding": []}}, {"expect": {"findings": ["no-rule"]}}, {"limits": {"lost": -1}}):
+    points = {"points": {"a": ["a.pcap", "b.pcap"]}}
+    for wrong in (
+        {"expect": {"finding": []}},
+        {"expect": {"findings": ["no-rule"]}},
+        {"limits": {"lost": -1}},
+        {"limits": {"lost": 1}},
+        {"expect": {"mode": "dr"}},
+        {"expect": {"flow": [{}]}},
+        {"expect": {"flow": [{"states": {}}]}},
+        {"expect": {"flow": [{"path": {"reply": ["a"]}}]}},
+        {**points, "expect": {"flow": [{"close": "fin"}]}},
+    ):
         assert problems_of_schema(schema, wrong)
+    for right in ({"expect": {"flows": 12.0}}, {**points, "limits": {"lost": 1}}):
+        assert problems_of_schema(schema, right) == []
     assert set(schema["properties"]["expect"]["properties"]["findings"]["items"]["enum"]) == set(BY_NAME)
 
 
