@@ -3,13 +3,14 @@
 import json
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tcptrace.check.outcome import Outcome, Result, rules_told
 from tcptrace.check.seen import Seen
+from tcptrace.correlation.points import CASE_FILE
 from tcptrace.errors import UsageError
 
 SCHEMA = "tcptrace.baseline/1"
@@ -68,17 +69,28 @@ def all_known(results: Iterable[Result]) -> set[Known]:
 
 
 def gone(known: Collection[Known], results: Collection[Result]) -> list[Known]:
-    """What is known and not found any more, of what was checked and of cases that are no longer there."""
-    found = all_known(results)
-    checked = {_real(result.path) for result in results if not result.problem}
-    return sorted(one for one in known if one not in found and (one.case in checked or not Path(one.case).exists()))
+    """What is known and not found any more, of what was checked and of what is no case any more."""
+    found, is_stale = all_known(results), _is_stale(results)
+    return sorted(one for one in known if one not in found and is_stale(one))
 
 
 def renewed(known: Collection[Known], results: Collection[Result]) -> frozenset[Known]:
     """All that was found, and what was known of cases that were not checked and are still there."""
+    is_stale = _is_stale(results)
+    return frozenset(all_known(results) | {one for one in known if not is_stale(one)})
+
+
+def _is_stale(results: Iterable[Result]) -> Callable[[Known], bool]:
+    """Whether a finding would be found now, were it there: its case was checked, or is none any more."""
     checked = {_real(result.path) for result in results if not result.problem}
-    kept = {one for one in known if one.case not in checked and Path(one.case).exists()}
-    return frozenset(kept | all_known(results))
+
+    def is_stale(known: Known) -> bool:
+        case = Path(known.case)
+        is_case = (case / CASE_FILE).exists() if case.is_dir() else case.exists()
+        in_another = any(str(folder) in checked and (folder / CASE_FILE).exists() for folder in case.parents)
+        return known.case in checked or not is_case or in_another
+
+    return is_stale
 
 
 def document(known: Collection[Known], folder: Path) -> str:

@@ -283,6 +283,25 @@ def test_known_findings_do_not_fail_new_ones_do_and_gone_ones_are_told(tmp_path:
     assert "gone  connection-refused of 10.0.0.1:40000 → 10.0.0.2:80" in done.stdout
 
 
+def test_what_is_known_of_a_capture_is_gone_when_a_case_takes_it_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new").mkdir()
+    shutil.copy(REFUSED, tmp_path / "new")
+    known = ("--baseline", BASELINE, "--write-baseline")
+    assert invoke("new", *known).exit_code == 0
+    assert invoke("--init", "new").exit_code == 0
+    assert "in new/client.pcap at client.pcap" in invoke("new", "--baseline", BASELINE).stdout
+    assert invoke("new", *known).exit_code == 0
+    assert json.loads(Path(BASELINE).read_text())["findings"] == []
+    (tmp_path / "new" / "case.toml").write_text("[expect]\nonly = true\n")
+    assert invoke("new", *known).exit_code == 0
+    (tmp_path / "new" / "case.toml").unlink()
+    assert invoke("new", *known).exit_code == 0
+    assert [one["case"] for one in json.loads(Path(BASELINE).read_text())["findings"]] == ["new/client.pcap"]
+
+
 def test_a_baseline_knows_what_a_case_forbids(tmp_path: Path) -> None:
     folder = altered(copied("rto-stall", tmp_path), 'findings = ["rto-stall"]', "findings = []")
     known = tmp_path / BASELINE

@@ -51,7 +51,8 @@ def where(result: Result, number: int) -> str:
 def gone_text(known: Known) -> str:
     """A finding that is known and was not found."""
     ends = f" of {', '.join(known.ends)}" if known.ends else ""
-    return f"{known.rule}{ends} in {known.case}{f' at {known.place}' if known.place else ''}"
+    case = os.path.relpath(known.case) if Path(known.case).is_relative_to(Path.cwd()) else known.case
+    return f"{known.rule}{ends} in {case}{f' at {known.place}' if known.place else ''}"
 
 
 def unused_text(result: Result) -> str:
