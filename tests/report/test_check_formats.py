@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
@@ -13,8 +14,12 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from tcptrace.check.case_file import IN_A_CASE
+from tcptrace.check.run import check
 from tcptrace.check.vocabulary import json_schema
 from tcptrace.diagnosis.registry import BY_NAME
+from tcptrace.report.check import console
+from tcptrace.report.terminal import text_width
+from tcptrace.report.view import View
 from tests.check.recorded import CAPTURES, altered, copied
 from tests.check.schemas import ROOT, problems_of_junit, problems_of_sarif, problems_of_schema
 from tests.check.test_run import FORMATS, invoke
@@ -201,6 +206,20 @@ def test_all_faults_of_a_case_are_told_at_their_lines(
     lines = {"github": "case.toml,line={},", "sarif": '"startLine": {}\n'}.get(name, "case.toml:{}: ")
     assert lines.format(2) in out
     assert lines.format(3) in out
+
+
+def test_a_narrow_terminal_gets_narrow_lines(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for width in (40, 80):
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setenv("TERM", "xterm")
+        out = Terminal()
+        console.write_check(check([mixed], jobs=1), out, View(color=False))
+        long = [line for line in out.getvalue().splitlines() if text_width(line) > width]
+        assert all(" " not in line.strip() for line in long)
 
 
 @pytest.mark.parametrize("name", FORMATS)
