@@ -312,7 +312,7 @@ def check(
     inputs = [path for result in done.results for path in result.inputs]
     if write_baseline and baseline is not None:
         known = known_findings.renewed(known or frozenset(), done.results)
-        with open_output(baseline, inputs) as out:
+        with open_output(baseline, inputs, "give --baseline another file") as out:
             out.write(known_findings.document(known, baseline.parent))
         done = done.knowing(known)
     with open_output(output, [*inputs, *map(str, filter(None, [baseline]))]) as out:

@@ -19,13 +19,14 @@ from tcptrace.report.view import View
 if TYPE_CHECKING:
     from tcptrace.check.update import Update
 
+WRITABLE = "make its folder writable: chmod u+w"
 STYLES = {"+": "good", "-": "bad", "@": "dim"}
 
 
 def write_new_cases(paths: Iterable[str], settings: Settings) -> int:
     """The case.toml of each folder; the exit status."""
     for case in new_cases(paths, settings):
-        with open_output(case.file) as out:
+        with open_output(case.file, remedy=WRITABLE) as out:
             out.write(case.text)
         print(f"{printable(str(case.file))}: written; read it, and keep what matters")
     return 0
@@ -42,7 +43,7 @@ def write_updates(paths: Iterable[str], settings: Settings, parts: Collection[Pa
             status = 2
             continue
         if update.after != update.before:
-            with open_output(Path(update.file)) as out:
+            with open_output(Path(update.file), remedy=WRITABLE) as out:
                 out.write(update.after)
         _show(update, view)
         status = max(status, int(bool(update.left)))
