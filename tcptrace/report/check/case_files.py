@@ -38,16 +38,25 @@ def write_updates(paths: Iterable[str], settings: Settings, parts: Collection[Pa
 
     status = 0
     for update in updates(paths, settings, parts):
-        if isinstance(update, Unusable):
-            tell(UsageError(update.problem))
+        try:
+            left = _write(update, view)
+        except UsageError as error:  # of this case: the others are brought up to date all the same
+            tell(error)
             status = 2
-            continue
-        if update.after != update.before:
-            with open_output(Path(update.file), remedy=WRITABLE) as out:
-                out.write(update.after)
-        _show(update, view)
-        status = max(status, int(bool(update.left)))
+        else:
+            status = max(status, int(left))
     return status
+
+
+def _write(update: "Update | Unusable", view: View) -> bool:
+    """One file, and what changed; whether something is left to be changed by hand."""
+    if isinstance(update, Unusable):
+        raise UsageError(update.problem)
+    if update.after != update.before:
+        with open_output(Path(update.file), remedy=WRITABLE) as out:
+            out.write(update.after)
+    _show(update, view)
+    return bool(update.left)
 
 
 def _show(update: "Update", view: View) -> None:
