@@ -17,7 +17,8 @@ def tutorial() -> str:
     """tutorial.md with the output of each command it shows."""
     text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
     with TemporaryDirectory() as folder:
-        (Path(folder) / "captures").symlink_to(ROOT / "captures")
+        for name in ("captures", "docs"):  # as in a clone
+            (Path(folder) / name).symlink_to(ROOT / name)
         return BLOCK.sub(lambda block: COMMAND.sub(lambda one: _run(one[1], folder), block[0]), text)
 
 

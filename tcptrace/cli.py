@@ -56,7 +56,6 @@ from tcptrace.diagnosis.wanted import Severity, Wanted
 from tcptrace.errors import CaptureError, UsageError
 from tcptrace.report.check.formats import CheckFormat, check_report
 from tcptrace.report.correlation.formats import CorrelationFormat, correlation_report
-from tcptrace.report.escape import printable
 from tcptrace.report.explanation import write_explanation
 from tcptrace.report.failure import tell
 from tcptrace.report.formats import Format, report
@@ -298,21 +297,26 @@ def check(
 
     settings = _settings(set_)
     if init or update:
-        if (init and update) or baseline or write_baseline or fail_on or output:
+        from tcptrace.report.check.case_files import write_new_cases, write_updates
+
+        if (init and update) or baseline or write_baseline or fail_on or output or format is not CheckFormat.TABLE:
             raise UsageError("--init and --update each stand alone\n  run the check by itself")
-        raise typer.Exit(_init(paths, settings) if init else _update(paths, settings, parts, _view(output, no_color)))
+        if init:
+            raise typer.Exit(write_new_cases(paths, settings))
+        raise typer.Exit(write_updates(paths, settings, parts or [*Part], _view(output, no_color)))
     if parts or (write_baseline and not baseline):
         raise UsageError("--part needs --update, --write-baseline needs --baseline FILE\n  give both")
     is_new = write_baseline and baseline is not None and not baseline.exists()
     known = None if baseline is None else frozenset() if is_new else known_findings.read(baseline)
     with checking(quiet=quiet) as advance:
         done = run_check(paths, fail_on=fail_on, known=known, settings=settings, jobs=jobs, advance=advance)
+    inputs = [path for result in done.results for path in result.inputs]
     if write_baseline and baseline is not None:
         known = known_findings.renewed(known or frozenset(), done.results)
-        with open_output(baseline) as out:
+        with open_output(baseline, inputs, "give --baseline another file") as out:
             out.write(known_findings.document(known, baseline.parent))
         done = done.knowing(known)
-    with open_output(output, [result.file for result in done.results]) as out:
+    with open_output(output, [*inputs, *map(str, filter(None, [baseline]))]) as out:
         check_report(format).write_check(done, out, _view(output, no_color))
     raise typer.Exit(done.status)
 
@@ -321,32 +325,6 @@ def check(
 def explain(rule: ExplainedRule = None, no_color: NoColor = False) -> None:
     """Explain a rule: what it detects, why it happens, how to confirm and fix it. Without a name: list the rules."""
     write_explanation(rule, sys.stdout, color=not no_color)
-
-
-def _init(paths: list[str], settings: Settings) -> int:
-    """Write the case.toml of each folder; the exit status."""
-    from tcptrace.check.new_case import new_cases
-
-    for case in new_cases(paths, settings):
-        with open_output(case.file) as out:
-            out.write(case.text)
-        print(f"{printable(str(case.file))}: written; read it, and keep what matters")
-    return 0
-
-
-def _update(paths: list[str], settings: Settings, parts: list[Part] | None, view: View) -> int:
-    """Write what no longer holds, and show it; the exit status."""
-    from tcptrace.check.update import updates
-    from tcptrace.report.check.update_view import write_update
-
-    left = 0
-    for update in updates(paths, settings, parts or [*Part]):
-        if update.after != update.before:
-            with open_output(Path(update.file)) as out:
-                out.write(update.after)
-        write_update(update, sys.stdout, view)
-        left += len(update.left)
-    return 1 if left else 0
 
 
 def _told(output: Path, written: "Written") -> str:

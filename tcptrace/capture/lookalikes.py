@@ -43,6 +43,8 @@ BEGINNINGS: tuple[tuple[bytes, Lookalike], ...] = (
     (b"version https://git-lfs", Lookalike("a Git LFS pointer", "fetch the file itself: git lfs pull")),
 )
 
+OTHER_TEXT = Lookalike("text, but none printed by tcpdump", "of text, only tcpdump's own lines are read")
+
 _JSON = re.compile(rb'\{\s*["}]|\[\s*[\[\]{"]')
 _TAR_MAGIC_OFFSET = 257
 _TEXT_CONTROLS = set("\t\n\r\f\x1b")
@@ -63,7 +65,7 @@ def lookalike(head: bytes) -> Lookalike:
     if not any(head):
         return Lookalike("nothing but zero bytes", "copy or record it again")
     if _is_text(head):
-        return Lookalike("text, but none printed by tcpdump", "of text, only tcpdump's own lines are read")
+        return OTHER_TEXT
     return Lookalike("binary data of an unknown kind")
 
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -13,7 +14,7 @@ from tcptrace.capture.container import Container
 from tcptrace.capture.decoding import Decoder
 from tcptrace.capture.erf import Erf, looks_like_erf
 from tcptrace.capture.kernel_choice import KernelChoice
-from tcptrace.capture.lookalikes import lookalike
+from tcptrace.capture.lookalikes import OTHER_TEXT, lookalike
 from tcptrace.capture.pcap import Pcap, byte_order
 from tcptrace.capture.source import Source, open_source
 from tcptrace.capture.summary import CaptureSummary
@@ -142,6 +143,19 @@ def identify(source: Source, summary: CaptureSummary) -> Container | None:
     if text_of(head) and looks_like_tcpdump(source.look_ahead(LOOK_AHEAD_BYTES)):
         return None
     raise _no_capture(source)
+
+
+def is_other_text(path: str) -> bool:
+    """Whether a file is text that tcpdump did not print, such as notes beside a capture."""
+    try:
+        with closing(open_source(path)) as source:
+            try:
+                identify(source, CaptureSummary(path, ""))
+            except CaptureError:
+                return lookalike(source.head) is OTHER_TEXT
+    except CaptureError:
+        return False
+    return False
 
 
 def _no_capture(source: Source) -> CaptureError:

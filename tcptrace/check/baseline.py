@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tcptrace.check.outcome import Outcome, Result, rules_told
 from tcptrace.check.seen import Seen
+from tcptrace.correlation.points import CASE_FILE
 from tcptrace.errors import UsageError
 
 SCHEMA = "tcptrace.baseline/1"
@@ -42,9 +44,9 @@ def read(file: Path) -> frozenset[Known]:
         return frozenset(_known(entry, file.parent) for entry in told["findings"])
     except FileNotFoundError:
         raise UsageError(f"{file}: there is no such baseline\n  --write-baseline writes it") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise UsageError(f"{file}: is no baseline: {reason}\n  --write-baseline writes one") from None
+        raise UsageError(f"{file}: is no baseline: {reason}\n  remove it, then --write-baseline writes one") from None
 
 
 def forgiven(result: Result, known: Collection[Known]) -> Result:
@@ -67,17 +69,28 @@ def all_known(results: Iterable[Result]) -> set[Known]:
 
 
 def gone(known: Collection[Known], results: Collection[Result]) -> list[Known]:
-    """What is known and not found any more, of what was checked and of cases that are no longer there."""
-    found = all_known(results)
-    checked = {_real(result.path) for result in results if not result.problem}
-    return sorted(one for one in known if one not in found and (one.case in checked or not Path(one.case).exists()))
+    """What is known and not found any more, of what was checked and of what is no case any more."""
+    found, is_stale = all_known(results), _is_stale(results)
+    return sorted(one for one in known if one not in found and is_stale(one))
 
 
 def renewed(known: Collection[Known], results: Collection[Result]) -> frozenset[Known]:
     """All that was found, and what was known of cases that were not checked and are still there."""
+    is_stale = _is_stale(results)
+    return frozenset(all_known(results) | {one for one in known if not is_stale(one)})
+
+
+def _is_stale(results: Iterable[Result]) -> Callable[[Known], bool]:
+    """Whether a finding would be found now, were it there: its case was checked, or is none any more."""
     checked = {_real(result.path) for result in results if not result.problem}
-    kept = {one for one in known if one.case not in checked and Path(one.case).exists()}
-    return frozenset(kept | all_known(results))
+
+    def is_stale(known: Known) -> bool:
+        case = Path(known.case)
+        is_case = (case / CASE_FILE).exists() if case.is_dir() else case.exists()
+        in_another = any(str(folder) in checked and (folder / CASE_FILE).exists() for folder in case.parents)
+        return known.case in checked or not is_case or in_another
+
+    return is_stale
 
 
 def document(known: Collection[Known], folder: Path) -> str:
@@ -86,8 +99,14 @@ def document(known: Collection[Known], folder: Path) -> str:
         {"rule": one.rule, "case": _relative(one.case, folder), "place": one.place, "ends": list(one.ends)}
         for one in sorted(known)
     ]
-    lines = ",".join(f"\n  {json.dumps(entry, ensure_ascii=False)}" for entry in entries)
+    lines = ",".join(f"\n  {_json(entry)}" for entry in entries)
     return f'{{"schema": "{SCHEMA}", "findings": [{lines}{chr(10) if entries else ""}]}}\n'
+
+
+def _json(entry: Any) -> str:
+    """With escapes for the bytes of a file name that are no UTF-8."""
+    text = json.dumps(entry, ensure_ascii=False)
+    return re.sub(r"[\ud800-\udfff]", lambda lone: f"\\u{ord(lone[0]):04x}", text)
 
 
 def _known(entry: Any, folder: Path) -> Known:

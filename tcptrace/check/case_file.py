@@ -1,22 +1,34 @@
 """A case as its case.toml says it, held against the vocabulary: what is misspelt is refused, never ignored."""
 
+import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tcptrace.capture.reader import is_other_text
 from tcptrace.check import kinds
-from tcptrace.check.case_text import lines_of
-from tcptrace.check.vocabulary import ALONE, CASE, EXPECT, FLOW, TOGETHER
-from tcptrace.correlation.points import CASE_FILE, inputs_of
+from tcptrace.check.case_text import Fault, lines_of
+from tcptrace.check.consistency import inconsistencies
+from tcptrace.check.vocabulary import CASE
+from tcptrace.correlation.points import CASE_FILE, beside, inputs_of, read_document
 from tcptrace.errors import UsageError
+from tcptrace.schema import SIDES
 
 CAPTURE_NAME = re.compile(r"\.(pcapng|pcap|cap|erf)\d*(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
 """What is a capture by its name, wherever it lies."""
-IN_A_CASE = re.compile(rf"({CAPTURE_NAME.pattern})|\.txt(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
+IN_A_CASE = re.compile(r"\.((pcapng|pcap|cap|erf)\d*|txt)(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
 """In the folder of a case, also what tcpdump printed."""
+
+
+class CaseError(UsageError):
+    """A case.toml that is not right, by its lines."""
+
+    def __init__(self, file: Path, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n  ".join(fault.told(str(file)) for fault in self.faults))
 
 
 @dataclass(frozen=True)
@@ -36,27 +48,50 @@ class Case:
     """Its case.toml; empty for a bare capture."""
     text: str = ""
     """Of that file."""
+    unused: tuple[str, ...] = ()
+    """Captures in its folder, or below it and in no other case, that it does not look at."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Its case.toml and all its captures."""
+        of_points = (path for paths in self.points.values() for path in paths)
+        return (*filter(None, (self.file,)), *self.captures, *of_points)
 
 
 def read_case(folder: Path) -> Case:
-    """The case of a folder. Raises UsageError naming the file, the line, the key and the nearest right name."""
+    """The case of a folder. Raises CaseError naming the file, the line, the key and the nearest right name."""
     file = folder / CASE_FILE
-    text, told = _loaded(file)
-    problems = [*CASE.problems(told, ())]
-    if not problems:
-        problems += _misplaced(told)
+    text, told = read_document(file)
+    problems = [*CASE.problems(told, ())] or [*inconsistencies(told)]
     if problems:
-        raise UsageError("\n  ".join(_told(file, text, problem) for problem in problems))
-    points = {name: tuple(str(folder / part) for part in given.split(",")) for name, given in _points(told).items()}
+        lines = lines_of(text, (problem.path for problem in problems))
+        raise CaseError(file, map(_fault, lines, problems))
+    points = _points(file, told)
     captures = () if points else captures_in(folder)
     if not points and not captures:
         raise UsageError(
             f"{folder}: has a {CASE_FILE} and no capture\n  put one beside it: .pcap, .pcapng, .cap or .txt"
         )
-    if points:
-        inputs_of(points)
-    title, expect, limits = told.get("title", ""), told.get("expect", {}), told.get("limits", {})
-    return Case(str(folder), captures, points, title, expect, limits, str(file), text)
+    case = Case(str(folder), captures, points, file=str(file))
+    return rewritten(replace(case, unused=_unused(folder, case.inputs)), text)
+
+
+def rewritten(case: Case, text: str) -> Case:
+    """A case, its case.toml saying what a text says, which must be right."""
+    told = tomllib.loads(text)
+    expect, limits = told.get("expect", {}), told.get("limits", {})
+    for flow in expect.get("flow", []):
+        flow.update({side: kinds.endpoint(flow[side]) for side in SIDES if side in flow})
+    return replace(case, title=told.get("title", ""), expect=expect, limits=limits, text=text)
+
+
+def _points(file: Path, told: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    """The captures of each point; UsageError where a pattern has none."""
+    given = {name: beside(file.parent, files) for name, files in told.get("points", {}).items()}
+    try:
+        return dict(inputs_of(given)) if given else {}
+    except UsageError as error:
+        raise UsageError(f"{file}: points.{error}") from None
 
 
 def bare(capture: Path) -> Case:
@@ -66,51 +101,33 @@ def bare(capture: Path) -> Case:
 
 def captures_in(folder: Path) -> tuple[str, ...]:
     """The captures that lie in a case's folder, by name."""
-    return tuple(str(file) for file in sorted(folder.iterdir()) if IN_A_CASE.search(file.name) and file.is_file())
+    found = (file for file in sorted(folder.iterdir()) if IN_A_CASE.search(file.name) and not file.is_dir())
+    return tuple(str(file) for file in found if is_no_special_file(file) and not _is_note(file))
 
 
-def _loaded(file: Path) -> tuple[str, dict[str, Any]]:
-    try:
-        text = file.read_text(encoding="utf-8")
-        return text, tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read: {error}") from None
+def _is_note(file: Path) -> bool:
+    """What is no capture by its name, and not what tcpdump prints."""
+    return not CAPTURE_NAME.search(file.name) and is_other_text(str(file))
 
 
-def _points(told: Mapping[str, Any]) -> Mapping[str, str]:
-    points: Mapping[str, str] = told.get("points", {})
-    return points
+def _unused(folder: Path, used: Collection[str]) -> tuple[str, ...]:
+    """Captures of a folder and those below it that belong to no other case, without those that are used."""
+    known = {os.path.realpath(path) for path in used}
+    found: list[str] = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(n for n in folders if not n.startswith(".") and not Path(place, n, CASE_FILE).exists())
+        found += (str(Path(place, file)) for file in sorted(files) if CAPTURE_NAME.search(file))
+    return tuple(path for path in found if os.path.realpath(path) not in known)
 
 
-def _misplaced(told: dict[str, Any]) -> Iterator[kinds.Problem]:
-    """Keys that say nothing here, and what contradicts itself."""
-    where = TOGETHER if "points" in told else ALONE
-    expect = told.get("expect", {})
-    yield from _other(EXPECT, expect, ("expect",), where)
-    for place, flow in enumerate(expect.get("flow", [])):
-        yield from _other(FLOW, flow, ("expect", "flow", place), where)
-        if not flow:
-            yield kinds.Problem(("expect", "flow", place), "says nothing; give client, server, states, ...")
-    limits = CASE.keys["limits"].kind
-    assert isinstance(limits, kinds.Table)
-    yield from _other(limits, told.get("limits", {}), ("limits",), where)
-    for rule in set(expect.get("findings", [])) & set(expect.get("absent", [])):
-        yield kinds.Problem(("expect", "absent"), f"{rule!r} is expected by findings")
+def is_no_special_file(path: Path) -> bool:
+    """A FIFO or a device is no recorded capture; a link that leads nowhere is told as one that cannot be read."""
+    return path.is_file() or not path.exists()
 
 
-def _other(table: kinds.Table, told: Mapping[str, Any], path: kinds.Path, where: str) -> Iterator[kinds.Problem]:
-    for key in told:
-        if table.keys[key].where not in ("", where):
-            told_of = (
-                "of several points: name them in [points]" if where == ALONE else "of one flow, not of a connection"
-            )
-            yield kinds.Problem((*path, key), f"is told {told_of}")
-
-
-def _told(file: Path, text: str, problem: kinds.Problem) -> str:
-    """`case.toml:7: expect.findings[0]: there is no rule ...`."""
+def _fault(line: int, problem: kinds.Problem) -> Fault:
+    """`expect.findings[0]: there is no rule ...`, and its line."""
     names = ""
     for part in problem.path:
         names += f"[{part}]" if isinstance(part, int) else f".{part}" if names else part
-    (line,) = lines_of(text, [problem.path])
-    return f"{file}:{line}: {names}: {problem.text}"
+    return Fault(line, f"{names}: {problem.text}")

@@ -1,5 +1,6 @@
-"""A case.toml as its lines stand: where each key is, for messages that name a line and for changes in place."""
+"""A case.toml as its lines stand: where each key is, for messages that name a line."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -7,19 +8,28 @@ from typing import Any, NamedTuple
 from tcptrace.check.kinds import Path
 
 
-class Statement(NamedTuple):
-    """A header or a key with its value, on one line or several."""
+class Fault(NamedTuple):
+    """Why a case cannot be checked."""
 
-    path: Path
-    first: int
-    """Line, from 0."""
-    stop: int
-    """The line after its last."""
+    line: int
+    """Of its case.toml, from 1; 0 where no line says it."""
+    text: str
+
+    def told(self, file: str) -> str:
+        """With the line before it; what no line says names its file itself."""
+        return f"{file}:{self.line}: {self.text}" if self.line else self.text
 
 
-def statements(text: str) -> Iterator[Statement]:
-    """Every statement of a TOML document, which must be well formed."""
-    lines = text.splitlines()
+def lines_of(text: str, paths: Iterable[Path]) -> list[int]:
+    """For each path the line, from 1, of the statement that says it, or of the nearest table around it."""
+    lines = dict(reversed([*statements(text)]))
+    around = ((path[:depth] for depth in range(len(path), 0, -1)) for path in paths)
+    return [next((lines[place] for place in places if place in lines), 1) for places in around]
+
+
+def statements(text: str) -> Iterator[tuple[Path, int]]:
+    """Every table and key of a TOML document, which must be well formed, with its line, from 1."""
+    lines = re.split(r"\r?\n", text)
     table: Path = ()
     entries: dict[Path, int] = {}
     row = 0
@@ -30,20 +40,12 @@ def statements(text: str) -> Iterator[Statement]:
             row += 1
             told = _parsed("\n".join(lines[start : row + 1]))
         row += 1
-        if not told:
-            continue
-        if lines[start].lstrip().startswith("["):
-            table = _table(_chain(told), entries, is_entry=lines[start].lstrip().startswith("[["))
-            yield Statement(table, start, row)
-        else:
-            yield Statement((*table, next(iter(told))), start, row)
-
-
-def lines_of(text: str, paths: Iterable[Path]) -> list[int]:
-    """For each path the line, from 1, of the statement that says it, or of the nearest table around it."""
-    lines = {statement.path: statement.first + 1 for statement in reversed([*statements(text)])}
-    around = ((path[:depth] for depth in range(len(path), 0, -1)) for path in paths)
-    return [next((lines[place] for place in places if place in lines), 1) for places in around]
+        header = lines[start].lstrip()
+        if told and header.startswith("["):
+            table = _table(_chain(told), entries, is_entry=header.startswith("[["))
+            yield table, start + 1
+        elif told:
+            yield from ((path, start + 1) for path in _keys(told, table))
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
@@ -52,6 +54,14 @@ def _parsed(text: str) -> dict[str, Any] | None:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return None
+
+
+def _keys(told: dict[str, Any], table: Path) -> Iterator[Path]:
+    """The keys of a statement, those of dotted keys and inline tables too."""
+    for key, value in told.items():
+        yield (*table, key)
+        if isinstance(value, dict):
+            yield from _keys(value, (*table, key))
 
 
 def _chain(told: dict[str, Any]) -> tuple[str, ...]:

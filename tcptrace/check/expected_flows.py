@@ -4,6 +4,7 @@ Of captures analyzed alone, a flow is looked for in every capture that has one b
 must. Two expectations are never met by the same flow.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,16 +25,17 @@ def expected_flows(expected: Sequence[Json], sight: Sight) -> Iterator[Outcome]:
         yield _outcome(entry, place, missing if groups else None, sight)
 
 
-def closest(expected: Sequence[Json], place: int, sight: Sight) -> Json | None:
-    """Of the first capture that does not have what is expected there, a flow between the same ends; None: none has."""
-    entry = expected[place]
+def nearest_flows(expected: Sequence[Json], sight: Sight) -> Mapping[int, Json]:
+    """For each that a capture does not meet, a flow of it between the same ends that no other has, if there is one."""
+    found: dict[int, Json] = {}
     for group in sight.groups:
         met_by = _met_by(expected, group)
-        near = [n for n, item in enumerate(group.items) if _is_between(entry, item)]
-        if near and place not in met_by:
-            free = [n for n in near if n not in met_by.values()]
-            return group.items[(free or near)[0]]
-    return None
+        free = [item for n, item in enumerate(group.items) if n not in met_by.values()]
+        for place, entry in enumerate(expected):
+            near = next((n for n, item in enumerate(free) if _is_between(entry, item)), None)
+            if place not in met_by and place not in found and near is not None:
+                found[place] = free.pop(near)
+    return found
 
 
 def _outcome(entry: Json, place: int, missing: Sequence[Group] | None, sight: Sight) -> Outcome:
@@ -59,26 +61,34 @@ def _outcome(entry: Json, place: int, missing: Sequence[Group] | None, sight: Si
 def _look(group: Group, item: Json, sight: Sight) -> str:
     if group.noun == "connection":
         return f"{sight.look} --connection {item['connection']}"
-    return f"tcptrace timeline {group.path} --flow {item['flow']}"
+    return f"tcptrace timeline {shlex.quote(group.path)} --flow {item['flow']}"
 
 
 def _met_by(expected: Sequence[Json], group: Group) -> Mapping[int, int]:
     """Expectation → item, as many as can be met at once: augmenting paths."""
     fitting = [[n for n, item in enumerate(group.items) if _fits(entry, item)] for entry in expected]
-    taken: dict[int, int] = {}
-
-    def place(entry: int, tried: set[int]) -> bool:
-        for item in fitting[entry]:
-            if item not in tried:
-                tried.add(item)
-                if item not in taken or place(taken[item], tried):
-                    taken[item] = entry
-                    return True
-        return False
-
+    has: dict[int, int] = {}
     for entry in range(len(expected)):
-        place(entry, set())
-    return {entry: item for item, entry in taken.items()}
+        reached: dict[int, int] = {}
+        item = _reachable(entry, fitting, {taken: by for by, taken in has.items()}, reached)
+        while item is not None:  # each takes the item that reached it, and gives its own to the one before
+            has[reached[item]], item = item, has.get(reached[item])
+    return has
+
+
+def _reachable(
+    entry: int, fitting: Sequence[Sequence[int]], taken: Mapping[int, int], reached: dict[int, int]
+) -> int | None:
+    """The nearest item that is free, were those that stand in the way to take others; `reached`: item → by whom."""
+    waiting = [entry]
+    for one in waiting:
+        for item in fitting[one]:
+            if item not in reached:
+                reached[item] = one
+                if item not in taken:
+                    return item
+                waiting.append(taken[item])
+    return None
 
 
 def _is_between(entry: Json, item: Json) -> bool:

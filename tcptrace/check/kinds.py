@@ -1,5 +1,6 @@
 """Kinds of values in a case.toml: each says what is wrong with a value, and what JSON Schema calls it."""
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from typing import Any, Protocol
 Path = tuple[str | int, ...]
 """Where a value stands: keys and places in lists."""
 
-ENDPOINT = r"^(\[[0-9A-Fa-f:.]+\]|[^\[\]:\s]+):[0-9]{1,5}$"
+ENDPOINT = r"^(\[([0-9A-Fa-f:.]+)\]|([^\[\]:\s]+)):([0-9]{1,5})$"
+GREATEST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Endpoint:
 
     def problems(self, value: Any, path: Path) -> Iterator[Problem]:
         """It does not look like one."""
-        if not isinstance(value, str) or not re.match(ENDPOINT, value):
+        if not isinstance(value, str) or not endpoint(value):
             yield Problem(path, f"is {_shown(value)}; write 10.0.0.1:80 or [2001:db8::1]:80")
 
     def schema(self) -> dict[str, Any]:
@@ -80,8 +82,8 @@ class Number:
 
     def problems(self, value: Any, path: Path) -> Iterator[Problem]:
         """It is below 0, no number, or not whole though it counts something."""
-        types = int if self.whole else (int, float)
-        if isinstance(value, bool) or not isinstance(value, types) or not 0 <= value < float("inf"):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+        if not is_number or (self.whole and value != int(value)):
             yield Problem(path, f"is {_shown(value)}, not a {'whole ' if self.whole else ''}number of 0 or more")
 
     def schema(self) -> dict[str, Any]:
@@ -131,6 +133,21 @@ class ListOf:
 
 
 @dataclass(frozen=True)
+class Files:
+    """A file, or the rotated files of one recording."""
+
+    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+        """It is neither a text nor a list of it, or empty."""
+        listed = value if isinstance(value, list) and value else [value]
+        for item in listed:
+            yield from Text().problems(item, path)
+
+    def schema(self) -> dict[str, Any]:
+        """A string or an array of it."""
+        return {"anyOf": [Text().schema(), {**ListOf(Text()).schema(), "minItems": 1}]}
+
+
+@dataclass(frozen=True)
 class Key:
     """A key of a table."""
 
@@ -142,15 +159,19 @@ class Key:
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose keys are all known; none must be there."""
+    """A table whose keys are all known."""
 
     keys: Mapping[str, Key]
+    least: int = 0
+    """So many keys must be there; an empty table would say nothing."""
 
     def problems(self, value: Any, path: Path) -> Iterator[Problem]:
         """It is no table, has a key that is not, or something in it is wrong."""
         if not isinstance(value, dict):
             yield Problem(path, f"is {_shown(value)}, not a table")
             return
+        if len(value) < self.least:
+            yield Problem(path, f"says nothing; give {', '.join(self.keys)}")
         for key, item in value.items():
             if key in self.keys:
                 yield from self.keys[key].kind.problems(item, (*path, key))
@@ -160,7 +181,8 @@ class Table:
     def schema(self) -> dict[str, Any]:
         """An object without further properties."""
         properties = {name: {**key.kind.schema(), "description": key.meaning} for name, key in self.keys.items()}
-        return {"type": "object", "additionalProperties": False, "properties": properties}
+        least = {"minProperties": self.least} if self.least else {}
+        return {"type": "object", "additionalProperties": False, **least, "properties": properties}
 
 
 @dataclass(frozen=True)
@@ -180,6 +202,22 @@ class Names:
     def schema(self) -> dict[str, Any]:
         """An object with any properties."""
         return {"type": "object", "minProperties": 1, "additionalProperties": self.kind.schema()}
+
+
+def endpoint(text: str) -> str | None:
+    """An address, or a name as in tcpdump's text, and a port as reports write them; None for what is none."""
+    found = re.fullmatch(ENDPOINT, text)
+    if not found or int(found[4]) > GREATEST_PORT:
+        return None
+    try:
+        host = found[3]
+        if found[2]:
+            host = f"[{ipaddress.IPv6Address(found[2])}]"
+        elif not host.strip("0123456789."):
+            host = str(ipaddress.IPv4Address(host))
+    except ValueError:
+        return None
+    return f"{host}:{int(found[4])}"
 
 
 def nearest(name: str, names: Mapping[str, Any] | Sequence[str], otherwise: str = "") -> str:

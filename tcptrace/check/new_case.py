@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tcptrace.analysis_json import valid_text
 from tcptrace.check.case_file import Case, captures_in
 from tcptrace.check.limits import LIMITS
 from tcptrace.check.seen import Json, Sight, look_at
@@ -74,7 +75,7 @@ def _of_folder(folder: Path, words: Sequence[str]) -> Case:
 
 def _text(case: Case, sight: Sight) -> str:
     folder = Path(case.path)
-    lines = [*_schema(folder), ABOUT, "", statement("title", folder.absolute().name.replace("-", " "))]
+    lines = [*_schema(folder), ABOUT, "", statement("title", valid_text(folder.absolute().name.replace("-", " ")))]
     if case.points:
         lines += ["", "[points]"]
         lines += [statement(name, _beside(given, folder)) for name, given in case.points.items()]
@@ -97,8 +98,13 @@ def _schema(folder: Path) -> Iterator[str]:
                 return
 
 
-def _beside(given: Sequence[str], folder: Path) -> str:
-    return ",".join(Path(os.path.relpath(path, folder)).as_posix() for path in given)
+def _beside(given: Sequence[str], folder: Path) -> str | list[str]:
+    """As seen from the folder; TOML can say no bytes that are no UTF-8."""
+    names = [Path(os.path.relpath(path, folder)).as_posix() for path in given]
+    for name in names:
+        if valid_text(name) != name:
+            raise UsageError(f"{folder / name}: its name is no UTF-8, as a {CASE_FILE} is\n  rename it")
+    return names if len(names) > 1 else names[0]
 
 
 def _expect(sight: Sight) -> Json:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from tcptrace.check.case_text import Fault
 from tcptrace.check.kinds import Path
 from tcptrace.check.seen import Seen
 
@@ -38,9 +39,18 @@ class Result:
     """Of each outcome, where in `file` it is expected; 0: nowhere."""
     unexpected: tuple[Seen, ...] = ()
     """Findings of rules that the case does not expect, known or not, whatever their severity."""
-    problem: str = ""
+    faults: tuple[Fault, ...] = ()
     """Why it could not be checked."""
     seconds: float = 0.0
+    unused: tuple[str, ...] = ()
+    """Captures in its folder that it does not look at."""
+    inputs: tuple[str, ...] = ()
+    """All files that it comes from: no report may take the place of one."""
+
+    @property
+    def problem(self) -> str:
+        """Why it could not be checked, all of it."""
+        return "\n  ".join(fault.told(self.file) for fault in self.faults)
 
     @property
     def unmet(self) -> tuple[Outcome, ...]:

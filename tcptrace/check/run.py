@@ -9,18 +9,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from tcptrace.check.baseline import NEW, Known, forgiven, gone
 from tcptrace.check.case_file import Case
-from tcptrace.check.case_text import lines_of
+from tcptrace.check.case_text import Fault, lines_of
 from tcptrace.check.cases import Unusable, find_cases
 from tcptrace.check.outcome import Result
 from tcptrace.check.seen import look_at
 from tcptrace.check.verdict import judge, unexpected
-from tcptrace.correlation.points import CASE_FILE
 from tcptrace.diagnosis.settings import Settings
 from tcptrace.errors import TcptraceError
 
@@ -65,8 +64,8 @@ def check(
 
     `fail_on` is the least severity of a finding that fails though no case mentions it, `known` what a baseline has
     (of which NEW is the default of `fail_on`), `settings` thresholds of rules, `jobs` the number of processes (0: one
-    a processor). Raises UsageError for a path that is not there and where there is nothing to check; a case that
-    cannot be checked has a result that says why.
+    a processor). Raises UsageError where there is nothing to check; what cannot be checked, a path that is not there
+    too, has a result that says why.
     """
     cases = find_cases(paths)
     least = fail_on if fail_on or known is None else NEW
@@ -83,17 +82,19 @@ def check(
 def check_case(case: Case | Unusable, *, least: str | None, settings: Settings) -> Result:
     """One case, read and judged."""
     if isinstance(case, Unusable):
-        return Result(case.path, "", str(Path(case.path) / CASE_FILE), problem=case.problem)
+        return Result(case.path, "", case.file, faults=case.faults, inputs=case.inputs)
     began = time.monotonic()
     told = case.path, case.title, case.file or case.path
     try:
         sight = look_at(case, settings, with_flows="flow" in case.expect)
         outcomes = judge(case, sight, least)
     except (TcptraceError, OSError) as error:
-        return Result(*told, problem=str(error), seconds=time.monotonic() - began)
+        faults = (Fault(0, str(error)),)
+        return Result(*told, faults=faults, seconds=time.monotonic() - began, inputs=case.inputs)
     lines = lines_of(case.text, [outcome.path for outcome in outcomes])
     stand = tuple(line if outcome.path else 0 for line, outcome in zip(lines, outcomes, strict=True))
-    return Result(*told, outcomes, stand, unexpected(case, sight), seconds=time.monotonic() - began)
+    done = Result(*told, outcomes, stand, unexpected(case, sight), unused=case.unused, inputs=case.inputs)
+    return replace(done, seconds=time.monotonic() - began)
 
 
 def _each(work: Callable[[Case | Unusable], Result], cases: Sequence[Case | Unusable], jobs: int) -> Iterator[Result]:

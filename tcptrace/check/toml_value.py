@@ -1,7 +1,7 @@
 """Values as TOML writes them."""
 
 import json
-import math
+from decimal import ROUND_CEILING, Context
 from typing import Any
 
 WIDTH = 110
@@ -29,13 +29,12 @@ def toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
 
 
-def rounded_up(value: float) -> float | int:
-    """The next number of DIGITS digits, so that what was measured stays within it."""
+def rounded_up(value: float, digits: int = DIGITS) -> float | int:
+    """The next number of so many digits, so that what was measured stays within it; what counts is told as it is."""
     if value == int(value):
         return int(value)
-    places = DIGITS - 1 - math.floor(math.log10(value))
-    factor = 10.0**places
-    return float(round(math.ceil(value * factor) / factor, max(places, 0)))
+    rounded = Context(prec=digits, rounding=ROUND_CEILING).create_decimal_from_float(value)
+    return int(rounded) if rounded == int(rounded) else float(rounded)
 
 
 def _key(key: str) -> str:

@@ -1,26 +1,27 @@
 """A case.toml brought up to date: what no longer holds is written as it is now, all else stays as it stands."""
 
-import copy
 import difflib
+import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tcptrace.check.case_file import Case
-from tcptrace.check.case_text import Statement, statements
+import tomlkit
+
+from tcptrace.check.case_file import Case, rewritten
+from tcptrace.check.case_text import Fault
 from tcptrace.check.cases import Unusable, find_cases
-from tcptrace.check.expected_flows import closest
+from tcptrace.check.expected_flows import ENDS, nearest_flows
 from tcptrace.check.kinds import Path
 from tcptrace.check.limits import LIMITS
 from tcptrace.check.outcome import Outcome
 from tcptrace.check.parts import Part
 from tcptrace.check.seen import Sight, look_at
 from tcptrace.check.toml_value import rounded_up, statement
-from tcptrace.check.verdict import ONLY, judge, unexpected
-from tcptrace.diagnosis.rule import SEVERITIES
+from tcptrace.check.verdict import judge
 from tcptrace.diagnosis.settings import Settings
-from tcptrace.errors import UsageError
+from tcptrace.errors import TcptraceError, UsageError
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,25 @@ class Update:
 
     def diff(self) -> Iterator[str]:
         """What changes, line by line."""
-        lines = self.before.splitlines(), self.after.splitlines()
-        return difflib.unified_diff(*lines, self.file, self.file, lineterm="")
+        was, now = (re.split(r"\r?\n", text.rstrip("\r\n")) for text in (self.before, self.after))
+        return difflib.unified_diff(was, now, self.file, self.file, lineterm="")
 
 
-def updates(paths: Iterable[str], settings: Settings, parts: Collection[Part] = tuple(Part)) -> Iterator[Update]:
-    """As `update`, of every case below some paths. Raises UsageError for one that cannot be used, and for none."""
+def updates(
+    paths: Iterable[str], settings: Settings, parts: Collection[Part] = tuple(Part)
+) -> Iterator[Update | Unusable]:
+    """As `update`, of every case below some paths, or why it cannot be. Raises UsageError where there is none."""
     cases = find_cases(paths)
     if not any(isinstance(case, Unusable) or case.file for case in cases):
         raise UsageError(f"{cases[0].path}: has no case.toml\n  --init writes one")
     for case in cases:
         if isinstance(case, Unusable):
-            raise UsageError(case.problem)
-        if case.file:
-            yield update(case, settings, parts)
+            yield case
+        elif case.file:
+            try:
+                yield update(case, settings, parts)
+            except (TcptraceError, OSError) as error:
+                yield Unusable(case.path, case.file, (Fault(0, str(error)),))
 
 
 def update(case: Case, settings: Settings, parts: Collection[Part] = tuple(Part)) -> Update:
@@ -58,71 +64,100 @@ def update(case: Case, settings: Settings, parts: Collection[Part] = tuple(Part)
     cannot be changed in place.
     """
     sight = look_at(case, settings, with_flows="flow" in case.expect)
-    unmet = [outcome for outcome in judge(case, sight) if not outcome.met and outcome.path]
-    told = tomllib.loads(case.text)
-    text, left = case.text, []
-    for path, outcomes in _by_key(unmet, parts).items():
-        value = NOW[_kind(path)](case, sight, path)
-        if value is None:
-            left += [outcome.name for outcome in outcomes]
-            continue
-        _set(told, path, value)
-        text = _changed(text, path, value)
-    if tomllib.loads(text) != told:
-        raise UsageError(f"{case.file}: is written in a way that cannot be changed in place\n  change it by hand")
-    return Update(case.file, case.text, text, tuple(left))
+    now = case
+    for is_told in (True, False):  # what the file says, then what a case is held to that now says nothing
+        unmet = [outcome for outcome in _unmet(now, sight, parts) if bool(outcome.path) is is_told]
+        now = rewritten(now, _changed(now, sight, unmet)) if unmet else now
+    return Update(case.file, case.text, now.text, tuple(outcome.name for outcome in _unmet(now, sight, parts)))
 
 
-def _by_key(unmet: Collection[Outcome], parts: Collection[Part]) -> dict[Path, list[Outcome]]:
-    """The keys that must say something else, each once; what `only` forbids becomes one of the findings."""
-    found: dict[Path, list[Outcome]] = {}
+def _unmet(case: Case, sight: Sight, parts: Collection[Part]) -> list[Outcome]:
+    return [outcome for outcome in judge(case, sight) if not outcome.met and PARTS[_kind(_key(outcome))] in parts]
+
+
+def _changed(case: Case, sight: Sight, unmet: Collection[Outcome]) -> str:
+    """The text in which what does not hold says what is seen."""
+    document = tomlkit.parse(case.text)
+    of_key: dict[Path, list[Outcome]] = {}
     for outcome in unmet:
-        path = outcome.path if outcome.path[:2] == ("expect", "flow") else outcome.path[:2]
-        path = ("expect", "findings") if path == ("expect", "only") else path
-        if PARTS[_kind(path)] in parts:
-            found.setdefault(path, []).append(outcome)
-    return found
+        of_key.setdefault(_key(outcome), []).append(outcome)
+    for path, outcomes in of_key.items():
+        value = NOW[_kind(path)](case, sight, outcomes)
+        if value is not None:
+            _put(document.setdefault(str(path[0]), tomlkit.table()), path[1], value)
+    text = document.as_string()
+    if tomllib.loads(text) != document.unwrap():
+        raise UsageError(f"{case.file}: is written in a way that cannot be changed in place\n  change it by hand")
+    return re.sub(r"\r?\n", "\r\n", text) if "\r\n" in case.text else text
+
+
+def _key(outcome: Outcome) -> Path:
+    """The key that must say something else: what nobody said, or `only` forbids, becomes one of the findings."""
+    return ("expect", "findings") if outcome.path in ((), ("expect", "only")) else outcome.path[:2]
 
 
 def _kind(path: Path) -> str:
     return "limits" if path[0] == "limits" else str(path[1])
 
 
-def _findings(case: Case, sight: Sight, path: Path) -> list[str]:
-    """Those that are still there, then, where nothing else may be, what is new."""
+def _put(place: Any, key: str | int, value: Any) -> None:
+    """Change a value of a document no more than it differs, so that what stands around it stays."""
+    old = place[key] if not isinstance(place, dict) or key in place else None
+    if isinstance(value, dict):
+        for below, one in value.items():
+            _put(old, below, one)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for number, one in enumerate(value):
+            _put(old, number, one)
+    elif old != value and not (isinstance(value, list) and old is not None and _is_mended(old, value)):
+        place[key] = tomlkit.parse(f"{statement(str(key), value)}\n")[str(key)]
+
+
+def _is_mended(old: list[Any], value: list[Any]) -> bool:
+    """Take out of a list what is no more, and add what is new; whether it is then the same."""
+    for number in reversed(range(len(old))):
+        if old[number] not in value:
+            del old[number]
+    for item in value:
+        if item not in old:
+            old.append(item)
+    return old == value
+
+
+def _findings(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> list[str]:
+    """Those that are still there, then those that must not be and are."""
     seen = {rule for one in sight.findings for rule in (one.finding.rule, *one.finding.symptoms)}
     kept = [rule for rule in case.expect.get("findings", []) if rule in seen]
-    severe = SEVERITIES[: SEVERITIES.index(ONLY) + 1]
-    new = [one.finding.rule for one in unexpected(case, sight) if one.finding.severity in severe]
-    return [*kept, *dict.fromkeys(new)] if case.expect.get("only") else kept
+    new = [one.finding.rule for outcome in unmet for one in outcome.findings]
+    return [*kept, *dict.fromkeys(new)]
 
 
-def _absent(case: Case, sight: Sight, path: Path) -> list[str]:
+def _absent(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> list[str]:
     seen = {one.finding.rule for one in sight.findings}
     return [rule for rule in case.expect["absent"] if rule not in seen]
 
 
-def _flows(case: Case, sight: Sight, path: Path) -> Any:
+def _flows(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> Any:
     return _one({len(capture.flows.flow) for capture in sight.shown.captures})
 
 
-def _connections(case: Case, sight: Sight, path: Path) -> Any:
+def _connections(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> Any:
     return _one({group.conversations for group in sight.groups})
 
 
-def _mode(case: Case, sight: Sight, path: Path) -> Any:
+def _mode(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> Any:
     return _one({item["mode"] for group in sight.groups for item in group.items})
 
 
-def _flow(case: Case, sight: Sight, path: Path) -> dict[str, Any] | None:
-    """What the keys given are now; None where no flow has these ends."""
-    entry = case.expect["flow"][path[2]]
-    item = closest(case.expect["flow"], int(path[2]), sight)
-    return item and _like(entry, item)
+def _flow(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Of each entry what is to change; one that does not hold gets what a flow between the same ends has."""
+    near = nearest_flows(case.expect["flow"], sight)
+    told = [{key: value for key, value in entry.items() if key not in ENDS} for entry in case.expect["flow"]]
+    return [_like(entry, near[place]) if place in near else {} for place, entry in enumerate(told)]
 
 
-def _limit(case: Case, sight: Sight, path: Path) -> float | None:
-    value = LIMITS[str(path[1])].measure(sight.shown)
+def _limit(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> float | None:
+    value = LIMITS[str(unmet[0].path[1])].measure(sight.shown)
     return None if value is None else rounded_up(value)
 
 
@@ -132,13 +167,13 @@ def _one(values: set[Any]) -> Any:
 
 
 def _like(entry: Any, item: Any) -> Any:
-    """The values of an item under the keys of an entry."""
+    """The values of an item under the keys of an entry; TOML has no word for one that is null."""
     if isinstance(entry, dict) and isinstance(item, dict):
         return {key: _like(value, item.get(key)) for key, value in entry.items()}
-    return item
+    return entry if item is None else item
 
 
-NOW: dict[str, Callable[[Case, Sight, Path], Any]] = {
+NOW: dict[str | int, Callable[[Case, Sight, Sequence[Outcome]], Any]] = {
     "findings": _findings,
     "absent": _absent,
     "flows": _flows,
@@ -158,54 +193,3 @@ PARTS = {
     "flow": Part.FLOWS,
     "limits": Part.LIMITS,
 }
-
-
-def _set(told: dict[str, Any], path: Path, value: Any) -> None:
-    """The same change in the document as read."""
-    place: Any = told
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = copy.deepcopy(value)
-
-
-def _changed(text: str, path: Path, value: Any) -> str:
-    """The text with another value for a key; of a table with other values for its keys."""
-    if isinstance(value, dict) and path[:2] == ("expect", "flow") and len(path) == 3:
-        for key, below in value.items():
-            text = _changed(text, (*path, key), below)
-        return text
-    known = {one.path: one for one in statements(text)}
-    lines = text.splitlines()
-    if path in known:
-        return _replaced(lines, known[path], statement(str(path[-1]), value))
-    header = known.get(path[:-1])
-    if header is None or len(path) > 2:
-        return text  # the caller sees that it is not as it should be
-    lines.insert(header.stop, statement(str(path[-1]), value))
-    return "\n".join([*lines, ""])
-
-
-def _replaced(lines: list[str], old: Statement, new: str) -> str:
-    """A comment behind a value on one line stays there, what is indented stays so, what is equal stays as written."""
-    was = "\n".join(lines[old.first : old.stop])
-    if tomllib.loads(was) == tomllib.loads(new):
-        return "\n".join([*lines, ""])
-    indent = was[: len(was) - len(was.lstrip())]
-    comment = _comment(was) if old.stop == old.first + 1 else ""
-    lines[old.first : old.stop] = [f"{indent}{line}" for line in new.split("\n")]
-    lines[old.first] += comment if "\n" not in new else ""
-    return "\n".join([*lines, ""])
-
-
-def _comment(line: str) -> str:
-    """What stands behind a value, with the spaces before it."""
-    value = tomllib.loads(line)
-    for place, character in enumerate(line):
-        if character == "#":
-            before = line[:place]
-            try:
-                if tomllib.loads(before) == value:
-                    return line[len(before.rstrip()) :]
-            except tomllib.TOMLDecodeError:
-                continue
-    return ""

@@ -1,6 +1,8 @@
 """What a case shows held against what it expects: one outcome an expectation."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tcptrace.check.case_file import Case
@@ -9,10 +11,13 @@ from tcptrace.check.kinds import Path
 from tcptrace.check.limits import LIMITS
 from tcptrace.check.outcome import Outcome, rules_told
 from tcptrace.check.seen import Seen, Sight
+from tcptrace.check.toml_value import rounded_up
 from tcptrace.diagnosis.rule import SEVERITIES
 
 ONLY = "warning"
 """Nothing so severe or worse beyond what is expected, where a case says `only`."""
+EXACT = 6
+"""Digits of what was measured: rounded up, so that a limit of what is shown would be met."""
 BARE = "error"
 """The same of captures of which nothing is said."""
 
@@ -34,12 +39,21 @@ def judge(case: Case, sight: Sight, least: str | None = None) -> tuple[Outcome, 
     ]
     if least or not told:
         told.append(_nothing_beyond(case, sight, least or BARE, f"fail-on: {least or BARE}", ()))
-    return tuple(told)
+    return tuple(_told_apart(told))
 
 
 def unexpected(case: Case, sight: Sight) -> tuple[Seen, ...]:
     """Findings of rules that the case does not expect."""
     return tuple(seen for seen in sight.findings if seen.finding.rule not in case.expect.get("findings", []))
+
+
+def _told_apart(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Equal names with a number: reports know an expectation by its name."""
+    numbers: Counter[str] = Counter()
+    for outcome in outcomes:
+        numbers[outcome.name] += 1
+        number = numbers[outcome.name]
+        yield replace(outcome, name=f"{outcome.name} ({number})") if number > 1 else outcome
 
 
 def _findings(expect: Mapping[str, Any], sight: Sight) -> Iterator[Outcome]:
@@ -122,8 +136,8 @@ def _limits(limits: Mapping[str, float], sight: Sight) -> Iterator[Outcome]:
         limit = LIMITS[name]
         value = limit.measure(sight.shown)
         unit = f" {limit.unit}" if limit.unit else ""
-        found = "nothing to measure" if value is None else f"{value:.6g}{unit}"
+        found = "nothing to measure" if value is None else f"{rounded_up(value, EXACT)}{unit}"
         met = value is not None and value <= most
         yield Outcome(
-            f"limits: {name}", ("limits", name), met, f"at most {most:g}{unit} ({limit.told})", found, look=sight.look
+            f"limits: {name}", ("limits", name), met, f"at most {most}{unit} ({limit.told})", found, look=sight.look
         )

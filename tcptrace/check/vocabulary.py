@@ -1,8 +1,9 @@
 """What a case.toml may say: every key, its kind and its meaning; what reads a case and docs/case.schema.json use it."""
 
+from functools import partial
 from typing import Any
 
-from tcptrace.check.kinds import Endpoint, Key, ListOf, Names, Number, OneOf, Table, Text, Truth
+from tcptrace.check.kinds import Endpoint, Files, Key, ListOf, Names, Number, OneOf, Table, Text, Truth
 from tcptrace.check.limits import LIMITS
 from tcptrace.correlation import director_table
 from tcptrace.correlation.result import MODES
@@ -19,7 +20,7 @@ COUNT = Number(whole=True)
 
 
 def _sides(kind: Any) -> Table:
-    return Table({side: Key(kind, f"of the {side}") for side in SIDES})
+    return Table({side: Key(kind, f"of the {side}") for side in SIDES}, least=1)
 
 
 FLOW = Table(
@@ -42,7 +43,8 @@ FLOW = Table(
                 {
                     "request": Key(ListOf(Text()), "points in the order a request passes them"),
                     "reply": Key(ListOf(Text()), "points in the order a reply passes them"),
-                }
+                },
+                least=1,
             ),
             "the points each direction passed",
             TOGETHER,
@@ -53,7 +55,8 @@ FLOW = Table(
                     "point": Key(Text(), "the first point that has it"),
                     "side": Key(OneOf(("client", "server", "middlebox"), "side"), "who sent it"),
                     "host": Key(Text(), "the host that sent it"),
-                }
+                },
+                least=1,
             ),
             "where the connection's first RST came into being",
             TOGETHER,
@@ -64,12 +67,14 @@ FLOW = Table(
                     "host": Key(Text(), "the director's host"),
                     "table": Key(OneOf(("input_only", "nat"), "table"), "the table of states it goes by"),
                     "state": Key(OneOf(tuple(director_table.STATES), "state"), "its last state of the connection"),
-                }
+                },
+                least=1,
             ),
             "what the director believed",
             TOGETHER,
         ),
-    }
+    },
+    least=1,
 )
 
 EXPECT = Table(
@@ -86,19 +91,18 @@ EXPECT = Table(
     }
 )
 
+LIMIT = Table({name: Key(Number(), f"{limit.told}: at most", limit.where) for name, limit in LIMITS.items()})
+
 CASE = Table(
     {
         "title": Key(Text(), "what the case shows, in a line"),
         "points": Key(
-            Names(Text()),
-            "point, host:interface or a name, and its capture beside this file (rotated: a.pcap,b.pcap);"
+            Names(Files()),
+            "point, host:interface or a name, and its capture beside this file (rotated: a.pcap,b.pcap, or a list);"
             " without points every capture of the folder is analyzed alone",
         ),
         "expect": Key(EXPECT, "what must be found, and what must not"),
-        "limits": Key(
-            Table({name: Key(Number(), f"{limit.told}: at most", limit.where) for name, limit in LIMITS.items()}),
-            "what is measured must not exceed this",
-        ),
+        "limits": Key(LIMIT, "what is measured must not exceed this"),
     }
 )
 
@@ -110,4 +114,18 @@ def json_schema() -> dict[str, Any]:
         "title": "tcptrace case.toml",
         "description": "A folder with captures and what they must show: tcptrace check",
         **CASE.schema(),
+        "if": {"required": ["points"]},
+        "then": _without(ALONE),
+        "else": _without(TOGETHER),
     }
+
+
+def _without(where: str) -> dict[str, Any]:
+    """What JSON Schema adds to refuse the keys that say something elsewhere only."""
+    flow, expect, limits = map(partial(_only_where, where), (FLOW, EXPECT, LIMIT))
+    expect["flow"] = {"items": {"properties": flow}}
+    return {"properties": {"expect": {"properties": expect}, "limits": {"properties": limits}}}
+
+
+def _only_where(where: str, table: Table) -> dict[str, Any]:
+    return {name: False for name, key in table.keys.items() if key.where == where}

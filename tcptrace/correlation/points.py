@@ -2,9 +2,9 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from glob import glob, has_magic
+from glob import escape, glob, has_magic
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tcptrace.errors import UsageError
 
@@ -56,20 +56,37 @@ def from_words(words: Iterable[str]) -> Captures:
 def _case(folder: Path) -> Mapping[str, str | Sequence[str]]:
     """The points of a case, its captures beside it."""
     path = folder / CASE_FILE
-    try:
-        points = tomllib.loads(path.read_text(encoding="utf-8")).get("points", {})
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{folder}: names no point\n  {EXAMPLE}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from None
+    if not path.exists():
+        raise UsageError(f"{folder}: names no point\n  {EXAMPLE}")
+    points = read_document(path)[1].get("points", {})
     if not isinstance(points, dict) or not points:
         raise UsageError(f'{path}: has no [points]\n  add them: [points] and a line a point, client = "client.pcap"')
-    return {point: [str(folder / part) for part in _parts(given)] for point, given in points.items()}
+    return {point: beside(folder, given) for point, given in points.items()}
 
 
-def _parts(given: object) -> Sequence[str]:
-    """The files that a case names for a point: text, or a list of it."""
-    return [str(part) for part in given] if isinstance(given, list) else str(given).split(",")
+def read_document(file: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a case.toml as it stands, its line breaks too, and what it says. Raises UsageError for no TOML."""
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+        return text, tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{file}: cannot be read: {error}") from None
+
+
+def beside(folder: Path, given: object) -> list[str]:
+    """The files that a case.toml names for a point, text or a list of it; only they may be patterns, not the folder."""
+    if isinstance(given, list):
+        parts = [str(part) for part in given]
+    else:
+        parts = [str(given)] if (folder / str(given)).exists() else str(given).split(",")
+    return [_in(folder, part) for part in parts]
+
+
+def _in(folder: Path, name: str) -> str:
+    is_pattern = has_magic(name) and not (folder / name).exists()
+    return str(Path(escape(str(folder)) if is_pattern else folder, name))
 
 
 def _name(name: str) -> str:

@@ -12,10 +12,11 @@ from typing import TextIO
 from tcptrace.errors import UsageError
 
 STANDARD_OUTPUT = "-"
+REMEDY = "give -o another file"
 
 
 @contextmanager
-def open_output(path: Path | None, inputs: Sequence[str] = ()) -> Iterator[TextIO]:
+def open_output(path: Path | None, inputs: Sequence[str] = (), remedy: str = REMEDY) -> Iterator[TextIO]:
     """A text stream (its `buffer` takes bytes) to `path`, or to standard output without one or for `-`.
 
     A file is written beside its final place, which it takes only when the block ends without an
@@ -28,13 +29,13 @@ def open_output(path: Path | None, inputs: Sequence[str] = ()) -> Iterator[TextI
         sys.stdout.flush()
         return
     if any(_same_file(path, source) for source in inputs):
-        raise UsageError(f"{path}: is an input\n  give -o another file")
+        raise UsageError(f"{path}: is an input\n  {remedy}")
     place = path.resolve()  # a symbolic link stays one, its target is replaced
     special = path.exists() and not path.is_file()  # /dev/stdout, a FIFO: nothing to take the place of
     try:
         descriptor, part = (os.open(path, os.O_WRONLY | os.O_TRUNC), "") if special else _part_beside(place)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}\n  give -o another file") from error
+        raise UsageError(f"{path}: cannot be written: {error.strerror}\n  {remedy}") from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
             yield stream

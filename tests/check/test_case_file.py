@@ -1,11 +1,13 @@
 """A case.toml is taken at its word or refused, with file, line, key and the nearest right name."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tcptrace.check.case_text import lines_of, statements
-from tests.check.recorded import altered, copied, result
+from tests.check.recorded import CAPTURES, altered, copied, result
+from tests.check.test_run import invoke
 
 WRONG = {
     "an unknown key": (
@@ -53,6 +55,20 @@ WRONG = {
     "a number below 0": ("flows = 1", "flows = -1", "expect.flows: is -1, not a whole number of 0 or more"),
     "a number for truth": ("only = true", "only = 1", "expect.only: is 1; write true or false"),
     "no end": ('"10.0.0.1:40000"', '"10.0.0.1"', 'expect.flow[0].client: is "10.0.0.1"; write 10.0.0.1:80'),
+    "an address too great": ("10.0.0.1:40000", "10.0.0.256:80", 'client: is "10.0.0.256:80"; write 10.0.0.1:80'),
+    "a port too great": ("10.0.0.1:40000", "10.0.0.1:99999", 'client: is "10.0.0.1:99999"; write 10.0.0.1:80'),
+    "no address in brackets": ("10.0.0.1:40000", "[::::::]:80", 'client: is "[::::::]:80"; write 10.0.0.1:80'),
+    "no host": ("10.0.0.1:40000", ":80", 'client: is ":80"; write 10.0.0.1:80'),
+    "a flow of which nothing is said": (
+        "[[expect.flow]]",
+        "[[expect.flow]]\n[[expect.flow]]",
+        "expect.flow[0]: says nothing; give client",
+    ),
+    "states of which nothing is said": (
+        "states =",
+        "states = {} #",
+        "expect.flow[0].states: says nothing; give client, server",
+    ),
     "a table for a list of them": ("[[expect.flow]]", "[expect.flow]", "expect.flow: is a table, not a list"),
     "what contradicts itself": (
         "absent = [",
@@ -66,6 +82,7 @@ WRONG = {
     ),
     "points that are none": ("[expect]", "[points]\n[expect]", "points: is a table, not a table with a line or more"),
     "no TOML": ("[expect]", "[expect", "cannot be read: "),
+    "endless lists": ("[expect]", f"x = {'[' * 9999}\n[expect]", "cannot be read: "),
 }
 
 
@@ -80,6 +97,58 @@ def test_what_is_wrong_is_refused_and_named(before: str, after: str, told: str, 
 def test_a_key_of_a_flow_is_refused_for_a_connection(tmp_path: Path) -> None:
     folder = altered(copied("lvs-dr", tmp_path), "[[expect.flow]]", '[[expect.flow]]\nclose = "fin"')
     assert "expect.flow[0].close: is told of one flow, not of a connection" in result(folder).problem
+
+
+POINTS = {
+    "a point of a path": (
+        'path.reply = ["rs:bond1", "lvs:eth11"]',
+        "path.reply[1]: there is no point 'lvs:eth11'",
+    ),
+    "a point of a reset": ('reset_origin = { point = "clint" }', "there is no point 'clint'; did you mean 'client'?"),
+}
+
+
+@pytest.mark.parametrize(("said", "told"), POINTS.values(), ids=POINTS)
+def test_a_misspelt_point_is_refused(said: str, told: str, tmp_path: Path) -> None:
+    folder = altered(copied("ipvs-nat", tmp_path), "[[expect.flow]]\n", f"[[expect.flow]]\n{said}\n")
+    assert told in result(folder).problem
+
+
+def test_a_point_without_a_host_is_refused_at_its_line(tmp_path: Path) -> None:
+    folder = altered(copied("lvs-dr", tmp_path), "[points]", '[points]\n":eth0" = "client.txt"')
+    line = 1 + (folder / "case.toml").read_text().splitlines().index('":eth0" = "client.txt"')
+    assert (
+        result(folder).problem == f"{folder}/case.toml:{line}: points.:eth0: a point needs a name: client, or lvs:eth0"
+    )
+
+
+@pytest.mark.parametrize("written", ["[FD00::0:1]:40000", "[fd00:0::0001]:40000"])
+def test_an_address_may_be_written_in_any_way(written: str, tmp_path: Path) -> None:
+    folder = altered(copied("ipv6-close", tmp_path), "[fd00::1]:40000", written)
+    assert result(folder).unmet == ()
+    altered(folder, "[[expect.flow]]", "[[expect.flow]]\nmidstream = true")
+    assert invoke("--update", folder).exit_code == 0
+    assert written in (folder / "case.toml").read_text()
+
+
+def test_a_case_is_read_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = copied("lvs-dr", tmp_path) / "case.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert result(file.parent).unmet == ()
+
+
+def test_a_count_may_be_written_with_a_point(tmp_path: Path) -> None:
+    assert result(altered(copied("http", tmp_path), "flows = 1", "flows = 1.0")).unmet == ()
+
+
+@pytest.mark.parametrize("files", ['"a,b.pcap"', '["a,b.pcap"]', '"a*.pcap"'])
+def test_files_of_a_point_lie_in_a_folder_of_any_name(files: str, tmp_path: Path) -> None:
+    folder = tmp_path / "ig[1]"
+    folder.mkdir()
+    shutil.copy(CAPTURES / "http" / "client.pcap", folder / "a,b.pcap")
+    (folder / "case.toml").write_text(f"[points]\nclient = {files}\n[expect]\nconnections = 1\n")
+    assert result(folder).problem == ""
+    assert result(folder).unmet == ()
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
@@ -112,18 +181,23 @@ client = "CLOSED"
 """
 
 
-def test_every_statement_has_its_path_and_lines() -> None:
-    assert [(one.path, one.first, one.stop) for one in statements(TEXT)] == [
-        (("title",), 0, 1),
-        (("expect",), 1, 2),
-        (("expect", "findings"), 2, 5),
-        (("expect", "flow", 0), 5, 6),
-        (("expect", "flow", 0, "client"), 6, 7),
-        (("expect", "flow", 1), 7, 8),
-        (("expect", "flow", 1, "client"), 8, 9),
-        (("expect", "flow", 1, "states"), 9, 10),
-        (("expect", "flow", 1, "states", "client"), 10, 11),
+def test_every_statement_has_its_path_and_line() -> None:
+    assert [*statements(TEXT)] == [
+        (("title",), 1),
+        (("expect",), 2),
+        (("expect", "findings"), 3),
+        (("expect", "flow", 0), 6),
+        (("expect", "flow", 0, "client"), 7),
+        (("expect", "flow", 1), 8),
+        (("expect", "flow", 1, "client"), 9),
+        (("expect", "flow", 1, "states"), 10),
+        (("expect", "flow", 1, "states", "client"), 11),
     ]
+
+
+@pytest.mark.parametrize("before", ["# a\u2028b\u0085c\n", "# a\r\n"])
+def test_a_line_ends_where_toml_says(before: str) -> None:
+    assert lines_of(before + "expect.flows = 1\nexpect.only = true\n", [("expect", "only")]) == [3]
 
 
 def test_a_line_is_that_of_the_nearest_statement() -> None:

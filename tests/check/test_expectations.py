@@ -102,6 +102,18 @@ def test_two_expectations_are_not_met_by_one_flow(tmp_path: Path) -> None:
     assert outcome.found == "flow 0 has met another"
 
 
+def test_many_equal_expectations_are_told_apart(tmp_path: Path) -> None:
+    folder = copied("port-reuse-time-wait", tmp_path)
+    (folder / "case.toml").write_text('[[expect.flow]]\nserver = "10.0.0.2:80"\n' * 1500)
+    assert len(result(folder).unmet) == 1498
+
+
+def test_the_command_to_look_closer_can_be_pasted(tmp_path: Path) -> None:
+    folder = altered(copied("http", tmp_path), "TIME_WAIT", "CLOSING").rename(tmp_path / "a b")
+    (outcome,) = result(folder).unmet
+    assert outcome.look == f"tcptrace timeline '{folder / 'client.pcap'}' --flow 0"
+
+
 def test_a_less_exact_expectation_leaves_the_flow_to_a_more_exact_one(tmp_path: Path) -> None:
     folder = altered(
         copied("port-reuse", tmp_path), "[[expect.flow]]", '[[expect.flow]]\nserver = "10.0.0.2:80"\n[[expect.flow]]'

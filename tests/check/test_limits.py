@@ -22,6 +22,19 @@ MEASURED = {
 }
 
 
+@pytest.mark.parametrize(
+    ("limit", "case"), [("handshake_ms_p99", "lvs-dr"), ("rtt_ms_p99", "http"), ("retransmission_rate", "lost-between")]
+)
+def test_a_limit_of_what_is_shown_is_met(limit: str, case: str, tmp_path: Path) -> None:
+    folder = copied(case, tmp_path)
+    file = folder / "case.toml"
+    without = file.read_text().partition("[limits]")[0]
+    file.write_text(f"{without}\n[limits]\n{limit} = 0.0001\n")
+    (outcome,) = result(folder).unmet
+    file.write_text(f"{without}\n[limits]\n{limit} = {outcome.found.split()[0]}\n")
+    assert result(folder).unmet == ()
+
+
 def test_every_limit_is_tried() -> None:
     assert set(MEASURED) == set(LIMITS)
 

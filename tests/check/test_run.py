@@ -17,6 +17,8 @@ from tcptrace.check import run
 from tcptrace.report import progress
 from tests.check.recorded import CAPTURES, altered, copied
 
+BASELINE = "known.json"
+FORMATS = ("table", "json", "junit", "sarif", "github", "markdown")
 REFUSED = CAPTURES / "refused" / "client.pcap"
 HEALTHY = CAPTURES / "http" / "client.pcap"
 STALL = CAPTURES / "rto-stall" / "client.pcap"
@@ -73,8 +75,86 @@ def test_a_capture_without_tcp_is_a_capture(tmp_path: Path) -> None:
     assert invoke(tmp_path).exit_code == 0
 
 
-def test_a_folder_that_is_not_there_could_not_run() -> None:
-    assert "nowhere: there is no such file or folder" in problem("nowhere")
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_path_that_is_not_there_is_told_in_every_format_and_the_others_are_checked(name: str, tmp_path: Path) -> None:
+    done = invoke("nowhere", REFUSED, "--format", name, "-o", tmp_path / "out")
+    assert done.exit_code == 2
+    report = (tmp_path / "out").read_text()
+    assert "nowhere: there is no such file or folder" in report
+    assert "connection-refused" in report
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_the_others_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied("http", tmp_path)
+    (tmp_path / "secret").mkdir()
+    shutil.copy(REFUSED, tmp_path / "z.pcap")
+    listed = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "secret":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    results = run.check([tmp_path], jobs=1).results
+    assert {Path(one.path).name: bool(one.problem) for one in results} == {
+        "z.pcap": False,
+        "http": False,
+        "secret": True,
+    }
+
+
+def test_a_link_to_itself_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "loop.pcap").symlink_to("loop.pcap")
+    done = invoke(tmp_path)
+    assert done.exit_code == 2
+    assert "loop.pcap: cannot be opened" in done.stdout
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_captures_that_a_case_does_not_look_at_are_named(name: str, tmp_path: Path) -> None:
+    folder = copied("lvs-dr", tmp_path)
+    (folder / "sub" / "deeper").mkdir(parents=True)
+    shutil.copy(REFUSED, folder / "forgotten.pcap")
+    shutil.copy(REFUSED, folder / "sub" / "deeper")
+    copied("http", folder / "sub")
+    done = invoke(folder, "--format", name)
+    assert done.exit_code == 0
+    assert "forgotten.pcap" in done.stdout
+    assert "sub/deeper/client.pcap" in done.stdout
+    assert "http/client.pcap" not in done.stdout.replace("\n", "") or name == "json"
+
+
+def test_notes_beside_a_capture_are_no_capture(tmp_path: Path) -> None:
+    folder = copied("http", tmp_path)
+    (folder / "README.txt").write_text("10.0.0.1 is the client.\n")
+    assert invoke(folder).exit_code == 0
+    (folder / "case.toml").unlink()
+    assert invoke("--init", folder / "client.pcap").exit_code == 0
+    (folder / "case.toml").write_text('[points]\nclient = "README.txt"\n')
+    assert invoke(folder).exit_code == 2
+
+
+def test_a_fifo_in_a_folder_is_no_recorded_capture(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "live.pcap")
+    shutil.copy(HEALTHY, tmp_path)
+    assert invoke(tmp_path).exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a name of any bytes needs a file system that takes it")
+def test_a_name_of_any_bytes_is_known(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"a\xff")
+    folder.mkdir()
+    shutil.copy(REFUSED, folder)
+    for name in FORMATS:
+        assert invoke(folder, "--format", name, "-o", tmp_path / "out").exit_code == 1
+    known = ("--baseline", tmp_path / BASELINE)
+    assert invoke(folder, *known, "--write-baseline").exit_code == 0
+    assert invoke(folder, *known).exit_code == 0
+    assert invoke("--init", folder).exit_code == 0
+    assert invoke(folder).exit_code == 0
 
 
 def test_nothing_to_check_could_not_run(tmp_path: Path) -> None:
@@ -138,7 +218,19 @@ def test_options_that_do_not_go_together_are_refused(words: list[str]) -> None:
 
 def test_a_report_does_not_take_the_place_of_what_was_checked(tmp_path: Path) -> None:
     folder = copied("http", tmp_path)
-    assert "is an input" in problem(folder, "-o", folder / "case.toml")
+    altered(copied("refused", tmp_path), "[expect]", "[expects]")
+    baseline = ("--baseline", tmp_path / BASELINE)
+    for words in (
+        (folder, "-o", folder / "case.toml"),
+        (folder, "-o", folder / "client.pcap"),
+        (folder / "client.pcap", "-o", folder / "client.pcap"),
+        (tmp_path / "refused", "-o", tmp_path / "refused" / "client.pcap"),
+        (copied("lvs-dr", tmp_path), "-o", tmp_path / "lvs-dr" / "client.txt"),
+        (folder, *baseline, "--write-baseline", "-o", tmp_path / BASELINE),
+    ):
+        before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+        assert "is an input" in problem(*words)
+        assert all(file.read_bytes() == bytes_ for file, bytes_ in before.items())
 
 
 def test_an_interrupt_ends_all_processes() -> None:
@@ -171,9 +263,6 @@ def test_progress_is_shown_on_a_terminal_only(
     assert "checked 1 of 2, captures/\\x1b" in capsys.readouterr().err
 
 
-BASELINE = "known.json"
-
-
 def test_known_findings_do_not_fail_new_ones_do_and_gone_ones_are_told(tmp_path: Path) -> None:
     known, cases = tmp_path / BASELINE, tmp_path / "cases"
     cases.mkdir()
@@ -192,6 +281,25 @@ def test_known_findings_do_not_fail_new_ones_do_and_gone_ones_are_told(tmp_path:
     done = invoke(cases, "--baseline", known)
     assert done.exit_code == 0
     assert "gone  connection-refused of 10.0.0.1:40000 → 10.0.0.2:80" in done.stdout
+
+
+def test_what_is_known_of_a_capture_is_gone_when_a_case_takes_it_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new").mkdir()
+    shutil.copy(REFUSED, tmp_path / "new")
+    known = ("--baseline", BASELINE, "--write-baseline")
+    assert invoke("new", *known).exit_code == 0
+    assert invoke("--init", "new").exit_code == 0
+    assert "in new/client.pcap at client.pcap" in invoke("new", "--baseline", BASELINE).stdout
+    assert invoke("new", *known).exit_code == 0
+    assert json.loads(Path(BASELINE).read_text())["findings"] == []
+    (tmp_path / "new" / "case.toml").write_text("[expect]\nonly = true\n")
+    assert invoke("new", *known).exit_code == 0
+    (tmp_path / "new" / "case.toml").unlink()
+    assert invoke("new", *known).exit_code == 0
+    assert [one["case"] for one in json.loads(Path(BASELINE).read_text())["findings"]] == ["new/client.pcap"]
 
 
 def test_a_baseline_knows_what_a_case_forbids(tmp_path: Path) -> None:
@@ -222,7 +330,7 @@ def test_a_baseline_holds_from_any_folder_and_for_the_cases_that_are_checked(
     assert json.loads(known.read_text())["findings"] == entries
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "else", "findings": []}', '{"schema": 1'])
+@pytest.mark.parametrize("text", ["", "[]", "[" * 99_999, "{}", '{"schema": "else", "findings": []}', '{"schema": 1'])
 def test_what_is_no_baseline_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / BASELINE).write_text(text)
     assert f"{tmp_path / BASELINE}: is no baseline" in problem(HEALTHY, "--baseline", tmp_path / BASELINE)

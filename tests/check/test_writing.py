@@ -1,5 +1,7 @@
 """A case.toml is written from what is seen, and brought up to date without touching what still holds."""
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -9,7 +11,6 @@ from tcptrace.check.case_file import read_case
 from tcptrace.check.parts import Part
 from tcptrace.check.toml_value import rounded_up, statement
 from tcptrace.check.update import update
-from tcptrace.errors import UsageError
 from tests.check.recorded import CAPTURES, altered, copied, result
 from tests.check.test_run import invoke, problem
 
@@ -35,6 +36,15 @@ def test_points_are_named_by_hand(tmp_path: Path) -> None:
     assert 'mode = "nat"' in text
     assert "lost = 0" in text
     assert result(folder).unmet == ()
+
+
+def test_points_may_have_any_file(tmp_path: Path) -> None:
+    shutil.copy(CAPTURES / "http" / "client.pcap", tmp_path / "a,b.pcap")
+    assert invoke("--init", f"client={tmp_path}/a,b.pcap").exit_code == 0
+    assert result(tmp_path).unmet == ()
+    (tmp_path / "case.toml").unlink()
+    (tmp_path / "a,b.pcap").rename(tmp_path / os.fsdecode(b"\xff.pcap"))
+    assert "its name is no UTF-8" in problem("--init", f"client={tmp_path}/" + os.fsdecode(b"\xff.pcap"))
 
 
 def test_init_never_writes_over_a_case(tmp_path: Path) -> None:
@@ -98,7 +108,7 @@ def test_an_update_changes_what_no_longer_holds_and_nothing_else(tmp_path: Path)
     done = invoke("--update", folder)
     assert done.exit_code == 0
     after = (folder / "case.toml").read_text()
-    expected = NOTED.replace('[\n    "zero-window",   # no longer\n    "abortive-close",\n]', '["abortive-close"]')
+    expected = NOTED.replace('    "zero-window",   # no longer\n', "")
     expected = expected.replace("flows = 3 ", "flows = 2 ").replace("LAST_ACK", "CLOSED")
     was, now = expected.splitlines(), after.splitlines()
     changed = [(old, new) for old, new in zip(was, now, strict=True) if old != new]
@@ -127,7 +137,7 @@ def test_parts_are_chosen(tmp_path: Path) -> None:
 def test_what_only_forbids_becomes_a_finding(tmp_path: Path) -> None:
     folder = altered(copied("refused", tmp_path), 'findings = ["connection-refused"]\n', "")
     assert invoke("--update", folder).exit_code == 0
-    assert '[expect]\nfindings = ["connection-refused"]\n' in (folder / "case.toml").read_text()
+    assert '\nfindings = ["connection-refused"]\n' in (folder / "case.toml").read_text()
     assert result(folder).unmet == ()
 
 
@@ -138,11 +148,74 @@ def test_what_nothing_takes_the_place_of_is_told(tmp_path: Path) -> None:
     assert "flow 10.9.9.9:1 → 10.0.0.2:80 no longer holds" in done.stdout
 
 
-def test_what_cannot_be_changed_in_place_is_left_to_its_author(tmp_path: Path) -> None:
+WAYS = {
+    "inline": ("expect = { flows = 7, only = true }\n", ("7", "1")),
+    "dotted": ("expect.flows = 7  # x\nexpect.only = true\n", ("7", "1")),
+    "a table of its own": ('[[expect.flow]]\n[expect.flow.states]  # x\nclient = "CLOSED"\n', ("CLOSED", "TIME_WAIT")),
+    "separators in a comment": ("# a\u2028b\u0085c\n[expect]\nflows = 7  # d\u2028\n", ("7", "1")),
+    "DOS lines": ("[expect]\r\nflows = 7  # x\r\n", ("7", "1")),
+    "no last line break": ("[expect]\nflows = 7", ("7", "1")),
+    "tables in any order": ("[expect]\nflows = 7\n[limits]\nresets = 0\n[[expect.flow]]\nmidstream=true\n", ("7", "1")),
+}
+
+
+@pytest.mark.parametrize(("text", "change"), WAYS.values(), ids=WAYS)
+def test_an_update_knows_every_way_to_write_toml(text: str, change: tuple[str, str], tmp_path: Path) -> None:
     folder = copied("http", tmp_path)
-    (folder / "case.toml").write_text("expect = { flows = 7, only = true }\n")
-    with pytest.raises(UsageError, match="cannot be changed in place"):
-        update(read_case(folder), {})
+    (folder / "case.toml").write_bytes(text.encode())
+    assert invoke("--update", folder).exit_code == 0
+    expected = text.replace(*change).replace("midstream=true", "midstream=false")
+    assert (folder / "case.toml").read_bytes().decode() == expected
+    assert result(folder).unmet == ()
+
+
+COMMENTED = """\
+[expect]
+findings = [  # first
+    # of the whole
+    "connection-refused",   # INC-1234
+    # of the next
+    "zero-window",
+]
+"""
+
+
+def test_an_update_keeps_the_comments_of_a_list(tmp_path: Path) -> None:
+    folder = copied("refused", tmp_path)
+    (folder / "case.toml").write_text(COMMENTED)
+    assert invoke("--update", folder).exit_code == 0
+    assert (folder / "case.toml").read_text() == COMMENTED.replace('    "zero-window",\n', "")
+
+
+@pytest.mark.parametrize(
+    "expect", ['absent = ["connection-refused"]', 'findings = ["zero-window"]', "only = true", "flows = 7", ""]
+)
+def test_an_updated_case_is_met(expect: str, tmp_path: Path) -> None:
+    folder = copied("refused", tmp_path)
+    (folder / "case.toml").write_text(f"[expect]\n{expect}\n")
+    assert invoke("--update", folder).exit_code == 0
+    assert result(folder).unmet == ()
+    assert invoke("--update", folder).stdout == ""
+
+
+def test_two_expectations_of_the_same_ends_become_two_flows(tmp_path: Path) -> None:
+    folder = copied("port-reuse-time-wait", tmp_path)
+    file = folder / "case.toml"
+    before = file.read_text()
+    file.write_text(re.sub(r"(?m)^states = .*", 'states = { client = "CLOSING", server = "CLOSING" }', before))
+    assert invoke("--update", folder).exit_code == 0
+    assert file.read_text() == before
+
+
+def test_a_case_that_cannot_be_updated_does_not_keep_the_others_from_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    altered(copied("http", tmp_path), "[expect]", "[expects]")
+    folder = altered(copied("refused", tmp_path), 'findings = ["connection-refused"]\n', "")
+    done = invoke("--update", tmp_path)
+    assert done.exit_code == 2
+    assert "did you mean 'expect'?" in done.stderr
+    assert result(folder).unmet == ()
 
 
 def test_an_update_of_a_bare_capture_is_refused() -> None:
@@ -150,7 +223,8 @@ def test_an_update_of_a_bare_capture_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "rounded"), [(0.0, 0), (3.0, 3), (1.23411, 1.235), (11.1161, 11.12), (0.000123411, 0.0001235)]
+    ("value", "rounded"),
+    [(0.0, 0), (3.0, 3), (1.23411, 1.235), (11.1161, 11.12), (0.000123411, 0.0001235), (123456.7, 123500)],
 )
 def test_a_limit_is_rounded_up(value: float, rounded: float) -> None:
     assert rounded_up(value) == rounded

@@ -6,19 +6,23 @@ import re
 import subprocess
 import sys
 import tomllib
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
 
 import pytest
 
+from tcptrace.check.case_file import IN_A_CASE
+from tcptrace.check.run import check
 from tcptrace.check.vocabulary import json_schema
 from tcptrace.diagnosis.registry import BY_NAME
+from tcptrace.report.check import console
+from tcptrace.report.terminal import text_width
+from tcptrace.report.view import View
 from tests.check.recorded import CAPTURES, altered, copied
 from tests.check.schemas import ROOT, problems_of_junit, problems_of_sarif, problems_of_schema
-from tests.check.test_run import invoke
-
-FORMATS = ("table", "json", "junit", "sarif", "github", "markdown")
+from tests.check.test_run import FORMATS, invoke
 
 
 @pytest.fixture
@@ -126,6 +130,35 @@ def test_sarif_fingerprints_are_stable_and_tell_findings_apart(mixed: Path) -> N
     assert len(set(first)) == len(first)
 
 
+def test_sarif_fingerprints_do_not_depend_on_where_the_check_began(
+    mixed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fingerprints(path: str) -> list[str]:
+        (run,) = json.loads(invoke(path, "--format", "sarif").stdout)["runs"]
+        return [one["partialFingerprints"]["primaryLocationLineHash"] for one in run["results"]]
+
+    for repository in (False, True):
+        if repository:
+            Path(".git").mkdir()
+        first = fingerprints("cases/lvs-dr")
+        monkeypatch.chdir("cases")
+        assert fingerprints("lvs-dr") == first
+        monkeypatch.chdir("lvs-dr")
+        assert fingerprints(".") == first
+        monkeypatch.chdir("../..")
+
+
+def test_equal_expectations_have_names_of_their_own(tmp_path: Path) -> None:
+    folder = copied("http", tmp_path)
+    with (folder / "case.toml").open("a") as file:
+        file.write('\n[[expect.flow]]\nclient = "10.0.0.1:40000"\nclose = "rst"\n' * 2)
+    (run,) = json.loads(invoke(folder, "--format", "sarif").stdout)["runs"]
+    assert len({one["partialFingerprints"]["primaryLocationLineHash"] for one in run["results"]}) == 2
+    root = Xml.fromstring(invoke(folder, "--format", "junit").stdout)
+    names = [(test.get("classname"), test.get("name")) for test in root.iter("testcase")]
+    assert len(set(names)) == len(names)
+
+
 def test_sarif_tells_what_a_baseline_knows(mixed: Path) -> None:
     invoke(mixed / "rto-stall", "--baseline", "known.json", "--write-baseline")
     results = sarif(mixed, "--baseline", "known.json")["results"]
@@ -161,6 +194,35 @@ def test_all_well_is_told_in_every_format(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
+def test_all_faults_of_a_case_are_told_at_their_lines(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = copied("http", Path())
+    (folder / "case.toml").write_text("[expect]\nfindigs = []\nonly = 1\n")
+    out = invoke("http", "--format", name).stdout
+    assert "did you mean 'findings'?" in out
+    assert "write true or false" in out
+    lines = {"github": "case.toml,line={},", "sarif": '"startLine": {}\n'}.get(name, "case.toml:{}: ")
+    assert lines.format(2) in out
+    assert lines.format(3) in out
+
+
+def test_a_narrow_terminal_gets_narrow_lines(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for width in (40, 80):
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setenv("TERM", "xterm")
+        out = Terminal()
+        console.write_check(check([mixed], jobs=1), out, View(color=False))
+        long = [line for line in out.getvalue().splitlines() if text_width(line) > width]
+        assert all(" " not in line.strip() for line in long)
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_text_of_a_case_has_no_power(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = copied("http", tmp_path)
     folder = folder.rename(tmp_path / "evil\x1b[31m<b>|`")
@@ -180,38 +242,64 @@ def test_the_schema_of_cases_takes_every_recorded_case_and_refuses_what_check_re
     schema = json_schema()
     for file in CAPTURES.glob("*/case.toml"):
         assert problems_of_schema(schema, tomllib.loads(file.read_text())) == []
-    for wrong in ({"expect": {"finding": []}}, {"expect": {"findings": ["no-rule"]}}, {"limits": {"lost": -1}}):
+    points = {"points": {"a": ["a.pcap", "b.pcap"]}}
+    for wrong in (
+        {"expect": {"finding": []}},
+        {"expect": {"findings": ["no-rule"]}},
+        {"limits": {"lost": -1}},
+        {"limits": {"lost": 1}},
+        {"expect": {"mode": "dr"}},
+        {"expect": {"flow": [{}]}},
+        {"expect": {"flow": [{"states": {}}]}},
+        {"expect": {"flow": [{"path": {"reply": ["a"]}}]}},
+        {**points, "expect": {"flow": [{"close": "fin"}]}},
+    ):
         assert problems_of_schema(schema, wrong)
+    for right in ({"expect": {"flows": 12.0}}, {**points, "limits": {"lost": 1}}):
+        assert problems_of_schema(schema, right) == []
     assert set(schema["properties"]["expect"]["properties"]["findings"]["items"]["enum"]) == set(BY_NAME)
 
 
-def test_the_action_runs_annotates_and_fails_as_the_check_does(mixed: Path) -> None:
+def action(**inputs: str) -> subprocess.CompletedProcess[str]:
     """The script of action.yml, as a runner calls it."""
-    home = Path("bin")
-    home.mkdir()
-    (home / "tcptrace").write_text(f'#!/bin/sh\nexec {sys.executable} -m tcptrace "$@"\n')
-    (home / "tcptrace").chmod(0o755)
-    environment = {
-        **os.environ,
-        "PATH": f"{home.resolve()}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "PATHS": "cases/idle cases/lvs-dr",
-        "ARGS": "-j 1",
-        "SARIF": "out.sarif",
-        "GITHUB_STEP_SUMMARY": "summary.md",
-    }
-    script = ROOT / ".github" / "check.sh"
-    done = subprocess.run(["bash", script], env=environment, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GITHUB_STEP_SUMMARY": "summary.md", **inputs}
+    script = ROOT / ".github" / "check.py"
+    return subprocess.run([sys.executable, script], env=environment, capture_output=True, encoding="utf-8", check=False)
+
+
+def test_the_action_runs_annotates_and_fails_as_the_check_does(mixed: Path) -> None:
+    Path("cases/idle").rename("cases/not busy")
+    Path("summary.md").write_text("# Of another step\n", encoding="utf-8")
+    done = action(PATHS="cases/n*y\n'cases/not busy' cases/lvs-dr\n", ARGS="-j 1", SARIF="reports/out.sarif")
     assert done.returncode == 1, done.stderr
     assert done.stdout.startswith("::error file=cases/lvs-dr/case.toml,line=19,")
-    assert Path("summary.md").read_text().startswith("## ✖ Captures: 2 cases")
-    assert json.loads(Path("out.sarif").read_text())["version"] == "2.1.0"
+    assert Path("summary.md").read_text().startswith("# Of another step\n## ✖ Captures: 2 cases")
+    assert json.loads(Path("reports/out.sarif").read_text())["version"] == "2.1.0"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        ({"PATHS": "cases/idle/points"}, "cases/idle/points: "),
+        ({"PATHS": ""}, "Missing argument"),
+        ({"PATHS": "cases/idle", "ARGS": "-o x.txt"}, "-o is not for args"),
+        ({"PATHS": "cases/idle", "ARGS": "--set 'a b=1'"}, "a b=1"),
+        ({"PATHS": "cases/idle", "SARIF": "cases/idle/case.toml"}, "is an input"),
+    ],
+)
+def test_the_action_says_why_it_could_not_check(inputs: dict[str, str], told: str, mixed: Path) -> None:
+    done = action(**inputs)
+    assert done.returncode == 2
+    (error,) = (line for line in done.stdout.splitlines() if line.startswith("::error "))
+    assert told in error
 
 
 def test_pre_commit_takes_the_hook() -> None:
     clientlib = pytest.importorskip("pre_commit.clientlib")
     (hook,) = clientlib.load_manifest(ROOT / ".pre-commit-hooks.yaml")
     assert (hook["entry"], hook["pass_filenames"]) == ("tcptrace check", False)
-    assert re.search(hook["files"], "captures/http/case.toml")
-    assert re.search(hook["files"], "captures/http/client.pcap.gz")
-    assert not re.search(hook["files"], "README.md")
+    assert re.compile(hook["files"]).pattern.endswith(IN_A_CASE.pattern)
+    for name in ("case.toml", "client.pcap.gz", "client.txt", "X.PCAP", "x.pcap0"):
+        assert re.search(hook["files"], f"captures/http/{name}")
+    for name in ("README.md", "my-case.toml", "pcap", "case.tomls"):
+        assert not re.search(hook["files"], name)

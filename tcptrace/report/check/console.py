@@ -4,8 +4,8 @@ from typing import TextIO
 
 from tcptrace.check.outcome import Result
 from tcptrace.check.run import Check
-from tcptrace.report.check.outcome_words import gone_text, tally, where, write_outcome
-from tcptrace.report.terminal import Piece, Screen
+from tcptrace.report.check.outcome_words import gone_text, tally, unused_text, where, write_outcome
+from tcptrace.report.terminal import Piece, Screen, wrapped
 from tcptrace.report.view import View
 
 
@@ -16,18 +16,27 @@ def write_check(check: Check, out: TextIO, view: View) -> None:
         if result.problem or result.unmet:
             _write_result(screen, result)
             screen.line()
+    for result in check.results:
+        if result.unused:
+            screen.paragraph(unused_text(result), label=Piece("note  ", "odd"))
     for known in check.gone:
         screen.paragraph(f"{gone_text(known)}: --write-baseline forgets it", label=Piece("gone  ", "good"))
-    screen.line(Piece(tally(check), "bad" if check.status else "good"))
+    screen.paragraph(tally(check), style="bad" if check.status else "good")
 
 
 def _write_result(screen: Screen, result: Result) -> None:
-    screen.flow([Piece(f"✖ {result.path}", "bad"), Piece(f"  {result.title}", "title")])
+    _write_head(screen, Piece(f"✖ {result.path}", "bad"), Piece(f"  {result.title}", "title"))
     if result.problem:
         for line in result.problem.splitlines():
             screen.paragraph(line.strip(), label=Piece("  "))
     for number, outcome in enumerate(result.outcomes):
         if not outcome.met:
             screen.line()
-            screen.line(Piece("  ✖ ", "bad"), Piece(outcome.name, "title"), Piece(f"   {where(result, number)}", "dim"))
+            place = Piece(f"  {where(result, number)}", "dim")
+            _write_head(screen, Piece("  ✖", "bad"), Piece(outcome.name, "title"), place)
             write_outcome(screen, outcome)
+
+
+def _write_head(screen: Screen, *pieces: Piece) -> None:
+    for line in wrapped(pieces, screen.width, "    "):
+        screen.line(*line)

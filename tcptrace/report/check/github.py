@@ -5,7 +5,7 @@ from typing import TextIO
 
 from tcptrace.check.outcome import Result
 from tcptrace.check.run import Check
-from tcptrace.report.check.outcome_words import gone_text, outcome_text, tally
+from tcptrace.report.check.outcome_words import gone_text, outcome_text, tally, unused_text
 from tcptrace.report.escape import printable
 from tcptrace.report.view import View
 
@@ -14,18 +14,25 @@ def write_check(check: Check, out: TextIO, view: View) -> None:
     """Errors where the expectations stand, notices of what is known and gone, and the count as plain text."""
     for result in check.results:
         out.writelines(f"{line}\n" for line in _annotations(result))
+    for result in check.results:
+        if result.unused:
+            out.write(f"{_command('warning', 'not checked', unused_text(result), file=result.file)}\n")
     for known in check.gone:
         out.write(f"{_command('notice', 'known finding is gone', gone_text(known))}\n")
     out.write(f"{tally(check)}\n")
 
 
 def _annotations(result: Result) -> Iterator[str]:
-    if result.problem:
-        yield _command("error", "could not be checked", result.problem, file=result.file)
+    for fault in result.faults:
+        yield _command("error", "could not be checked", fault.text, **_place(result.file, fault.line))
     for outcome, line in zip(result.outcomes, result.lines, strict=True):
         if not outcome.met:
-            place = {"file": result.file} | ({"line": str(line)} if line else {})
-            yield _command("error", f"{result.path}: {outcome.name}", outcome_text(outcome).rstrip(), **place)
+            title = f"{result.path}: {outcome.name}"
+            yield _command("error", title, outcome_text(outcome).rstrip(), **_place(result.file, line))
+
+
+def _place(file: str, line: int) -> dict[str, str]:
+    return {"file": file} | ({"line": str(line)} if line else {})
 
 
 def _command(name: str, title: str, text: str, **place: str) -> str:

@@ -42,6 +42,7 @@ def _result(result: Result, check: Check) -> Json:
         "file": valid_text(result.file),
         "verdict": "error" if result.problem else "failed" if result.unmet else "passed",
         "problem": valid_text(result.problem) or None,
+        "unused": [valid_text(path) for path in result.unused],
         "seconds": round(result.seconds, 3),
         "expectations": [_outcome(*pair) for pair in zip(result.outcomes, result.lines, strict=True)],
         "unexpected": [

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as Xml
 
 from tcptrace.check.outcome import Outcome, Result
 from tcptrace.check.run import Check
-from tcptrace.report.check.outcome_words import outcome_text, where
+from tcptrace.report.check.outcome_words import outcome_text, unused_text, where
 from tcptrace.report.escape import printable
 from tcptrace.report.view import View
 
@@ -51,7 +51,7 @@ def _suite(result: Result, number: int, now: str) -> Xml.Element:
             _tell(
                 test, "failure", _kind(outcome), _message(outcome), f"{where(result, place)}\n{outcome_text(outcome)}"
             )
-    Xml.SubElement(suite, "system-out")
+    Xml.SubElement(suite, "system-out").text = valid(unused_text(result)) if result.unused else None
     Xml.SubElement(suite, "system-err")
     return suite
 

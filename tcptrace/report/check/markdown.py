@@ -5,7 +5,7 @@ from typing import TextIO
 
 from tcptrace.check.outcome import Result
 from tcptrace.check.run import Check
-from tcptrace.report.check.outcome_words import gone_text, outcome_text, tally
+from tcptrace.report.check.outcome_words import gone_text, outcome_text, tally, unused_text
 from tcptrace.report.escape import markdown_cell, printable
 from tcptrace.report.view import View
 
@@ -21,14 +21,15 @@ def write_check(check: Check, out: TextIO, view: View) -> None:
         out.writelines(f"| {' | '.join(map(markdown_cell, row))} |\n" for result in bad for row in _rows(result))
     for result in bad:
         out.writelines(_stories(result))
+    out.writelines(f"\nNote: {markdown_cell(unused_text(result))}\n" for result in check.results if result.unused)
     if check.gone:
         out.write("\nKnown findings that are gone:\n\n")
         out.writelines(f"- {markdown_cell(gone_text(known))}\n" for known in check.gone)
 
 
 def _rows(result: Result) -> Iterator[tuple[str, str, str, str]]:
-    if result.problem:
-        yield result.path, "can be checked", "", result.problem.splitlines()[0]
+    for fault in result.faults:
+        yield result.path, "can be checked", "", " ".join(fault.told(result.file).split())
     for outcome in result.unmet:
         yield result.path, outcome.name, outcome.expected, outcome.found
 

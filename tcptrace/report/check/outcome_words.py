@@ -1,6 +1,8 @@
 """An unmet expectation in words: what was expected, what was found, the story, and the command to look closer."""
 
+import os
 from io import StringIO
+from pathlib import Path
 
 from tcptrace.check.baseline import Known
 from tcptrace.check.outcome import Outcome, Result
@@ -10,6 +12,8 @@ from tcptrace.report.findings import Place, write_finding
 from tcptrace.report.terminal import Piece, Screen
 from tcptrace.report.units import count
 
+UNUSED = 5
+"""Captures that are named where nothing checks them."""
 STORIES = 5
 """Findings of an expectation that are told in full."""
 
@@ -47,7 +51,15 @@ def where(result: Result, number: int) -> str:
 def gone_text(known: Known) -> str:
     """A finding that is known and was not found."""
     ends = f" of {', '.join(known.ends)}" if known.ends else ""
-    return f"{known.rule}{ends} in {known.case}{f' at {known.place}' if known.place else ''}"
+    case = os.path.relpath(known.case) if Path(known.case).is_relative_to(Path.cwd()) else known.case
+    return f"{known.rule}{ends} in {case}{f' at {known.place}' if known.place else ''}"
+
+
+def unused_text(result: Result) -> str:
+    """Captures of a case that nothing checks, and what to do."""
+    names = [Path(os.path.relpath(path, result.path)).as_posix() for path in result.unused]
+    told = ", ".join(names[:UNUSED]) + (f" and {len(names) - UNUSED:,} more" if len(names) > UNUSED else "")
+    return f"{result.path}: nothing checks {told}: name it in [points], give it a case.toml, or move it away"
 
 
 def tally(check: Check) -> str:

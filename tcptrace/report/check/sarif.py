@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,7 +17,7 @@ from tcptrace.check.run import Check
 from tcptrace.check.seen import Seen
 from tcptrace.diagnosis.handbook import sections, title
 from tcptrace.diagnosis.registry import BY_NAME
-from tcptrace.report.check.outcome_words import outcome_text
+from tcptrace.report.check.outcome_words import outcome_text, unused_text
 from tcptrace.report.escape import printable
 from tcptrace.report.view import View
 
@@ -34,7 +35,7 @@ Json = dict[str, Any]
 
 def write_check(check: Check, out: TextIO, view: View) -> None:
     """One run: its rules with their handbook pages, a result for each thing that is wrong."""
-    results = [one for result in check.results for one in _results(result, check)]
+    results = _told_apart(one for result in check.results for one in _results(result, check))
     names = [UNMET, *BY_NAME]
     used = [name for name in names if any(one["ruleId"] == name for one in results)]
     for one in results:
@@ -79,19 +80,22 @@ def _rule(name: str) -> Json:
 
 def _invocation(check: Check) -> Json:
     notes = [
-        {
-            "level": "error",
-            "message": {"text": _text(result.problem)},
-            "locations": [_location(result.file, 1)],
-        }
-        for result in check.results
-        if result.problem
+        *(
+            _note("error", fault.told(result.file), result.file, fault.line or 1)
+            for result in check.results
+            for fault in result.faults
+        ),
+        *(_note("warning", unused_text(result), result.file, 1) for result in check.results if result.unused),
     ]
     return {
         "executionSuccessful": check.status < 2,
         "exitCode": check.status,
         "toolExecutionNotifications": notes,
     }
+
+
+def _note(level: str, text: str, file: str, line: int) -> Json:
+    return {"level": level, "message": {"text": _text(text)}, "locations": [_location(file, line)]}
 
 
 def _results(result: Result, check: Check) -> Iterator[Json]:
@@ -113,7 +117,7 @@ def _unmet(result: Result, outcome: Outcome, line: int) -> Json:
         "level": "error",
         "message": {"text": _text(f"{result.path}: {outcome.name}\n{outcome_text(outcome)}")},
         "locations": [_location(result.file, line or 1)],
-        "partialFingerprints": _fingerprints(UNMET, _relative(result.path), outcome.name),
+        "partialFingerprints": _fingerprint(UNMET, _name(result.path), outcome.name),
     }
 
 
@@ -128,7 +132,7 @@ def _finding(result: Result, seen: Seen, check: Check, outcome: Outcome | None) 
         "level": "error" if outcome else LEVELS[finding.severity],
         "message": {"text": _text("\n".join((f"{seen.between} {seen.number}".strip(), *told)))},
         "locations": [_location(seen.capture, 1)],
-        "partialFingerprints": _fingerprints(finding.rule, _relative(result.path), seen.place, *seen.ends),
+        "partialFingerprints": _fingerprint(finding.rule, _name(result.path), seen.place, *seen.ends),
         "rank": round(100 * finding.confidence, 1),
         "properties": {"frames": list(finding.frames), "severity": finding.severity, "confidence": finding.confidence},
         **({"suppressions": [{"kind": "external", "justification": "known by the baseline"}]} if known else {}),
@@ -136,10 +140,21 @@ def _finding(result: Result, seen: Seen, check: Check, outcome: Outcome | None) 
     }
 
 
-def _fingerprints(*facts: str) -> dict[str, str]:
-    """Stable from run to run: no frame, no time, no wording. GitHub reads the first."""
-    told = hashlib.sha256("\0".join(map(valid_text, facts)).encode()).hexdigest()[:32]
-    return {"primaryLocationLineHash": f"{told}:1", "tcptraceFinding/v1": told}
+def _fingerprint(*facts: str) -> str:
+    """Stable from run to run: no frame, no time, no wording."""
+    return hashlib.sha256("\0".join(map(valid_text, facts)).encode()).hexdigest()[:32]
+
+
+def _told_apart(results: Iterable[Json]) -> list[Json]:
+    """With a number behind each fingerprint, as there may be several findings of a rule between the same ends."""
+    numbers: Counter[str] = Counter()
+    told = []
+    for one in results:
+        numbers[one["partialFingerprints"]] += 1
+        known = f"{one['partialFingerprints']}:{numbers[one['partialFingerprints']]}"
+        # GitHub reads the first
+        told.append({**one, "partialFingerprints": {"primaryLocationLineHash": known, "tcptraceFinding/v1": known}})
+    return told
 
 
 def _location(path: str, line: int) -> Json:
@@ -149,7 +164,14 @@ def _location(path: str, line: int) -> Json:
 def _uri(path: str) -> str:
     """Relative to the current folder, from which a pipeline runs; absolute where that does not hold it."""
     relative = _relative(path)
-    return Path(relative).as_uri() if Path(relative).is_absolute() else quote(relative)
+    return Path(relative).as_uri() if Path(relative).is_absolute() else quote(os.fsencode(relative))
+
+
+def _name(path: str) -> str:
+    """Of a case, wherever it is checked from: its path within its repository, or else its own name."""
+    place = Path(os.path.realpath(path))
+    root = next((folder for folder in (place, *place.parents) if (folder / ".git").exists()), place.parent)
+    return place.relative_to(root).as_posix()
 
 
 def _relative(path: str) -> str:
