@@ -31,9 +31,10 @@ def bases_of(legs: Legs, stream_of_leg: I64) -> I64:
     with_late = np.unique(stream_of_leg[((legs.isn < 0) & (legs.base >= 0)).any(axis=1)])
     order = np.argsort(stream_of_leg, kind="stable")
     bounds = np.searchsorted(stream_of_leg[order], np.stack((with_late, with_late + 1)))
+    extents = _extents(legs) if len(with_late) else found
     for first, stop in bounds.T.tolist():
         if stop - first > 1:
-            _align(found, order[first:stop], legs)
+            _align(found, order[first:stop], legs, extents)
     _share_beginnings(found, legs, stream_of_leg)
     return found
 
@@ -64,9 +65,20 @@ def _share_beginnings(base: I64, legs: Legs, stream_of_leg: I64) -> None:
                 base[divmod(one, 2)] += signed(legs.isn[divmod(most, 2)] - legs.isn[divmod(one, 2)])
 
 
-def _align(found: I64, members: I64, legs: Legs) -> None:
+def _extents(legs: Legs) -> I64:
+    """(L, 2) how far each side's numbers reach at a leg, from its base."""
+    seen = legs.sightings
+    end = legs.leg.astype(np.int64) * 2 + seen.side
+    highest = legs.base.ravel().copy()
+    np.maximum.at(highest, end, seen.end)
+    np.maximum.at(highest, end ^ 1, seen.ack)
+    found: I64 = highest.reshape(-1, 2) - legs.base
+    return found
+
+
+def _align(found: I64, members: I64, legs: Legs, extents: I64) -> None:
     """Align the bases of one stream's legs, in place."""
-    apart = [_settle(found[:, side], members, legs, side) for side in (0, 1)]
+    apart = [_settle(found[:, side], members, legs.isn[members, side], extents[members, side]) for side in (0, 1)]
     settled = [leg for leg in members.tolist() if not any(leg in strange for strange in apart)]
     for side, strange in enumerate(apart):
         for leg, ahead in strange.items():
@@ -77,15 +89,13 @@ def _align(found: I64, members: I64, legs: Legs) -> None:
             found[leg, side] += next((shift for shift in shifts if shift is not None), by_raw)
 
 
-def _settle(base: I64, members: I64, legs: Legs, side: int) -> Mapping[int, int]:
+def _settle(base: I64, members: I64, isn: I64, extent: I64) -> Mapping[int, int]:
     """Align one side where raw numbers adjoin, in place; returns how far ahead of these each other leg seems to be."""
-    isn = legs.isn[members, side]
     is_late = (isn < 0) & (base[members] >= 0)
     late, known = members[is_late], isn[isn >= 0]
     if not len(late):
         return {}
     low = np.where(is_late, base[members], isn) & (CYCLE - 1)
-    extent = np.array([_extent(legs, leg, side) for leg in members.tolist()])
     is_settled = isn >= 0 if len(known) else members == late[0]
     is_open = is_late & ~is_settled
     while (joining := is_open & _adjoins(low, extent, is_settled)).any():
@@ -98,14 +108,6 @@ def _settle(base: I64, members: I64, legs: Legs, side: int) -> Mapping[int, int]
     moved = is_settled & is_late
     base[members[moved]] -= nearest[moved]
     return dict(zip(members[is_open].tolist(), nearest[is_open].tolist(), strict=True))
-
-
-def _extent(legs: Legs, leg: int, side: int) -> int:
-    """How far a side's numbers reach at a leg, from its base."""
-    seen, rows = legs.sightings, legs.rows(leg)
-    is_own = seen.side[rows] == side
-    highest = np.where(is_own, seen.end[rows], seen.ack[rows]).max(initial=0)
-    return max(int(highest) - int(legs.base[leg, side]), 0)
 
 
 def _adjoins(low: I64, extent: I64, those: np.ndarray) -> np.ndarray:
@@ -139,10 +141,13 @@ def _by_other_side(base: I64, leg: int, legs: Legs, side: int) -> tuple[I64, I64
     is_own = seen.side[rows] == side
     start, ack = seen.start[rows], seen.ack[rows]
     told, place = np.where(is_own, ack, start) - base[leg, side ^ 1], np.where(is_own, start, ack) - base[leg, side]
-    keys, places = np.unique(np.stack(((told << LENGTH_BITS | seen.len[rows]) << 1 | is_own, place)), axis=1)
-    _, first, count = np.unique(keys, return_index=True, return_counts=True)
-    alone = first[count == 1]
-    return keys[alone], places[alone]
+    key = (told << LENGTH_BITS | seen.len[rows]) << 1 | is_own
+    order = np.lexsort((place, key))
+    key, place = key[order], place[order]
+    first = np.flatnonzero(np.diff(key, prepend=key[:1] - 1))
+    last = np.append(first[1:], len(key)) - 1
+    alone = first[place[first] == place[last[: len(first)]]]
+    return key[alone], place[alone]
 
 
 def signed(difference: I64) -> I64:
