@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tcptrace.capture.context import IcmpError
 from tcptrace.schema import KINDS, LABELS, NO_TIME, REPEATS, SIDES
+from tcptrace.tcp.notable import KEPT_MAX
 
 CLIENT, SERVER = 0, 1
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
@@ -120,6 +121,10 @@ class Story:
         bit = 1 << KINDS.index(kind)
         return [told for told in self.segments if told.kinds & bit and side in (None, told.side)]
 
+    def is_more(self, kind: str, side: int) -> bool:
+        """Whether a side may have sent more of a kind than are notable: of each, the first few are kept."""
+        return len(self.kind(kind, side)) >= KEPT_MAX
+
     def first(self, kind: str, side: int | None = None) -> Told | None:
         """The first of those."""
         return next(iter(self.kind(kind, side)), None)
@@ -141,6 +146,11 @@ class Story:
     def at(self, time_ns: int) -> str:
         """A moment as time since the flow's first frame."""
         return elapsed(time_ns - self.flow.start_ns) if NO_TIME not in (time_ns, self.flow.start_ns) else "?"
+
+
+def counted(number: int, noun: str, *, at_least: bool = False) -> str:
+    """`1 segment`, `at least 2,000 segments`."""
+    return f"{'at least ' * at_least}{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def elapsed(ns: int) -> str:

@@ -95,6 +95,23 @@ class TestIdleTimeout:
         assert finding.cause.startswith("a machine in between forgot")
         assert finding.symptoms == symptoms
 
+    @pytest.mark.parametrize(
+        ("fate", "said"),
+        [
+            ("940040 S R 201 ip_id=0", "got a RST 40 ms later"),
+            ("".join(f"{940300 + 2**n * 300} C P. 1281:1361 201\n" for n in range(9)), "at least 3 times in 77.1 s"),
+            ("940040 S . 201 1361", None),
+        ],
+    )
+    def test_the_longest_of_many_pauses(self, fate: str, said: str | None) -> None:
+        polls = "".join(
+            f"{at} C P. {seq}:{seq + 80} 201\n {at + 250} C P. {seq}:{seq + 80} 201\n {at + 260} S . 201 {seq + 80}\n"
+            for at, seq in zip(range(3000, 48000, 3000), range(81, 1281, 80), strict=True)
+        )
+        found = of_rule("idle-timeout", ANSWERED + polls + "940000 C P. 1281:1361 201\n" + fate)
+        assert len(found) == (said is not None)
+        assert all(said in finding.summary for finding in found if said)
+
     def test_two_repeats_without_an_answer(self) -> None:
         lost = ANSWERED + "5030 C P. 81:161 201\n 5240 C P. 81:161 201\n"
         assert of_rule("idle-timeout", lost) == []

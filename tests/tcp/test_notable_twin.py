@@ -35,6 +35,8 @@ class Side:
     unseen: int = 0
     fin: bool = False
     unheard: int = 0
+    paused_ms: int = 0
+    """The longest silence it broke."""
     waited: tuple[int, int] | None = None
     """How long the first bare acknowledgement took, and when it came."""
 
@@ -81,9 +83,7 @@ class Twin:
         x.unseen += "ack_lost_segment" in row.labels
         if row.labels & {"keep_alive", "zero_window_probe"}:
             found.add("probe")
-        if row.idle_ns >= 1000 * MS:
-            found.add("resumed")
-        found |= self.window(x, row)
+        found |= self.pause(x, row, found) | self.window(x, row)
         length = 0 if "probe" in found else max(row.len, 0)
         if not found & {"syn", "rst"}:
             found |= self.delay(x, y, row, length)
@@ -94,6 +94,15 @@ class Twin:
             x.unheard += 1
         x.sent_to = row.end_position if row.flags & 2 else max(x.sent_to, row.end_position)
         return self.seen(x, y, row, found)
+
+    def pause(self, x: Side, row: Any, found: set[str]) -> set[str]:
+        if row.idle_ns < 1000 * MS:
+            return set()
+        if "repeat" not in found and row.idle_ns // MS > x.paused_ms:
+            x.paused_ms = row.idle_ns // MS
+            x.kept["resumed"] = min(x.kept["resumed"], 6)
+            x.kept["repeat"] = min(x.kept["repeat"], 4)
+        return {"resumed"}
 
     def window(self, x: Side, row: Any) -> set[str]:
         if row.flags & 7 or row.window < 0:

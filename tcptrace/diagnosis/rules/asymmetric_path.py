@@ -36,8 +36,9 @@ from collections.abc import Iterator, Sequence
 
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.result import Connection, Stream
-from tcptrace.diagnosis.paths import PathEvidence, counted
+from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
+from tcptrace.diagnosis.story import counted
 
 RULE = Rule(name="asymmetric-path", family="path", severity="info")
 

@@ -45,9 +45,9 @@ import numpy as np
 
 from tcptrace.correlation.result import Connection, Hop
 from tcptrace.diagnosis.evidence import Evidence, Rows
-from tcptrace.diagnosis.paths import PathEvidence, counted, in_frames
+from tcptrace.diagnosis.paths import PathEvidence, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, RST, SERVER, Story, Told, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, RST, SERVER, Story, Told, counted, frames_filter, numbers
 from tcptrace.schema import I64, KINDS
 
 RULE = Rule(

@@ -42,9 +42,9 @@ RFC 5382 section 5; RFC 1122 section 4.2.3.6; ipvsadm(8); Linux Documentation/ne
 from collections.abc import Iterator
 
 from tcptrace.diagnosis.evidence import Evidence
-from tcptrace.diagnosis.reset import Reset, flows_with_reset
+from tcptrace.diagnosis.reset import UNASKED_NS, Reset, flows_with_reset
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import Story, Told, apart_ns, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import Story, Told, apart_ns, counted, elapsed, frames_filter, numbers
 
 RULE = Rule(
     name="idle-timeout",
@@ -103,7 +103,9 @@ def _reset(story: Story, first: Told) -> Finding | None:
     answer = next(iter(story.after(first, 1 - first.side)), None)
     if answer is None or not answer.is_rst or answer.ack > first.seq or not (answer.has_ack or answer.seq == first.ack):
         return None
-    if not any(told.is_kind("first") for told in story.of(first.side) if told.frame <= first.frame):
+    if not _is_open(story, first, answer) or not any(
+        told.is_kind("first") for told in story.of(first.side) if told.frame <= first.frame
+    ):
         return None
     reset = Reset(story, answer)
     elsewhere = not reset.fits_ttl or reset.goes_on
@@ -121,6 +123,13 @@ def _reset(story: Story, first: Told) -> Finding | None:
     said = f"got a RST {elapsed(apart_ns(first, answer))} later (frame {answer.frame})"
     certainty = (0.9 if elsewhere else 0.8) - (0.1 if answer.has_ack else 0)
     return _finding(story, first, [first, answer], said, cause, evidence, certainty)
+
+
+def _is_open(story: Story, first: Told, answer: Told) -> bool:
+    """Whether nothing had answered the segment before: of many answers not all are notable."""
+    if first.is_kind("probe"):
+        return apart_ns(first, answer) <= UNASKED_NS
+    return bool(story.sides[first.side].acked <= first.seq)
 
 
 def _expired(story: Story, rst: Told) -> Finding | None:
@@ -146,7 +155,9 @@ def _unanswered(story: Story, first: Told, repeats: float) -> Finding | None:
     if first.is_kind("probe") or not unanswered:
         return None
     certainty = 0.7 if any(told.len for told in story.before(first, 1 - first.side)) else 0.6
-    said = f"was repeated {len(again)} times in {elapsed(apart_ns(first, again[-1]))} without an answer"
+    times = counted(len(again), "time", at_least=story.is_more("repeat", first.side))
+    waited_ns = max(apart_ns(first, again[-1]), story.sides[first.side].last_ns - first.time_ns)
+    said = f"was repeated {times} in {elapsed(waited_ns)} without an answer"
     cause = (
         "a balancer, NAT or firewall forgot the idle connection and drops what belongs to it;"
         f" or {story.end(1 - first.side)} or the way to it was lost meanwhile"
