@@ -130,6 +130,11 @@ class Reset:
         return int(peer.alert_frame) if peer.alert_frame == peer.last_data_frame < self.rst.frame else 0
 
     @property
+    def is_first(self) -> bool:
+        """Whether the other side had not reset the connection before."""
+        return all(told.frame > self.rst.frame for told in self.story.endings(self.peer))
+
+    @property
     def was_over(self) -> bool:
         """Whether both sides had closed in order before it."""
         return all(self.sent_before("fin", side) for side in (CLIENT, SERVER))
@@ -149,3 +154,8 @@ def flows_with_reset(evidence: Evidence) -> Rows:
 def resets(story: Story, side: int | None = None) -> Iterator[Reset]:
     """The notable RSTs of a flow, in order, of one side or both."""
     return (Reset(story, told) for told in story.kind("rst", side))
+
+
+def endings(story: Story, side: int | None = None) -> Iterator[Reset]:
+    """Those of them that ended something."""
+    return (Reset(story, told) for told in story.endings(side))

@@ -143,6 +143,11 @@ class Story:
         """The first step that took a side into a state, an index into STATES."""
         return next((step for step in self.steps if step.side == side and step.to_state == state), None)
 
+    def endings(self, side: int | None = None) -> list[Told]:
+        """The RSTs that changed a state: their numbers were such that somebody heeded them."""
+        heeded = {step.frame for step in self.steps if not step.unexpected}
+        return [told for told in self.kind("rst", side) if told.frame in heeded]
+
     def at(self, time_ns: int) -> str:
         """A moment as time since the flow's first frame."""
         return elapsed(time_ns - self.flow.start_ns) if NO_TIME not in (time_ns, self.flow.start_ns) else "?"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.diagnosis.diagnosed import ANSWERED, ASKED, OPEN, diagnosed, of_rule
+from tests.diagnosis.diagnosed import ANSWERED, ASKED, OPEN, TAKEN, diagnosed, of_rule
 
 
 class TestResetInjected:
@@ -168,6 +168,30 @@ class TestIdleTimeout:
     def test_nothing_is_known_of_a_side_that_was_never_heard(self) -> None:
         alone = "0 C P. 1:81 1\n 5000 C P. 81:161 1\n 5210 C P. 81:161 1\n 5630 C P. 81:161 1"
         assert of_rule("idle-timeout", alone) == []
+
+
+class TestIgnoredResets:
+    """A RST that its receiver ignores neither is the end nor hides it."""
+
+    @pytest.mark.parametrize("ignored", ["20 S R 9000000", "20 C R 9000000", "5 S R. 0 0"])
+    @pytest.mark.parametrize(
+        ("story", "rule"),
+        [
+            (TAKEN + "40 S R. 1 81 ip_id=502", "sidecar-reset"),
+            (ASKED + "30 S R 1 ip_id=0", "first-data-reset"),
+            (ANSWERED + "130 S R. 201 81 ip_id=503", "abortive-close"),
+            (ANSWERED + "130 S R. 201 81 ttl=33", "reset-injected"),
+        ],
+    )
+    def test_it_does_not_hide_the_one_that_ends(self, story: str, rule: str, ignored: str) -> None:
+        lines = [*story.strip().splitlines(), ignored]
+        finding = diagnosed("\n".join(sorted(lines, key=lambda line: float(line.split()[0]))))[rule]
+        assert finding.frames[-1] == len(lines)
+
+    @pytest.mark.parametrize("rule", ["sidecar-reset", "first-data-reset", "abortive-close"])
+    def test_it_is_no_end(self, rule: str) -> None:
+        assert of_rule(rule, TAKEN + "40 S R. 9000001 81 ip_id=502") == []
+        assert of_rule(rule, ANSWERED + "130 S R. 9000201 81 ip_id=503") == []
 
 
 class TestChallengeAck:

@@ -45,7 +45,7 @@ RFC 9293 section 3.6; RFC 1122 section 4.2.2.13; RFC 2525 section 2.17; socket(7
 from collections.abc import Iterator
 
 from tcptrace.diagnosis.evidence import Evidence
-from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
+from tcptrace.diagnosis.reset import Reset, endings, flows_with_reset
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, Story, elapsed, frames_filter, numbers
 
@@ -76,7 +76,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A flow whose first RST is a socket's own."""
     refused = (evidence.measures.completeness & SYN_ACK_OR_DATA == 0) & (evidence.flows.midstream == 0)
     for story in evidence.stories(flows_with_reset(evidence) & ~refused):
-        reset = next(resets(story), None)
+        reset = next(endings(story), None)
         if reset and _aborts(reset):
             yield _finding(reset, thresholds)
 

@@ -63,7 +63,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 def _is_one(story: Story, request: Told, fin: Told) -> bool:
     """Whether the FIN is the server's first word, and acknowledges the request."""
     first_word = fin.seq == 1 and fin.len == 0 and fin.ack > request.seq and request.frame < fin.frame
-    return first_word and not any(told.is_fin or told.is_rst for told in story.before(fin))
+    return first_word and not any(told.is_fin or told in story.endings() for told in story.before(fin))
 
 
 def _finding(story: Story, request: Told, fin: Told) -> Finding:

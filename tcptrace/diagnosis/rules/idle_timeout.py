@@ -92,9 +92,8 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 def _is_news(story: Story, first: Told) -> bool:
     """Whether a segment asks something of the other side, and that had been there and not closed."""
     asks = (first.len > 0 or first.is_fin or first.is_kind("probe")) and not first.is_rst
-    before = story.before(first)
-    peer = [told for told in before if told.side != first.side]
-    gone = any(told.is_fin for told in peer) or any(told.is_rst for told in before)
+    closed = any(told.is_fin for told in story.before(first, 1 - first.side))
+    gone = closed or any(told.frame < first.frame for told in story.endings())
     return asks and not first.is_kind("repeat") and not gone
 
 

@@ -2,8 +2,8 @@
 
 What it detects
 ---------------
-A connection's first RST, whose TTL (hop limit) no other segment of its claimed sender had; or a RST+ACK whose IP ID is
-neither 0 nor near those that its sender counts up.
+A connection's first RST that its receiver heeds, whose TTL (hop limit) no other segment of its claimed sender had; or a
+RST+ACK whose IP ID is neither 0 nor near those that its sender counts up.
 
 Why it happens
 --------------
@@ -43,7 +43,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence, Rows
-from tcptrace.diagnosis.reset import NEAR, Reset, resets
+from tcptrace.diagnosis.reset import NEAR, Reset, endings, resets
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import ACK, CLIENT, frames_filter, numbers
 from tcptrace.rows import chosen
@@ -62,11 +62,13 @@ FAR_HOPS = 5
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
-    """A flow whose first RST does not fit its sender."""
+    """A flow whose first heeded RST does not fit its sender."""
     for story in evidence.stories(_suspects(evidence)):
         found = list(resets(story))
-        if found and not found[0].was_over and _is_strange(found[0], thresholds["ttl_hops"]):
-            yield _finding([reset for reset in found if _is_strange(reset, thresholds["ttl_hops"])])
+        first = next(endings(story), found[0])
+        if not first.was_over and _is_strange(first, thresholds["ttl_hops"]):
+            strange = [reset for reset in found if _is_strange(reset, thresholds["ttl_hops"])]
+            yield _finding(first, strange)
 
 
 def _suspects(evidence: Evidence) -> Rows:
@@ -93,8 +95,7 @@ def _hops(reset: Reset) -> int:
     return min(abs(reset.rst.ttl - ttl) for ttl in reset.ttls)
 
 
-def _finding(strange: list[Reset]) -> Finding:
-    reset = strange[0]
+def _finding(reset: Reset, strange: list[Reset]) -> Finding:
     story, rst = reset.story, reset.rst
     frames = numbers(reset.rst for reset in strange)
     return RULE.finding(
