@@ -121,7 +121,7 @@ def test_how_long_a_window_was_closed() -> None:
     client, _ = facts("100 C . 1 1 window=0\n 150 C . 1 1 window=0\n 400 C . 1 1\n 500 C . 1 1 window=0\n 510 C . 1 1")
     assert (client.closures, client.closed_max_ns, client.is_closed) == (2, 300 * MS, 0)
     client, _ = facts("100 C . 1 1 window=0\n 150 C . 1 1 window=0\n 400 S . 1 1")
-    assert (client.closures, client.closed_max_ns, client.is_closed) == (1, 50 * MS, 1)
+    assert (client.closures, client.closed_max_ns, client.is_closed) == (1, 300 * MS, 1)
 
 
 def test_a_window_of_unknown_scale_is_closed_at_0_too() -> None:

@@ -144,6 +144,11 @@ class Twin:
         x.segments.append(row)
         return found
 
+    @property
+    def last_ns(self) -> int:
+        """When the flow was last seen."""
+        return max(side.segments[-1].time_ns for side in self.sides if side.segments)
+
     def facts(self, side: int) -> dict[str, int]:
         x = self.sides[side]
         frames = [seen for seen in x.segments if not seen.flags & 4]
@@ -159,7 +164,7 @@ class Twin:
             "largest_seq": next((seen.position - self.origin(x) for seen in x.data if seen.len == largest), -1),
             "is_closed": int(x.closed_at is not None),
             "closures": x.closures,
-            "closed_max_ns": x.closed_max_ns,
+            "closed_max_ns": max(x.closed_max_ns, self.last_ns - x.closed_at if x.closed_at is not None else 0),
             "probes": x.probes,
             "unanswered": x.unanswered,
             "delayed_writes": len(x.stalls),
