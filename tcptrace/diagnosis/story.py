@@ -158,6 +158,13 @@ def counted(number: int, noun: str, *, at_least: bool = False) -> str:
     return f"{'at least ' * at_least}{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def times(number: int, *, at_least: bool = False) -> str:
+    """`once`, `twice`, `at least 7 times`."""
+    if not at_least and 1 <= number <= 2:
+        return "once" if number == 1 else "twice"
+    return counted(number, "time", at_least=at_least)
+
+
 def elapsed(ns: int) -> str:
     """A span of time in the unit that reads best: `1.04 s`, `250 ms`, `40 µs`."""
     for unit, length in (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000)):

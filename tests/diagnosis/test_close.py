@@ -64,7 +64,7 @@ class TestFinRetransmission:
     def test_the_other_side_is_gone(self) -> None:
         (finding,) = of_rule("fin-retransmission", ANSWERED + "130 C F. 81 201\n 340 C F. 81 201\n 760 C F. 81 201")
         assert finding.confidence == 0.8
-        assert "2 times" in finding.summary
+        assert "twice" in finding.summary
         assert finding.cause.startswith("10.0.0.2:80 is gone")
         assert "never acknowledged in this capture" in finding.evidence
 

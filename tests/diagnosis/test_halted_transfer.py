@@ -35,12 +35,12 @@ class TestZeroWindow:
     def test_it_never_opens(self) -> None:
         text = self.FULL + "400 S . 1000 81\n 1000 S . 1000 81\n 3000 S . 1000 81"
         (finding,) = of_rule("zero-window", text)
-        assert "once, for 2.89 s and did not open it again" in finding.summary
+        assert "once, for 2.89 s and left it closed" in finding.summary
 
     def test_of_many_the_longest_and_true_counts(self) -> None:
         shut = "".join(f"{200 * n} C . 81 1001 window=0\n {200 * n + 5} C . 81 1001 window=900\n" for n in range(1, 21))
         (finding,) = of_rule("zero-window", REQUEST + shut + "9000 C . 81 1001 window=0\n 9004 S . 1 81")
-        assert "closed its window 21 times, for 5 ms at most, the last time to the end" in finding.summary
+        assert "closed its window 21 times, for 5 ms at most and left it closed" in finding.summary
         assert (finding.severity, finding.evidence) == (
             "info",
             ("0 probes by 10.0.0.2:80 meanwhile", "20 openings seen"),

@@ -158,7 +158,7 @@ class TestHandshakeSlow:
                 "the SYN-ACK took 2 s",
                 "asked 3 times",
             ),
-            ("0 C S 0\n 1000 C S 0\n 1900 S S. 0 1\n 1900.1 C . 1 1", "the SYN-ACK took 1.9 s", "asked 2 times"),
+            ("0 C S 0\n 1000 C S 0\n 1900 S S. 0 1\n 1900.1 C . 1 1", "the SYN-ACK took 1.9 s", "asked twice"),
             ("0 C S 0\n 1 S S. 0 1\n 1301 C . 1 1", "the client's ACK took 1.3 s", "slow to acknowledge"),
             ("0 C S 0\n 1 S S. 0 1\n 1001 S S. 0 1\n 1301 C . 1 1", "the client's ACK took 1.3 s", "was lost"),
             (

@@ -118,7 +118,7 @@ class TestIdleTimeout:
         (finding,) = of_rule("idle-timeout", lost + "5660 C P. 81:161 201")
         assert finding.confidence == 0.7
         assert finding.frames == (8, 9, 10)
-        assert "was repeated 2 times in 630 ms without an answer" in finding.summary
+        assert "was repeated twice in 630 ms without an answer" in finding.summary
         assert of_rule("idle-timeout", lost, repeats=1) != []
 
     @pytest.mark.parametrize(

@@ -88,6 +88,15 @@ class TestRtoStall:
         text = OPEN + f"1000 S P. 1:101 1\n {1000 + wait_ms} S P. 1:101 1\n 2000 C . 1 101"
         assert len(of_rule("rto-stall", text, silence_ms=300)) == found
 
+    def test_of_many_it_tells_that_there_are_more(self) -> None:
+        lines = "".join(
+            f"{at} C P. {seq}:{seq + 80} 1\n {at + 300} C P. {seq}:{seq + 80} 1\n {at + 310} S . 1 {seq + 80}\n"
+            for at, seq in zip(range(100, 20100, 1000), range(1, 1601, 80), strict=True)
+        )
+        (finding,) = of_rule("rto-stall", OPEN + lines)
+        assert "stood still at least 7 times, 2.1 s in all" in finding.summary
+        assert "20 timeouts in all" in finding.evidence
+
     def test_what_it_tells(self) -> None:
         text = REQUEST + "100 S P. 1:101 81\n 400 S P. 1:101 81\n 1000 S P. 1:101 81\n 1010 C . 81 101"
         (finding,) = of_rule("rto-stall", text)

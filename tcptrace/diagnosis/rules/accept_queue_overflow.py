@@ -45,7 +45,7 @@ from collections.abc import Iterator
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.reset import Reset
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers, times
 from tcptrace.diagnosis.vantage import at_server
 
 RULE = Rule(
@@ -118,6 +118,7 @@ def _ignored(story: Story, ack: Told, repeats: list[Told], lost: Told | None, is
     opened = story.first("first", SERVER)
     request = f" and its {lost.len} bytes of request (frame {lost.frame})" if lost else ""
     since = ", ".join(elapsed(told.time_ns - ack.time_ns) for told in repeats)
+    how_often = times(len(repeats), at_least=story.is_more("syn", SERVER))
     sure = 0.9 if lost else 0.75
     return RULE.finding(
         confidence=min(0.95, sure + 0.1) if is_near else sure,
@@ -126,7 +127,7 @@ def _ignored(story: Story, ack: Told, repeats: list[Told], lost: Told | None, is
         alike=f"{story.server} dropped",
         summary=(
             f"{story.server} ignored the ACK of {story.client} (frame {ack.frame}){request} and repeated its SYN-ACK"
-            f" {len(repeats)} times (from frame {repeats[0].frame} on)."
+            f" {how_often} (from frame {repeats[0].frame} on)."
             + (f" It opened {elapsed(opened.time_ns - ack.time_ns)} late." if opened else "")
         ),
         cause=(

@@ -44,7 +44,7 @@ from collections.abc import Iterator
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.reset import UNASKED_NS, Reset, flows_with_reset
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import Story, Told, apart_ns, counted, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import Story, Told, apart_ns, elapsed, frames_filter, numbers, times
 
 RULE = Rule(
     name="idle-timeout",
@@ -154,9 +154,9 @@ def _unanswered(story: Story, first: Told, repeats: float) -> Finding | None:
     if first.is_kind("probe") or not unanswered:
         return None
     certainty = 0.7 if any(told.len for told in story.before(first, 1 - first.side)) else 0.6
-    times = counted(len(again), "time", at_least=story.is_more("repeat", first.side))
+    how_often = times(len(again), at_least=story.is_more("repeat", first.side))
     waited_ns = max(apart_ns(first, again[-1]), story.sides[first.side].last_ns - first.time_ns)
-    said = f"was repeated {times} in {elapsed(waited_ns)} without an answer"
+    said = f"was repeated {how_often} in {elapsed(waited_ns)} without an answer"
     cause = (
         "a balancer, NAT or firewall forgot the idle connection and drops what belongs to it;"
         f" or {story.end(1 - first.side)} or the way to it was lost meanwhile"

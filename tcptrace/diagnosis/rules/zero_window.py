@@ -42,7 +42,7 @@ from typing import Any, NamedTuple
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, counted, elapsed, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, counted, elapsed, numbers, times
 from tcptrace.schema import NO_TIME
 
 RULE = Rule(
@@ -128,7 +128,6 @@ def _finding(story: Story, side: int, found: Closures, severity: str) -> Finding
 
 
 def _how_long(facts: Any, longest_ns: int) -> str:
-    if facts.closures == 1:
-        return f"once, for {elapsed(longest_ns)}{' and did not open it again' if facts.is_closed else ''}"
-    last = ", the last time to the end" if facts.is_closed else ""
-    return f"{facts.closures:,} times, for {elapsed(longest_ns)} at most{last}"
+    most = " at most" if facts.closures > 1 else ""
+    last = " and left it closed" if facts.is_closed else ""
+    return f"{times(facts.closures)}, for {elapsed(longest_ns)}{most}{last}"
