@@ -153,7 +153,7 @@ def test_a_threshold_is_set_for_a_folder_and_those_below(tmp_path: Path, name: s
     [
         ("[rules.syn-flod]\nsyns = 3\n", ["no rule 'syn-flod'", "did you mean syn-flood?"]),
         ("[rules.syn-flood]\nsins = 3\n", ["no threshold 'sins'", "it has: syns, silence_ms"]),
-        ("[rules.syn-flood]\nsyns = 'many'\n", ["'many' is no number of 0 or more"]),
+        ("[rules.syn-flood]\nsyns = 'many'\n", ["'many' is no number from 1"]),
         ("[rules\n", ["cannot be read"]),
     ],
 )
