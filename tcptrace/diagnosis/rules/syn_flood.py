@@ -3,9 +3,10 @@
 What it detects
 ---------------
 Within one second at least `syns` SYNs for one address and port, answered or not, whose senders neither acknowledge
-the SYN-ACK nor repeat the SYN, though the capture goes on long enough: where they are answered for `silence_ms`, and
-for twice as long as the slowest handshake took; where they are not, or no handshake was completed, for `repeat_ms`. A
-RST of theirs changes nothing: so answers a host whose address was forged. It is one finding, however many there are.
+the SYN-ACK nor repeat the SYN, though the capture goes on long enough: where they are answered until the server repeats
+its SYN-ACK, or for `silence_ms` and twice as long as the slowest handshake took; where they are not, or no handshake
+was completed, for `repeat_ms`. A RST of theirs changes nothing: so answers a host whose address was forged. It is one
+finding, however many there are.
 
 Why it happens
 --------------
@@ -94,6 +95,7 @@ def _suspects(evidence: Evidence, thresholds: Thresholds) -> I32:
     repeat_ns = int(thresholds["repeat_ms"] * 1e6)
     opened_ns = _opened_ns(evidence, int(thresholds["silence_ms"] * 1e6), repeat_ns)
     old = _is_old(evidence, flows.start_ns, np.where(flows.server_frames > 0, opened_ns, repeat_ns))
+    old |= evidence.measured(SERVER, "retransmissions") > 0
     others = np.searchsorted(evidence.all_flows.flow, flows.flow[silent & old])
     lone = evidence.lone_syns.astype(np.int32)
     lone = lone[_is_old(evidence, evidence.all_flows.start_ns[lone], repeat_ns)]
