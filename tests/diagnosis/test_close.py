@@ -28,8 +28,11 @@ class TestCloseWaitStuck:
         assert finding.cause.startswith("the program on 10.0.0.1:1000")
 
     def test_midstream_confidence_falls(self) -> None:
-        (finding,) = of_rule("close-wait-stuck", "0 C F. 1 1\n 10 S . 1 2", until_ms=20_000)
+        (finding,) = of_rule("close-wait-stuck", "0 S . 1 1\n 1 C F. 1 1\n 10 S . 1 2", until_ms=20_000)
         assert finding.confidence == pytest.approx(0.55)
+
+    def test_a_close_that_began_before_the_capture(self) -> None:
+        assert of_rule("close-wait-stuck", "0 C F. 1 1\n 10 S . 1 2", until_ms=90_000) == []
 
     @pytest.mark.parametrize(
         "later",

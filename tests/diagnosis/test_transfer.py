@@ -224,7 +224,7 @@ class TestRoutingLoop:
         assert (finding.severity, finding.frames) == ("error", (1, 2, 3, 4, 5, 6))
 
     def test_a_capture_of_every_router_on_the_way(self) -> None:
-        lines = OPEN.strip().splitlines() + ["20 C P. 1:81 1", "40 S P. 1:201 81", "41 C . 81 201"]
+        lines = [*OPEN.strip().splitlines(), "20 C P. 1:81 1", "40 S P. 1:201 81", "41 C . 81 201"]
         hops = (
             f"{line.partition(' ip_id')[0]} ip_id={n} ttl={64 - hop}"
             for n, line in enumerate(lines)
