@@ -170,6 +170,29 @@ class TestIdleTimeout:
         assert of_rule("idle-timeout", alone) == []
 
 
+class TestTheKernelsOwnTtl:
+    """A program may set a TTL (BGP: 255 or 1); its kernel answers with the default."""
+
+    @pytest.mark.parametrize(
+        ("ttl", "rst", "strange"),
+        [
+            (255, "S R 201 ttl=64 ip_id=0", False),
+            (252, "S R 201 ttl=61 ip_id=0", False),
+            (1, "S R 201 ttl=64 ip_id=0", False),
+            (255, "S R 201 ttl=61 ip_id=0", True),
+            (255, "S R 201 ttl=64 ip_id=77", True),
+            (255, "S R. 201 161 ttl=64 ip_id=0", True),
+            (128, "S R 201 ttl=64 ip_id=0", True),
+        ],
+    )
+    def test_it_is_no_other_machines(self, ttl: int, rst: str, strange: bool) -> None:
+        lines = [f"{line} ttl={ttl}" if " S " in line else line for line in ANSWERED.splitlines()]
+        text = "\n".join([*lines, f"90 S F. 201 81 ttl={ttl}", "91 C . 81 202", "140 C P. 81:161 202", f"141 {rst}"])
+        text = text.replace(" R 201", " R 202").replace(" R. 201", " R. 202")
+        assert ("reset-injected" in diagnosed(text)) == strange
+        assert ("write-after-close" in diagnosed(text)) != strange
+
+
 class TestIgnoredResets:
     """A RST that its receiver ignores neither is the end nor hides it."""
 

@@ -10,9 +10,10 @@ Why it happens
 A firewall, intrusion prevention system, balancer, NAT or censor ends a connection it does not like by RSTs in the name
 of the ends: iptables -j REJECT --reject-with tcp-reset, nft reject with tcp reset, snort's reject, an idle entry that
 has run out. It sits nearer to the receiver than the sender does, or starts from another TTL (64, 128, 255). An attacker
-who guesses sequence numbers looks the same. Linux gives a genuine bare RST IP ID 0 and the same TTL as all else; a
-genuine RST+ACK continues the socket's IP ID. A bare RST's IP ID alone proves nothing: Linux before 2018 (commit
-431280eebed9) and other kernels draw it from another counter than the socket's.
+who guesses sequence numbers looks the same. Linux gives a genuine bare RST IP ID 0 and the default TTL, which all else
+has too unless the program set another (IP_TTL; BGP: 255 or 1); a genuine RST+ACK continues the socket's IP ID. A bare
+RST's IP ID alone proves nothing: Linux before 2018 (commit 431280eebed9) and other kernels draw it from another counter
+than the socket's.
 
 How to confirm
 --------------
@@ -27,10 +28,10 @@ its notion of the connection (asymmetric routes make stateful firewalls refuse w
 
 When it stays silent
 --------------------
-The RST fits its sender; nothing else of its sender is in the flow (connection-refused); the handshake was not complete
-(the SYN may have gone through a NAT that the RST does not pass: synack-source-mismatch); or the TTLs of the sender vary
-so that the RST's lies between them; a fitting RST came first, or both sides had closed. Where a connection had been
-idle before, idle-timeout tells it.
+The RST fits its sender, or is a bare one with IP ID 0 and the default TTL where all else has TTL 255 or 1; nothing else
+of its sender is in the flow (connection-refused); the handshake was not complete (the SYN may have gone through a NAT
+that the RST does not pass: synack-source-mismatch); or the TTLs of the sender vary so that the RST's lies between them;
+a fitting RST came first, or both sides had closed. Where a connection had been idle before, idle-timeout tells it.
 
 References
 ----------
