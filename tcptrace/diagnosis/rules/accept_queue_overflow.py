@@ -87,7 +87,7 @@ def _all_dropped(evidence: Evidence, repeated: Rows, enough: float) -> Iterator[
     repeated = repeated & (evidence.count("syn", SERVER) > 1) & (evidence.count("first", CLIENT) > 0)
     for story in evidence.stories(repeated):
         ack, answers = story.first("first", CLIENT), [told for told in story.of(SERVER) if told.is_syn_ack]
-        if ack and answers and answers[0].frame < ack.frame and not any(map(_is_anothers, answers)):
+        if ack and answers and _was_answered(ack, answers[0]) and not any(map(_is_anothers, answers)):
             yield from _dropped(story, ack, bool(near[story.flow.server]), enough)
 
 
@@ -97,6 +97,11 @@ def _all_aborted(evidence: Evidence, reset: Rows) -> Iterator[Finding]:
         ack, rst = story.first("first", CLIENT), story.first("rst", SERVER)
         if ack and rst and _answers(story, ack, rst):
             yield _aborted(story, ack, rst)
+
+
+def _was_answered(ack: Told, answer: Told) -> bool:
+    """Whether a SYN-ACK came before the ACK, or must have, as that knows its number: stamps may swap the two."""
+    return answer.frame < ack.frame or ack.ack == 1
 
 
 def _is_anothers(answer: Told) -> bool:
