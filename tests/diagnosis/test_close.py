@@ -101,6 +101,15 @@ class TestEmptyReply:
         assert finding.frames == (4, 6)
         assert "took 80 bytes of request from 10.0.0.1:1000 (frame 4) and closed 10.1 ms later" in finding.summary
 
+    def test_who_goes_on_writing_may_expect_no_answer(self) -> None:
+        logs = "".join(
+            f"{20 + 3000 * n} C P. {1 + 40 * n}:{41 + 40 * n} 1\n {30 + 3000 * n} S . 1 {41 + 40 * n}\n"
+            for n in range(4)
+        )
+        (finding,) = of_rule("empty-reply", OPEN + logs + "20000 S F. 1 161")
+        assert finding.confidence == 0.5
+        assert "the client went on writing for 9 s without an answer" in finding.evidence
+
     def test_the_fin_may_acknowledge_the_request_itself(self) -> None:
         assert len(of_rule("empty-reply", OPEN + "20 C P. 1:81 1\n 30 S F. 1 81")) == 1
 
