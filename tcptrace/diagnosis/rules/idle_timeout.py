@@ -17,7 +17,7 @@ idle connections by one (SO_LINGER 0) rather than a FIN.
 
 How to confirm
 --------------
-Director: ipvsadm -l --timeout; ipvsadm -lnc | grep CLIENT while idle (its third column counts down). Firewall or NAT:
+Director: ipvsadm -l --timeout; ipvsadm -lnc | grep CLIENT while idle (its second column counts down). Firewall or NAT:
 conntrack -L -s CLIENT; sysctl net.netfilter.nf_conntrack_tcp_timeout_established. Server: ss -tno 'sport = :PORT'
 still lists the connection.
 In Wireshark: tcp.stream == N && (tcp.time_delta > 2 || tcp.flags.reset == 1)
