@@ -193,6 +193,11 @@ def test_explain_lists_all_rules_by_family() -> None:
     assert words.index("handshake") < words.index("connection-refused") < words.index("sidecar-reset")
 
 
+@pytest.mark.parametrize("name", ["sidecar_reset", "SIDECAR-RESET"])
+def test_explain_takes_a_name_however_it_is_spelled(name: str) -> None:
+    assert invoke("explain", name).stdout == invoke("explain", "sidecar-reset").stdout
+
+
 def test_explain_prints_the_page_of_a_rule() -> None:
     out = invoke("explain", "sidecar-reset").stdout
     for heading in ("What it detects", "Why it happens", "How to confirm", "How to fix", "When it stays silent"):

@@ -59,9 +59,14 @@ def merged(*settings: Settings) -> Settings:
     return found
 
 
+def spelled(name: str) -> str:
+    """A rule's name as rules are spelled, of one written as in Python or in capitals."""
+    return name.lower().replace("_", "-")
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """`did you mean ...?`, or the command that lists them."""
-    close = get_close_matches(name, list(names), 1)
+    close = get_close_matches(spelled(name), list(names), 1)
     return f"did you mean {close[0]}?" if close else "tcptrace explain lists the rules"
 
 
