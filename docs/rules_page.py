@@ -65,5 +65,5 @@ def _threshold(name: str, told: Threshold) -> str:
 
 
 def _safe(text: str, also: str = "") -> str:
-    """Text in which nothing is taken for markup."""
-    return re.sub(rf"[<*`{also}]|^#", r"\\\g<0>", text, flags=re.MULTILINE)
+    """Text in which nothing is taken for markup but the names of thresholds."""
+    return re.sub(rf"(`[\w ]+`)|([<*`{also}]|^#)", lambda found: found[1] or f"\\{found[2]}", text, flags=re.MULTILINE)

@@ -153,7 +153,7 @@ def test_a_threshold_is_set_for_a_folder_and_those_below(tmp_path: Path, name: s
     [
         ("[rules.syn-flod]\nsyns = 3\n", ["no rule 'syn-flod'", "did you mean syn-flood?"]),
         ("[rules.syn-flood]\nsins = 3\n", ["no threshold 'sins'", "it has: syns, silence_ms"]),
-        ("[rules.syn-flood]\nsyns = 'many'\n", ["'many' is no number of 0 or more"]),
+        ("[rules.syn-flood]\nsyns = 'many'\n", ["'many' is no number from 1"]),
         ("[rules\n", ["cannot be read"]),
     ],
 )
@@ -191,6 +191,11 @@ def test_explain_lists_all_rules_by_family() -> None:
     words = result.stdout.split()
     assert [name for name in BY_NAME if name not in words] == []
     assert words.index("handshake") < words.index("connection-refused") < words.index("sidecar-reset")
+
+
+@pytest.mark.parametrize("name", ["sidecar_reset", "SIDECAR-RESET"])
+def test_explain_takes_a_name_however_it_is_spelled(name: str) -> None:
+    assert invoke("explain", name).stdout == invoke("explain", "sidecar-reset").stdout
 
 
 def test_explain_prints_the_page_of_a_rule() -> None:

@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from tcptrace.correlation.result import NOWHERE, REPLY, REQUEST, Connection, Hop
-from tcptrace.diagnosis.paths import AtPoints, PathEvidence, counted, direction_words, in_frames
-from tcptrace.diagnosis.story import ACK, FIN, RST, SYN
+from tcptrace.diagnosis.paths import AtPoints, PathEvidence, direction_words, in_frames
+from tcptrace.diagnosis.story import ACK, FIN, RST, SYN, counted
 from tcptrace.schema import I64, NO_TIME
 
 REPEATED = 3

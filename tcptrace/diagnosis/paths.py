@@ -116,11 +116,6 @@ def leg_at(stream: Stream, point: int) -> Leg | None:
     return next((leg for leg in stream.legs if leg.point == point), None)
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 segment`, `2,000 segments`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def in_frames(frames: Sequence[int]) -> str:
     """`frame 5`, `frames 2, 3`."""
     return f"frame{'' if len(frames) == 1 else 's'} {', '.join(map(str, frames))}"

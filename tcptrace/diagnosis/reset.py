@@ -23,6 +23,9 @@ COUNTS_ON = 64
 NEAR = 4096
 """An IP ID no further than this from the last one may come from the same counter."""
 
+DEFAULT_TTL = 64
+"""Of Linux and most others."""
+
 UNASKED_NS = 1_000_000_000
 """Longer than any answer takes."""
 
@@ -78,8 +81,19 @@ class Reset:
 
     @property
     def fits_ttl(self) -> bool:
-        """Whether its TTL is one its sender's segments had, or nothing is known of them."""
-        return not self.ttls or self.rst.ttl < 0 or self.ttls[0] <= self.rst.ttl <= self.ttls[-1]
+        """Whether its TTL is one its sender's segments had or its kernel gives, or nothing is known of them."""
+        unknown = not self.ttls or self.rst.ttl < 0
+        return unknown or self.ttls[0] <= self.rst.ttl <= self.ttls[-1] or self.has_kernels_ttl
+
+    @property
+    def has_kernels_ttl(self) -> bool:
+        """Whether it may be the kernel's own for a program that set another TTL: 255, or 1, as routing protocols do.
+
+        Linux answers by a socket of its own, with the default TTL and IP ID 0 (tcp_v4_send_reset).
+        """
+        if not self.is_bare or self.rst.ip_id > 0 or len(self.ttls) != 1:
+            return False
+        return self.ttls[0] - self.rst.ttl in (255 - DEFAULT_TTL, 1 - DEFAULT_TTL)
 
     @cached_property
     def fits_ip_id(self) -> bool:
@@ -130,6 +144,11 @@ class Reset:
         return int(peer.alert_frame) if peer.alert_frame == peer.last_data_frame < self.rst.frame else 0
 
     @property
+    def is_first(self) -> bool:
+        """Whether the other side had not reset the connection before."""
+        return all(told.frame > self.rst.frame for told in self.story.endings(self.peer))
+
+    @property
     def was_over(self) -> bool:
         """Whether both sides had closed in order before it."""
         return all(self.sent_before("fin", side) for side in (CLIENT, SERVER))
@@ -149,3 +168,8 @@ def flows_with_reset(evidence: Evidence) -> Rows:
 def resets(story: Story, side: int | None = None) -> Iterator[Reset]:
     """The notable RSTs of a flow, in order, of one side or both."""
     return (Reset(story, told) for told in story.kind("rst", side))
+
+
+def endings(story: Story, side: int | None = None) -> Iterator[Reset]:
+    """Those of them that ended something."""
+    return (Reset(story, told) for told in story.endings(side))

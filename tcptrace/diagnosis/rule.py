@@ -19,6 +19,11 @@ class Threshold:
     unit: str
     meaning: str
 
+    @property
+    def least(self) -> int:
+        """The smallest value it may have: what is counted begins at 1."""
+        return 1 if not self.unit and self.value >= 1 else 0
+
 
 @dataclass(frozen=True)
 class Finding:

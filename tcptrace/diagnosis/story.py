@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tcptrace.capture.context import IcmpError
 from tcptrace.schema import KINDS, LABELS, NO_TIME, REPEATS, SIDES
+from tcptrace.tcp.notable import KEPT_MAX
 
 CLIENT, SERVER = 0, 1
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
@@ -120,6 +121,10 @@ class Story:
         bit = 1 << KINDS.index(kind)
         return [told for told in self.segments if told.kinds & bit and side in (None, told.side)]
 
+    def is_more(self, kind: str, side: int) -> bool:
+        """Whether a side may have sent more of a kind than are notable: of each, the first few are kept."""
+        return len(self.kind(kind, side)) >= KEPT_MAX
+
     def first(self, kind: str, side: int | None = None) -> Told | None:
         """The first of those."""
         return next(iter(self.kind(kind, side)), None)
@@ -138,9 +143,26 @@ class Story:
         """The first step that took a side into a state, an index into STATES."""
         return next((step for step in self.steps if step.side == side and step.to_state == state), None)
 
+    def endings(self, side: int | None = None) -> list[Told]:
+        """The RSTs that changed a state: their numbers were such that somebody heeded them."""
+        heeded = {step.frame for step in self.steps if not step.unexpected}
+        return [told for told in self.kind("rst", side) if told.frame in heeded]
+
     def at(self, time_ns: int) -> str:
         """A moment as time since the flow's first frame."""
         return elapsed(time_ns - self.flow.start_ns) if NO_TIME not in (time_ns, self.flow.start_ns) else "?"
+
+
+def counted(number: int, noun: str, *, at_least: bool = False) -> str:
+    """`1 segment`, `at least 2,000 segments`."""
+    return f"{'at least ' * at_least}{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def times(number: int, *, at_least: bool = False) -> str:
+    """`once`, `twice`, `at least 7 times`."""
+    if not at_least and 1 <= number <= 2:
+        return "once" if number == 1 else "twice"
+    return counted(number, "time", at_least=at_least)
 
 
 def elapsed(ns: int) -> str:

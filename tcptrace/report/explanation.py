@@ -5,7 +5,7 @@ from typing import TextIO
 from tcptrace.diagnosis.handbook import sections, title
 from tcptrace.diagnosis.registry import ALL_RULES, BY_NAME
 from tcptrace.diagnosis.rule import FAMILIES
-from tcptrace.diagnosis.settings import nearest
+from tcptrace.diagnosis.settings import nearest, spelled
 from tcptrace.errors import UsageError
 from tcptrace.report.findings import MARKS
 from tcptrace.report.terminal import Piece, Screen, widest
@@ -16,8 +16,8 @@ def write_explanation(rule: str | None, out: TextIO, *, color: bool) -> None:
     screen = Screen.on(out, color=color)
     if rule is None:
         _write_list(screen)
-    elif rule in BY_NAME:
-        _write_page(screen, rule)
+    elif (name := spelled(rule)) in BY_NAME:
+        _write_page(screen, name)
     else:
         raise UsageError(f"{rule}: there is no such rule\n  {nearest(rule, BY_NAME)}")
 

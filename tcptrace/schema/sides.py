@@ -27,7 +27,7 @@ class SideFacts(NamedTuple):
     rtt_sum_ns: Annotated[I64, Column("ns", "of those together")]
     is_closed: Annotated[I8, Column("", "1: its window was closed when it was last seen")]
     closures: Annotated[I32, Column("", "times it closed its window")]
-    closed_max_ns: Annotated[I64, Column("ns", "longest time that lasted")]
+    closed_max_ns: Annotated[I64, Column("ns", "longest time that lasted, or has lasted at the flow's last segment")]
     probes: Annotated[I32, Column("", "zero window probes and keep-alives it sent")]
     unanswered: Annotated[I32, Column("", "of those, the last ones, after which the other side sent nothing")]
     delayed_writes: Annotated[

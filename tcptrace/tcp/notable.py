@@ -2,7 +2,8 @@
 
 A diagnosis names segments, so those it may name are kept: what opens and ends a flow, the first of
 each direction, what came again, what breaks a silence, and what answers any of these; of each kind
-the first few. How they are written down, `notes` says; their kinds are bits in the order of schema.KINDS.
+the first few, and of the silences each that is longer than all before it, since a time-out strikes after the longest.
+How they are written down, `notes` says; their kinds are bits in the order of schema.KINDS.
 """
 
 from tcptrace.flows import FIN, RST, SYN
@@ -37,6 +38,7 @@ KINDS = 16
 
 CALLS = 1 << SYN_KIND | 1 << FIN_KIND | 1 << RST_KIND | 1 << DATA_KIND | 1 << RESUMED_KIND
 KEPT_MAX = 7  # of a kind and direction
+REPEATS_KEPT = 3  # at least, after each silence that is longer than all before it
 COUNT_BITS = 4  # 16 counts of at most 7 fill a word and leave its sign alone
 
 RESUMED_NS = 1_000_000_000
@@ -48,7 +50,7 @@ FULL_MAX = 1448  # and a larger one may be several (offload)
 FULL_MIN = 500  # no segment below this is full: hosts take at least 536 bytes, less options (RFC 9293 section 3.7.1)
 
 NOTED = 0  # how many of each kind are kept, COUNT_BITS each
-MARKS = 1  # bits, named below
+MARKS = 1  # bits, named below, and the longest silence
 LAST_FRAME = 2
 LAST_NS = 3
 LAST_DATA_FRAME = 4  # 0: no payload yet
@@ -74,6 +76,7 @@ WIDTH = 23
 
 CALLED = 1  # in MARKS: what answers the other side is yet to come from here
 FIN_SENT = 2
+PAUSE_SHIFT = 2  # the bits above are the longest silence that it broke, in ms
 
 
 def kinds_by_verdict(cause: int, labels: int) -> int:
@@ -108,6 +111,23 @@ def note_window(rows: I64, x: int, flags: int, window: int, time_ns: int) -> int
     rows[x + CLOSED_NS] = time_ns + 1
     rows[x + CLOSURES] += 1
     return 1 << WINDOW_KIND
+
+
+def make_room(rows: I64, x: int, kind: int, places: int) -> None:
+    """Let so many more of a kind be kept, whatever their number."""
+    shift = kind * COUNT_BITS
+    beyond = (rows[x + NOTED] >> shift & ((1 << COUNT_BITS) - 1)) + places - KEPT_MAX
+    if beyond > 0:
+        rows[x + NOTED] -= beyond << shift
+
+
+def note_pause(rows: I64, x: int, idle_ns: int) -> None:
+    """Follow the longest silence that X broke by something new, and keep what did, and what becomes of it."""
+    idle_ms, marks = idle_ns // NS_PER_MS, rows[x + MARKS]
+    if idle_ms > marks >> PAUSE_SHIFT:
+        rows[x + MARKS] = idle_ms << PAUSE_SHIFT | marks & ((1 << PAUSE_SHIFT) - 1)
+        make_room(rows, x, RESUMED_KIND, 1)
+        make_room(rows, x, REPEAT_KIND, REPEATS_KEPT)
 
 
 def note_delay(rows: I64, x: int, y: int, length: int, acks_all: bool, time_ns: int) -> int:
@@ -226,6 +246,8 @@ def kinds_of(packets: Packets, segments: Segments, i: int, rows: I64, x: int, y:
         rows[x + UNSEEN] += 1 if labels & ACK_LOST_SEGMENT else 0
     if segments.idle_ns[i] >= RESUMED_NS:
         kinds |= 1 << RESUMED_KIND
+        if kinds & 1 << REPEAT_KIND == 0:
+            note_pause(rows, x, segments.idle_ns[i])
     if kinds & 1 << PROBE_KIND:
         length = 0
     kinds |= note_window(rows, x, flags, packets.window[i], time_ns)

@@ -14,7 +14,6 @@ FIELDS = {
     "last_frame": n.LAST_FRAME,
     "last_data_frame": n.LAST_DATA_FRAME,
     "closures": n.CLOSURES,
-    "closed_max_ns": n.CLOSED_MAX_NS,
     "probes": n.PROBES,
     "unanswered": n.UNANSWERED,
     "delayed_writes": n.DELAYED_WRITES,
@@ -30,12 +29,13 @@ def side_facts(measured: Measured, flows: I64, side: int) -> SideFacts:
     tracker, client = measured.tracker, measured.client
     pairs = tracker.directions.of_flow[flows].astype(np.int64) - 1
     sender = client[flows] ^ side
-    kept = rows_of(tracker.directions.notable, n.WIDTH, pairs, sender)
+    kept, peer = (rows_of(tracker.directions.notable, n.WIDTH, pairs, of) for of in (sender, 1 - sender))
     sending = rows_of(tracker.directions.sending, SENDING_WIDTH, pairs, sender)
     ends = flows * 2 + sender
     start = tracker.endpoints.wide[ends * e.WIDE + e.START]
     narrow = tracker.endpoints.narrow[: tracker.flow_count * 2 * e.NARROW].reshape(-1, e.NARROW)[ends]
     seen = kept[:, n.LAST_FRAME] > 0
+    still_ns = np.maximum(kept[:, n.LAST_NS], peer[:, n.LAST_NS]) + 1 - kept[:, n.CLOSED_NS]
     facts = dict(
         last_ns=np.where(seen, kept[:, n.LAST_NS], UNKNOWN),
         last_data_ns=np.where(kept[:, n.LAST_DATA_FRAME] > 0, kept[:, n.LAST_DATA_NS], UNKNOWN),
@@ -49,6 +49,7 @@ def side_facts(measured: Measured, flows: I64, side: int) -> SideFacts:
         ),
         rtt_samples=sending[:, s.ROUND_TRIPS + trips.COUNT],
         rtt_sum_ns=sending[:, s.ROUND_TRIPS + trips.SUM_NS],
+        closed_max_ns=np.maximum(kept[:, n.CLOSED_MAX_NS], np.where(kept[:, n.CLOSED_NS] > 0, still_ns, 0)),
         is_closed=kept[:, n.CLOSED_NS] > 0,
         mss=narrow[:, e.MSS],
         window_scale=np.maximum(narrow[:, e.SCALE], UNKNOWN),

@@ -227,7 +227,7 @@ class TestConnectionRefused:
 
     def test_a_client_that_asks_again_is_told_once(self) -> None:
         (finding,) = of_rule("connection-refused", f"{REFUSED}\n 500 C S 0\n 510 S R. 0 1\n 1000 C S 0\n 1010 S R. 0 1")
-        assert "2 times more" in finding.summary
+        assert "twice more" in finding.summary
         assert finding.frames == (1, 2, 3, 5)
 
     @pytest.mark.parametrize(

@@ -68,8 +68,12 @@ class TestCaptureLoss:
 
     def test_of_a_connection_that_began_before_the_capture(self) -> None:
         first = "0 S P. 1:101 1\n 1 C . 1 101\n"
-        (finding,) = of_rule("capture-loss", first + "2 C . 1 301")
+        (finding,) = of_rule("capture-loss", first + "2000 C . 1 301")
         assert finding.confidence == 0.7
+        assert of_rule("capture-loss", first + "2 C . 1 301") == [], "it may have been sent before"
+        late = "3 S P. 301:401 1\n 4 C . 1 401\n"
+        assert of_rule("capture-loss", first + "2 C . 1 301\n" + late) == [], "it too"
+        assert of_rule("capture-loss", first + "2 C . 1 301\n" + late + "2000 C . 1 801") != []
         assert of_rule("capture-loss", "0 C . 1 101\n 1 S P. 301:401 1\n 2 C . 1 401") == [], "it was on its way"
         assert of_rule("capture-loss", "0 C . 0:1 1\n 0.1 S . 1 2\n 1 C P. 2:9 1\n 2 S . 1 9") == [], "a keep-alive"
 

@@ -28,8 +28,11 @@ class TestCloseWaitStuck:
         assert finding.cause.startswith("the program on 10.0.0.1:1000")
 
     def test_midstream_confidence_falls(self) -> None:
-        (finding,) = of_rule("close-wait-stuck", "0 C F. 1 1\n 10 S . 1 2", until_ms=20_000)
+        (finding,) = of_rule("close-wait-stuck", "0 S . 1 1\n 1 C F. 1 1\n 10 S . 1 2", until_ms=20_000)
         assert finding.confidence == pytest.approx(0.55)
+
+    def test_a_close_that_began_before_the_capture(self) -> None:
+        assert of_rule("close-wait-stuck", "0 C F. 1 1\n 10 S . 1 2", until_ms=90_000) == []
 
     @pytest.mark.parametrize(
         "later",
@@ -64,7 +67,7 @@ class TestFinRetransmission:
     def test_the_other_side_is_gone(self) -> None:
         (finding,) = of_rule("fin-retransmission", ANSWERED + "130 C F. 81 201\n 340 C F. 81 201\n 760 C F. 81 201")
         assert finding.confidence == 0.8
-        assert "2 times" in finding.summary
+        assert "twice" in finding.summary
         assert finding.cause.startswith("10.0.0.2:80 is gone")
         assert "never acknowledged in this capture" in finding.evidence
 
@@ -97,6 +100,15 @@ class TestEmptyReply:
         assert (finding.rule, finding.severity, finding.confidence) == ("empty-reply", "warning", 0.9)
         assert finding.frames == (4, 6)
         assert "took 80 bytes of request from 10.0.0.1:1000 (frame 4) and closed 10.1 ms later" in finding.summary
+
+    def test_who_goes_on_writing_may_expect_no_answer(self) -> None:
+        logs = "".join(
+            f"{20 + 3000 * n} C P. {1 + 40 * n}:{41 + 40 * n} 1\n {30 + 3000 * n} S . 1 {41 + 40 * n}\n"
+            for n in range(4)
+        )
+        (finding,) = of_rule("empty-reply", OPEN + logs + "20000 S F. 1 161")
+        assert finding.confidence == 0.5
+        assert "the client went on writing for 9 s without an answer" in finding.evidence
 
     def test_the_fin_may_acknowledge_the_request_itself(self) -> None:
         assert len(of_rule("empty-reply", OPEN + "20 C P. 1:81 1\n 30 S F. 1 81")) == 1

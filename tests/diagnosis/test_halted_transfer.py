@@ -24,9 +24,9 @@ class TestZeroWindow:
     def test_what_it_tells(self) -> None:
         text = self.FULL + "400 S . 1000 81\n 400.1 C . 81 1001 window=0\n 1110 C . 81 1001 window=900"
         (finding,) = of_rule("zero-window", text)
-        assert "10.0.0.1:1000 closed its window once for 1 s (first at frame 7" in finding.summary
+        assert "10.0.0.1:1000 closed its window once, for 1 s (first at frame 7" in finding.summary
         assert finding.frames == (7, 8, 10)
-        assert finding.evidence[0] == "1 probes by 10.0.0.2:80 meanwhile"
+        assert finding.evidence[0] == "1 probe by 10.0.0.2:80 meanwhile"
 
     def test_probed_it_is_a_warning_however_short(self) -> None:
         (finding,) = of_rule("zero-window", self.FULL + "120 S . 1001:1002 81\n 130 C . 81 1001 window=900")
@@ -35,7 +35,26 @@ class TestZeroWindow:
     def test_it_never_opens(self) -> None:
         text = self.FULL + "400 S . 1000 81\n 1000 S . 1000 81\n 3000 S . 1000 81"
         (finding,) = of_rule("zero-window", text)
-        assert "for 2.89 s and never opened it again" in finding.summary
+        assert "once, for 2.89 s and left it closed" in finding.summary
+
+    def test_of_many_the_longest_and_true_counts(self) -> None:
+        shut = "".join(f"{200 * n} C . 81 1001 window=0\n {200 * n + 5} C . 81 1001 window=900\n" for n in range(1, 21))
+        (finding,) = of_rule("zero-window", REQUEST + shut + "9000 C . 81 1001 window=0\n 9004 S . 1 81")
+        assert "closed its window 21 times, for 5 ms at most and left it closed" in finding.summary
+        assert (finding.severity, finding.evidence) == (
+            "info",
+            ("0 probes by 10.0.0.2:80 meanwhile", "20 openings seen"),
+        )
+
+    @pytest.mark.parametrize(
+        ("meanwhile", "severity"),
+        [("", "info"), ("400 S . 1000 81\n", "warning"), ("400 S P. 1:1001 81\n", "warning")],
+        ids=["nothing", "a probe", "a repeat"],
+    )
+    def test_who_does_not_probe_has_nothing_to_send(self, meanwhile: str, severity: str) -> None:
+        (finding,) = of_rule("zero-window", self.FULL + meanwhile + "5000 C . 81 1001 window=900")
+        assert finding.severity == severity
+        assert ("it had nothing to send" in finding.summary) == (severity == "info")
 
     def test_midstream_a_window_of_0_is_closed_too(self) -> None:
         text = "100 S . 1:1001 81\n 110 C . 81 1001 window=0\n 310 C . 81 1001 window=900"

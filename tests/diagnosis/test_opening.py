@@ -20,6 +20,13 @@ class TestAcceptQueueOverflow:
         assert "ignored the ACK of 10.0.0.1:1000 (frame 3) and its 80 bytes of request (frame 4)" in finding.summary
         assert "no TCP_DEFER_ACCEPT: that takes payload" in finding.evidence
 
+    def test_stamps_may_swap_the_syn_ack_and_the_ack_it_drew(self) -> None:
+        swapped = (
+            "0 C S 0\n 1 C . 1 1\n 1.1 C P. 1:81 1\n 1.5 S S. 0 1\n 210 C P. 1:81 1\n 1010 S S. 0 1\n 1010.1 C . 81 1"
+        )
+        (finding,) = of_rule("accept-queue-overflow", swapped)
+        assert (finding.confidence, finding.frames) == (0.9, (2, 3, 6))
+
     def test_of_a_silent_client_two_repeats_show_it(self) -> None:
         (finding,) = of_rule("accept-queue-overflow", together(OPEN, REPEATED))
         assert finding.confidence == 0.75
@@ -158,7 +165,7 @@ class TestHandshakeSlow:
                 "the SYN-ACK took 2 s",
                 "asked 3 times",
             ),
-            ("0 C S 0\n 1000 C S 0\n 1900 S S. 0 1\n 1900.1 C . 1 1", "the SYN-ACK took 1.9 s", "asked 2 times"),
+            ("0 C S 0\n 1000 C S 0\n 1900 S S. 0 1\n 1900.1 C . 1 1", "the SYN-ACK took 1.9 s", "asked twice"),
             ("0 C S 0\n 1 S S. 0 1\n 1301 C . 1 1", "the client's ACK took 1.3 s", "slow to acknowledge"),
             ("0 C S 0\n 1 S S. 0 1\n 1001 S S. 0 1\n 1301 C . 1 1", "the client's ACK took 1.3 s", "was lost"),
             (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.diagnosis.diagnosed import ANSWERED, ASKED, OPEN, diagnosed, of_rule
+from tests.diagnosis.diagnosed import ANSWERED, ASKED, OPEN, TAKEN, diagnosed, of_rule
 
 
 class TestResetInjected:
@@ -95,13 +95,30 @@ class TestIdleTimeout:
         assert finding.cause.startswith("a machine in between forgot")
         assert finding.symptoms == symptoms
 
+    @pytest.mark.parametrize(
+        ("fate", "said"),
+        [
+            ("940040 S R 201 ip_id=0", "got a RST 40 ms later"),
+            ("".join(f"{940300 + 2**n * 300} C P. 1281:1361 201\n" for n in range(9)), "at least 3 times in 77.1 s"),
+            ("940040 S . 201 1361", None),
+        ],
+    )
+    def test_the_longest_of_many_pauses(self, fate: str, said: str | None) -> None:
+        polls = "".join(
+            f"{at} C P. {seq}:{seq + 80} 201\n {at + 250} C P. {seq}:{seq + 80} 201\n {at + 260} S . 201 {seq + 80}\n"
+            for at, seq in zip(range(3000, 48000, 3000), range(81, 1281, 80), strict=True)
+        )
+        found = of_rule("idle-timeout", ANSWERED + polls + "940000 C P. 1281:1361 201\n" + fate)
+        assert len(found) == (said is not None)
+        assert all(said in finding.summary for finding in found if said)
+
     def test_two_repeats_without_an_answer(self) -> None:
         lost = ANSWERED + "5030 C P. 81:161 201\n 5240 C P. 81:161 201\n"
         assert of_rule("idle-timeout", lost) == []
         (finding,) = of_rule("idle-timeout", lost + "5660 C P. 81:161 201")
         assert finding.confidence == 0.7
         assert finding.frames == (8, 9, 10)
-        assert "was repeated 2 times in 630 ms without an answer" in finding.summary
+        assert "was repeated twice in 630 ms without an answer" in finding.summary
         assert of_rule("idle-timeout", lost, repeats=1) != []
 
     @pytest.mark.parametrize(
@@ -151,6 +168,53 @@ class TestIdleTimeout:
     def test_nothing_is_known_of_a_side_that_was_never_heard(self) -> None:
         alone = "0 C P. 1:81 1\n 5000 C P. 81:161 1\n 5210 C P. 81:161 1\n 5630 C P. 81:161 1"
         assert of_rule("idle-timeout", alone) == []
+
+
+class TestTheKernelsOwnTtl:
+    """A program may set a TTL (BGP: 255 or 1); its kernel answers with the default."""
+
+    @pytest.mark.parametrize(
+        ("ttl", "rst", "strange"),
+        [
+            (255, "S R 201 ttl=64 ip_id=0", False),
+            (252, "S R 201 ttl=61 ip_id=0", False),
+            (1, "S R 201 ttl=64 ip_id=0", False),
+            (255, "S R 201 ttl=61 ip_id=0", True),
+            (255, "S R 201 ttl=64 ip_id=77", True),
+            (255, "S R. 201 161 ttl=64 ip_id=0", True),
+            (128, "S R 201 ttl=64 ip_id=0", True),
+        ],
+    )
+    def test_it_is_no_other_machines(self, ttl: int, rst: str, strange: bool) -> None:
+        lines = [f"{line} ttl={ttl}" if " S " in line else line for line in ANSWERED.splitlines()]
+        text = "\n".join([*lines, f"90 S F. 201 81 ttl={ttl}", "91 C . 81 202", "140 C P. 81:161 202", f"141 {rst}"])
+        text = text.replace(" R 201", " R 202").replace(" R. 201", " R. 202")
+        assert ("reset-injected" in diagnosed(text)) == strange
+        assert ("write-after-close" in diagnosed(text)) != strange
+
+
+class TestIgnoredResets:
+    """A RST that its receiver ignores neither is the end nor hides it."""
+
+    @pytest.mark.parametrize("ignored", ["20 S R 9000000", "20 C R 9000000", "5 S R. 0 0"])
+    @pytest.mark.parametrize(
+        ("story", "rule"),
+        [
+            (TAKEN + "40 S R. 1 81 ip_id=502", "sidecar-reset"),
+            (ASKED + "30 S R 1 ip_id=0", "first-data-reset"),
+            (ANSWERED + "130 S R. 201 81 ip_id=503", "abortive-close"),
+            (ANSWERED + "130 S R. 201 81 ttl=33", "reset-injected"),
+        ],
+    )
+    def test_it_does_not_hide_the_one_that_ends(self, story: str, rule: str, ignored: str) -> None:
+        lines = [*story.strip().splitlines(), ignored]
+        finding = diagnosed("\n".join(sorted(lines, key=lambda line: float(line.split()[0]))))[rule]
+        assert finding.frames[-1] == len(lines)
+
+    @pytest.mark.parametrize("rule", ["sidecar-reset", "first-data-reset", "abortive-close"])
+    def test_it_is_no_end(self, rule: str) -> None:
+        assert of_rule(rule, TAKEN + "40 S R. 9000001 81 ip_id=502") == []
+        assert of_rule(rule, ANSWERED + "130 S R. 9000201 81 ip_id=503") == []
 
 
 class TestChallengeAck:

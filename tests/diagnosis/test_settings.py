@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tcptrace.diagnosis.registry import BY_NAME
-from tcptrace.diagnosis.settings import find_settings, merged, parse_settings, thresholds
+from tcptrace.diagnosis.registry import BY_NAME, RULES
+from tcptrace.diagnosis.settings import MOST, find_settings, merged, parse_settings, thresholds
 from tcptrace.errors import UsageError
+from tests.diagnosis.diagnosed import CLOSED, evidence
 
 
 def test_a_rule_decides_by_its_defaults_unless_told_otherwise() -> None:
@@ -30,11 +31,14 @@ def test_options_are_read() -> None:
         ("blorp.x=3", ["there is no rule 'blorp'", "tcptrace explain lists the rules"]),
         ("syn-flood.sins=3", ["syn-flood has no threshold 'sins'", "it has: syns, silence_ms"]),
         ("simultaneous-close.x=3", ["has no threshold 'x'", "it has: none"]),
-        ("syn-flood.syns=many", ["'many' is no number of 0 or more", "in the unit of the threshold"]),
-        ("syn-flood.syns=-1", ["is no number of 0 or more"]),
-        ("syn-flood.syns=nan", ["is no number of 0 or more"]),
-        ("syn-flood.syns=inf", ["is no number of 0 or more"]),
-        ("syn-flood.syns=", ["is no number of 0 or more"]),
+        ("syn-flood.syns=many", ["'many' is no number from 1 to 1,000,000,000", "in the unit of the threshold"]),
+        ("syn-flood.syns=-1", ["is no number from 1"]),
+        ("syn-flood.syns=nan", ["is no number from 1"]),
+        ("syn-flood.syns=inf", ["is no number from 1"]),
+        ("syn-flood.syns=", ["is no number from 1"]),
+        ("syn-flood.syns=0", ["is no number from 1"]),
+        ("syn-flood.silence_ms=-1", ["is no number from 0"]),
+        ("paws-nat-drop.wait_s=1e300", ["is no number from 0 to 1,000,000,000"]),
     ],
 )
 def test_a_wrong_option_is_told_with_what_would_be_right(text: str, words: list[str]) -> None:
@@ -69,7 +73,7 @@ def test_a_file_about_other_things_is_passed_over(tmp_path: Path) -> None:
     below = tmp_path / "a"
     below.mkdir()
     (tmp_path / "tcptrace.toml").write_text("[rules.syn-flood]\nsyns = 1\n")
-    for other in ("", "[project]\nname = 'x'\n", "tool = 3\n", "[tool.tcptrace]\n"):
+    for other in ("", "[project]\nname = 'x'\n", "tool = 3\n", "[tool.tcptrace]\n", "rubbish [", "a = 'ü"):
         (below / "pyproject.toml").write_text(other)
         assert find_settings(below) == {"syn-flood": {"syns": 1}}
 
@@ -78,8 +82,8 @@ def test_a_file_about_other_things_is_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("rubbish [", ["cannot be read", "correct it"]),
-        ("\xff", ["cannot be read"]),
+        ("[{}] rubbish [", ["cannot be read", "correct it"]),
+        ("[{}]\xff", ["cannot be read"]),
         ("[{}.syn-flod]\nsyns = 3", ["no rule 'syn-flod'", "did you mean syn-flood?"]),
         ("[{}.syn-flood]\nsins = 3", ["no threshold 'sins'", "it has: syns, silence_ms"]),
         ("[{}.syn-flood]\nsyns = true", ["syn-flood.syns: True is no number"]),
@@ -94,6 +98,24 @@ def test_a_wrong_file_is_named_with_what_would_be_right(tmp_path: Path, name: st
     with pytest.raises(UsageError) as error:
         find_settings(tmp_path)
     assert all(word in str(error.value) for word in [str(file), *words]), str(error.value)
+
+
+@in_either
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("rule.zero-window", ["there is no setting 'rule'", "did you mean [", "rules.RULE]?"]),
+        ("ruls", ["there is no setting 'ruls'"]),
+        ("zero-window", ["zero-window is not in rules", "rules.zero-window] and below it"]),
+    ],
+)
+def test_what_stands_in_the_wrong_place_is_not_passed_over(
+    tmp_path: Path, name: str, table: str, words: list[str]
+) -> None:
+    (tmp_path / name).write_text(PLACES[name].replace("rules.{}", table) + "closed_ms = 5\n")
+    with pytest.raises(UsageError) as error:
+        find_settings(tmp_path)
+    assert all(word in str(error.value) for word in [name, *words]), str(error.value)
 
 
 def test_rules_must_be_a_table(tmp_path: Path) -> None:
@@ -112,3 +134,13 @@ def test_the_later_setting_counts() -> None:
     file, option = {"a": {"x": 1.0, "y": 1.0}}, {"a": {"x": 2.0}, "b": {"z": 3.0}}
     assert merged(file, option) == {"a": {"x": 2, "y": 1}, "b": {"z": 3}}
     assert file == {"a": {"x": 1, "y": 1}}
+
+
+@pytest.mark.parametrize("rule", [name for name, module in BY_NAME.items() if module in RULES])
+def test_a_rule_bears_whatever_may_be_set(rule: str) -> None:
+    known, busy = (
+        BY_NAME[rule].RULE.thresholds,
+        evidence(CLOSED + "900 C S 0 sport=7\n 3000 C S 0 sport=7\n 3001 C S 0 sport=8"),
+    )
+    for extreme in ({n: float(t.least) for n, t in known.items()}, dict.fromkeys(known, float(MOST))):
+        assert list(BY_NAME[rule].check(busy, extreme)) is not None

@@ -49,8 +49,15 @@ def test_twenty_in_more_than_a_second_are_none() -> None:
 
 
 def test_syns_that_have_had_no_time_do_not_count() -> None:
-    assert of_rule(RULE, syns(20), until_ms=190 + 99) == []
-    assert of_rule(RULE, syns(20), until_ms=190 + 100)
+    assert of_rule(RULE, syns(20), until_ms=190 + 1099) == []
+    assert of_rule(RULE, syns(20), until_ms=190 + 1100)
+
+
+@pytest.mark.parametrize(("rtt_ms", "wait_ms"), [(10, 100), (200, 400), (700, 1100)])
+def test_answered_ones_have_as_long_as_the_slowest_handshake_takes(rtt_ms: int, wait_ms: int) -> None:
+    text = f"0 C S 0\n 0 S S. 0 1\n {rtt_ms} C . 1 1\n{syns(20, 5, 'S S. 0 1 @')}"
+    assert of_rule(RULE, text, until_ms=95 + wait_ms - 1) == []
+    assert of_rule(RULE, text, until_ms=95 + wait_ms)
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,15 @@ class TestRtoStall:
         text = OPEN + f"1000 S P. 1:101 1\n {1000 + wait_ms} S P. 1:101 1\n 2000 C . 1 101"
         assert len(of_rule("rto-stall", text, silence_ms=300)) == found
 
+    def test_of_many_it_tells_that_there_are_more(self) -> None:
+        lines = "".join(
+            f"{at} C P. {seq}:{seq + 80} 1\n {at + 300} C P. {seq}:{seq + 80} 1\n {at + 310} S . 1 {seq + 80}\n"
+            for at, seq in zip(range(100, 20100, 1000), range(1, 1601, 80), strict=True)
+        )
+        (finding,) = of_rule("rto-stall", OPEN + lines)
+        assert "stood still at least 7 times, 2.1 s in all" in finding.summary
+        assert "20 timeouts in all" in finding.evidence
+
     def test_what_it_tells(self) -> None:
         text = REQUEST + "100 S P. 1:101 81\n 400 S P. 1:101 81\n 1000 S P. 1:101 81\n 1010 C . 81 101"
         (finding,) = of_rule("rto-stall", text)
@@ -202,3 +211,23 @@ class TestReordering:
     )
     def test_a_gap_that_is_filled_later_is_a_loss(self, later: str) -> None:
         assert of_rule("reordering", REQUEST + later) == []
+
+
+class TestRoutingLoop:
+    """The same segment with a falling TTL: a loop, or a capture of several routers."""
+
+    SYNS = "".join(f"{0.1 * hop} C S 0 ttl={64 - 2 * hop} ip_id=77\n" for hop in range(6))
+
+    @pytest.mark.parametrize("later", ["900 C S 0 ttl=64 ip_id=78", "900 C S 0 ttl=64 ip_id=78\n 920 S S. 0 1 ttl=60"])
+    def test_it_holds_what_never_arrives(self, later: str) -> None:
+        (finding,) = of_rule("routing-loop", self.SYNS + later)
+        assert (finding.severity, finding.frames) == ("error", (1, 2, 3, 4, 5, 6))
+
+    def test_a_capture_of_every_router_on_the_way(self) -> None:
+        lines = [*OPEN.strip().splitlines(), "20 C P. 1:81 1", "40 S P. 1:201 81", "41 C . 81 201"]
+        hops = (
+            f"{line.partition(' ip_id')[0]} ip_id={n} ttl={64 - hop}"
+            for n, line in enumerate(lines)
+            for hop in range(5)
+        )
+        assert of_rule("routing-loop", "\n".join(hops)) == []

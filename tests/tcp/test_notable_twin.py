@@ -35,6 +35,8 @@ class Side:
     unseen: int = 0
     fin: bool = False
     unheard: int = 0
+    paused_ms: int = 0
+    """The longest silence it broke."""
     waited: tuple[int, int] | None = None
     """How long the first bare acknowledgement took, and when it came."""
 
@@ -81,9 +83,7 @@ class Twin:
         x.unseen += "ack_lost_segment" in row.labels
         if row.labels & {"keep_alive", "zero_window_probe"}:
             found.add("probe")
-        if row.idle_ns >= 1000 * MS:
-            found.add("resumed")
-        found |= self.window(x, row)
+        found |= self.pause(x, row, found) | self.window(x, row)
         length = 0 if "probe" in found else max(row.len, 0)
         if not found & {"syn", "rst"}:
             found |= self.delay(x, y, row, length)
@@ -94,6 +94,15 @@ class Twin:
             x.unheard += 1
         x.sent_to = row.end_position if row.flags & 2 else max(x.sent_to, row.end_position)
         return self.seen(x, y, row, found)
+
+    def pause(self, x: Side, row: Any, found: set[str]) -> set[str]:
+        if row.idle_ns < 1000 * MS:
+            return set()
+        if "repeat" not in found and row.idle_ns // MS > x.paused_ms:
+            x.paused_ms = row.idle_ns // MS
+            x.kept["resumed"] = min(x.kept["resumed"], 6)
+            x.kept["repeat"] = min(x.kept["repeat"], 4)
+        return {"resumed"}
 
     def window(self, x: Side, row: Any) -> set[str]:
         if row.flags & 7 or row.window < 0:
@@ -135,6 +144,11 @@ class Twin:
         x.segments.append(row)
         return found
 
+    @property
+    def last_ns(self) -> int:
+        """When the flow was last seen."""
+        return max(side.segments[-1].time_ns for side in self.sides if side.segments)
+
     def facts(self, side: int) -> dict[str, int]:
         x = self.sides[side]
         frames = [seen for seen in x.segments if not seen.flags & 4]
@@ -150,7 +164,7 @@ class Twin:
             "largest_seq": next((seen.position - self.origin(x) for seen in x.data if seen.len == largest), -1),
             "is_closed": int(x.closed_at is not None),
             "closures": x.closures,
-            "closed_max_ns": x.closed_max_ns,
+            "closed_max_ns": max(x.closed_max_ns, self.last_ns - x.closed_at if x.closed_at is not None else 0),
             "probes": x.probes,
             "unanswered": x.unanswered,
             "delayed_writes": len(x.stalls),

@@ -45,7 +45,7 @@ RFC 9293 section 3.6; RFC 1122 section 4.2.2.13; RFC 2525 section 2.17; socket(7
 from collections.abc import Iterator
 
 from tcptrace.diagnosis.evidence import Evidence
-from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
+from tcptrace.diagnosis.reset import Reset, endings, flows_with_reset
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, Story, elapsed, frames_filter, numbers
 
@@ -76,7 +76,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A flow whose first RST is a socket's own."""
     refused = (evidence.measures.completeness & SYN_ACK_OR_DATA == 0) & (evidence.flows.midstream == 0)
     for story in evidence.stories(flows_with_reset(evidence) & ~refused):
-        reset = next(resets(story), None)
+        reset = next(endings(story), None)
         if reset and _aborts(reset):
             yield _finding(reset, thresholds)
 
@@ -135,7 +135,7 @@ def _finding(reset: Reset, thresholds: Thresholds) -> Finding:
     closer, other = story.end(reset.side), story.end(reset.peer)
     cause, confidence = _cause(reset, thresholds["read_ms"])
     harmless = _loses_nothing(reset, thresholds["farewell_bytes"])
-    frames = numbers([*story.before(rst)[-1:], rst])
+    frames = _frames(reset)
     sent, got = _payload(story)[reset.side], _payload(story)[reset.peer]
     did = "reset" if not reset.has_payload else "is said, by a RST with payload, to have reset"
     return RULE.finding(
@@ -153,6 +153,14 @@ def _finding(reset: Reset, thresholds: Thresholds) -> Finding:
         disproof=f"TcpExtTCPAbortOnData and TcpExtTCPAbortOnClose of {closer} did not count it",
         confirm=f"Wireshark: {frames_filter(frames)}   {closer}: nstat -az TcpExtTCPAbortOnData TcpExtTCPAbortOnClose",
         fix=_fix(reset, harmless),
+    )
+
+
+def _frames(reset: Reset) -> tuple[int, ...]:
+    """The RST, and before it what the other side said last: its last payload, its FIN."""
+    said, fin = int(reset.story.sides[reset.peer].last_data_frame), reset.sent_before("fin", reset.peer)
+    return tuple(
+        sorted({*([said] if 0 < said < reset.rst.frame else []), *numbers([fin] if fin else []), reset.rst.frame})
     )
 
 

@@ -45,7 +45,7 @@ from collections.abc import Iterator
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.reset import Reset
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers, times
 from tcptrace.diagnosis.vantage import at_server
 
 RULE = Rule(
@@ -87,7 +87,7 @@ def _all_dropped(evidence: Evidence, repeated: Rows, enough: float) -> Iterator[
     repeated = repeated & (evidence.count("syn", SERVER) > 1) & (evidence.count("first", CLIENT) > 0)
     for story in evidence.stories(repeated):
         ack, answers = story.first("first", CLIENT), [told for told in story.of(SERVER) if told.is_syn_ack]
-        if ack and answers and answers[0].frame < ack.frame and not any(map(_is_anothers, answers)):
+        if ack and answers and _was_answered(ack, answers[0]) and not any(map(_is_anothers, answers)):
             yield from _dropped(story, ack, bool(near[story.flow.server]), enough)
 
 
@@ -97,6 +97,11 @@ def _all_aborted(evidence: Evidence, reset: Rows) -> Iterator[Finding]:
         ack, rst = story.first("first", CLIENT), story.first("rst", SERVER)
         if ack and rst and _answers(story, ack, rst):
             yield _aborted(story, ack, rst)
+
+
+def _was_answered(ack: Told, answer: Told) -> bool:
+    """Whether a SYN-ACK came before the ACK, or must have, as that knows its number: stamps may swap the two."""
+    return answer.frame < ack.frame or ack.ack == 1
 
 
 def _is_anothers(answer: Told) -> bool:
@@ -118,6 +123,7 @@ def _ignored(story: Story, ack: Told, repeats: list[Told], lost: Told | None, is
     opened = story.first("first", SERVER)
     request = f" and its {lost.len} bytes of request (frame {lost.frame})" if lost else ""
     since = ", ".join(elapsed(told.time_ns - ack.time_ns) for told in repeats)
+    how_often = times(len(repeats), at_least=story.is_more("syn", SERVER))
     sure = 0.9 if lost else 0.75
     return RULE.finding(
         confidence=min(0.95, sure + 0.1) if is_near else sure,
@@ -126,7 +132,7 @@ def _ignored(story: Story, ack: Told, repeats: list[Told], lost: Told | None, is
         alike=f"{story.server} dropped",
         summary=(
             f"{story.server} ignored the ACK of {story.client} (frame {ack.frame}){request} and repeated its SYN-ACK"
-            f" {len(repeats)} times (from frame {repeats[0].frame} on)."
+            f" {how_often} (from frame {repeats[0].frame} on)."
             + (f" It opened {elapsed(opened.time_ns - ack.time_ns)} late." if opened else "")
         ),
         cause=(

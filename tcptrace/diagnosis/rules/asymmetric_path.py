@@ -15,7 +15,7 @@ the other one). Or the capture at a point holds one direction only, by its filte
 How to confirm
 --------------
 At the server: ip route get CLIENT; ip rule show; at a director: ipvsadm -ln (Route is DR, Tunnel is TUN, Masq is NAT).
-In Wireshark: ip.src == CLIENT and ip.dst == CLIENT at each point, which of them is empty?
+In Wireshark, at each point: ip.src == CLIENT, then ip.dst == CLIENT: which of them shows nothing?
 
 How to fix
 ----------
@@ -36,8 +36,9 @@ from collections.abc import Iterator, Sequence
 
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.result import Connection, Stream
-from tcptrace.diagnosis.paths import PathEvidence, counted
+from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
+from tcptrace.diagnosis.story import counted
 
 RULE = Rule(name="asymmetric-path", family="path", severity="info")
 

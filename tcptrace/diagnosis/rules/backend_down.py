@@ -42,9 +42,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptrace.correlation.result import REPLY, REQUEST, Connection
-from tcptrace.diagnosis.paths import FRAMES_MAX, PathEvidence, counted, in_frames
+from tcptrace.diagnosis.paths import FRAMES_MAX, PathEvidence, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import RST, SYN
+from tcptrace.diagnosis.story import RST, SYN, counted
 from tcptrace.schema import NO_TIME
 
 RULE = Rule(

@@ -28,8 +28,8 @@ When it stays silent
 --------------------
 Every gap was filled later (that was loss on the network, or file order), or was never acknowledged. A direction of
 which the capture holds nothing at all is one-sided-capture. What lies in fragments of IP is not counted. Where the
-handshake was not seen, an acknowledgement beyond everything seen must show it, as bytes on their way when the capture
-began are not missed, and more than one byte, as a keep-alive's number lies one too low.
+handshake was not seen, an acknowledgement beyond everything seen must show it, and more bytes than may have been sent
+before the capture began: those below the gaps of its first second, and one, as a keep-alive's number lies one too low.
 
 References
 ----------
@@ -45,9 +45,9 @@ import numpy as np
 
 from tcptrace.correlation.result import Connection, Hop
 from tcptrace.diagnosis.evidence import Evidence, Rows
-from tcptrace.diagnosis.paths import PathEvidence, counted, in_frames
+from tcptrace.diagnosis.paths import PathEvidence, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, RST, SERVER, Story, Told, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, RST, SERVER, Story, Told, counted, frames_filter, numbers
 from tcptrace.schema import I64, KINDS
 
 RULE = Rule(
@@ -66,6 +66,8 @@ PLAUSIBLE_TIMES = 1000
 """More than that, and more than so many times what is there, no capture misses: a number is wrong."""
 KEEP_ALIVE_BYTES = 1
 """A flow whose first segment is a keep-alive seems to begin one byte too low (RFC 1122 section 4.2.3.6)."""
+ON_ITS_WAY_NS = 1_000_000_000
+"""What was on its way when a capture began is acknowledged by then."""
 FRAGMENT_BYTES = 1 << 16
 """A fragment of IP stands for no more."""
 
@@ -141,7 +143,24 @@ def missing_bytes(evidence: Evidence, side: int, least: int, gaps: Rows) -> I64:
     is_shown = gaps & ((flows.midstream == 0) | ((peer.unseen > 0) & (missing > KEEP_ALIVE_BYTES)))
     is_sound = (facts.acked > 0) & (payload > 0) & (missing >= max(1, least))
     is_plausible = missing < np.maximum(PLAUSIBLE_BYTES, PLAUSIBLE_TIMES * payload)
-    return np.where(is_shown & is_sound & is_plausible, missing, 0)
+    lacking = np.where(is_shown & is_sound & is_plausible, missing, 0)
+    for row in np.flatnonzero((lacking > 0) & (flows.midstream == 1)).tolist():
+        if lacking[row] < _sent_before(evidence.story(row), side):
+            lacking[row] = 0
+    return lacking
+
+
+def _sent_before(story: Story, side: int) -> int:
+    """Up to which number a side may have sent before the capture met the flow midstream, as gaps show at its beginning.
+
+    What is sent again then lies below what was on its way already, and not all of that is.
+    """
+    until_ns = story.flow.start_ns + ON_ITS_WAY_NS
+    skips = [told for told in story.kind("gap", side) if told.has_label("lost_segment") and told.time_ns <= until_ns]
+    beyond = [told for told in story.kind("gap", 1 - side) if told.has_label("ack_lost_segment")]
+    if any(told.time_ns > until_ns for told in beyond):
+        return 0
+    return max(0, 0, *(told.seq for told in skips), *(told.ack for told in beyond))
 
 
 def _has_gap(evidence: Evidence) -> Rows:

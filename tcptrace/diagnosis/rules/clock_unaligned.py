@@ -41,8 +41,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptrace.correlation.result import Clock
-from tcptrace.diagnosis.paths import PathEvidence, counted
+from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
+from tcptrace.diagnosis.story import counted
 from tcptrace.schema import NO_TIME
 
 RULE = Rule(name="clock-unaligned", family="path", severity="warning")

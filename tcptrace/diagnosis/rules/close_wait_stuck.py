@@ -26,7 +26,8 @@ full pool). Clients with connection pools: check idle connections before and bet
 When it stays silent
 --------------------
 The other side closed, however late; it still sent payload (half-close); the connection was reset; the capture ends too
-soon after the FIN; the FIN was not acknowledged; the capture holds nothing of the other side.
+soon after the FIN; the FIN was not acknowledged; the capture holds nothing of the other side, or met the connection
+midstream and nothing of that side before the FIN, so that it may have closed first.
 
 References
 ----------
@@ -66,10 +67,16 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
             if (
                 fin
                 and not story.first("fin", stuck)
+                and _was_open(story, fin, stuck)
                 and story.sides[closer].acked > fin.seq + fin.len
                 and silence_ns >= thresholds["silence_s"] * 1e9
             ):
                 yield _finding(story, fin, silence_ns, thresholds["sure_s"])
+
+
+def _was_open(story: Story, fin: Told, side: int) -> bool:
+    """Whether a side may be taken not to have closed before the capture began: it is in it before the other's FIN."""
+    return story.flow.midstream == 0 or any(told.side == side for told in story.before(fin))
 
 
 def _silence_ns(story: Story, side: int) -> int:

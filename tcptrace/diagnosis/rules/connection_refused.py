@@ -42,7 +42,7 @@ import numpy as np
 from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import ACK, CLIENT, RST, SERVER, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import ACK, CLIENT, RST, SERVER, Story, Told, elapsed, frames_filter, numbers, times
 from tcptrace.diagnosis.vantage import hops, ttls_of
 from tcptrace.rows import distinct
 from tcptrace.schema import I64
@@ -106,7 +106,7 @@ def _finding(story: Story, syns: list[Told], rst: Told, ttls: list[int], known: 
     answered = known.answers(int(story.flow.server) << c.PORT_BITS | int(story.flow.server_port))
     far, own = hops([rst.ttl]), hops(ttls)
     is_foreign = bool(far and own) and far[0] < min(own)
-    again = f" (and {len(syns) - 1} times more, as it asked again)" if len(syns) > 1 else ""
+    again = f" (and {times(len(syns) - 1)} more, as it asked again)" if len(syns) > 1 else ""
     return RULE.finding(
         confidence=0.95,
         flows=(story.number,),

@@ -14,7 +14,7 @@ How to confirm
 --------------
 tcpdump -D, ip -d link show, bridge link (which interfaces see one frame?); with -i any the interface's number stands
 in the SLL2 header.
-In Wireshark: tcp.analysis.retransmission, then compare ip.id, ip.ttl and frame.time_delta; editcap -d removes them.
+In Wireshark: tcp.analysis.retransmission, with ip.id, ip.ttl and frame.time_delta as columns; editcap -d removes them.
 
 How to fix
 ----------
@@ -37,7 +37,7 @@ import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER
+from tcptrace.diagnosis.story import CLIENT, SERVER, frames_filter
 from tcptrace.schema import KINDS
 
 RULE = Rule(
@@ -73,7 +73,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         cause="several interfaces, or a mirror port of both directions, see one frame",
         evidence=(f"in {len(flows):,} of {len(evidence.all_flows.flow):,} flows",),
         disproof="the copies differ in TTL or MAC address: then they are two points of a path",
-        confirm="Wireshark: compare ip.id, ip.ttl and frame.time_delta of a pair   host: tcpdump -D; bridge link",
+        confirm=f"Wireshark: {frames_filter(frames)}, ip.id and ip.ttl as columns   host: tcpdump -D; bridge link",
         fix="record at one interface, or let editcap -d remove them",
     )
 

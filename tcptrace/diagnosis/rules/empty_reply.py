@@ -50,6 +50,10 @@ RULE = Rule(
 BY_SERVER = CLOSED_BY.index("server")
 
 
+ONE_WAY_NS = 5_000_000_000
+"""Who writes for so long and hears nothing may expect no answer: logs and metrics are told one way."""
+
+
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A flow whose client sent payload and whose server sent a FIN, but nothing else."""
     flows = evidence.flows
@@ -63,13 +67,17 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 def _is_one(story: Story, request: Told, fin: Told) -> bool:
     """Whether the FIN is the server's first word, and acknowledges the request."""
     first_word = fin.seq == 1 and fin.len == 0 and fin.ack > request.seq and request.frame < fin.frame
-    return first_word and not any(told.is_fin or told.is_rst for told in story.before(fin))
+    return first_word and not any(told.is_fin or told in story.endings() for told in story.before(fin))
 
 
 def _finding(story: Story, request: Told, fin: Told) -> Finding:
     frames = numbers([request, fin])
+    spoke_ns = story.sides[CLIENT].last_data_ns - request.time_ns
+    one_way = (
+        [f"the client went on writing for {elapsed(spoke_ns)} without an answer"] if spoke_ns >= ONE_WAY_NS else []
+    )
     return RULE.finding(
-        confidence=0.9,
+        confidence=0.5 if one_way else 0.9,
         flows=(story.number,),
         frames=frames,
         alike=story.server,
@@ -78,7 +86,10 @@ def _finding(story: Story, request: Told, fin: Told) -> Finding:
             f" {elapsed(apart_ns(request, fin))} later without a byte of answer (frame {fin.frame})."
         ),
         cause="a proxy could not reach its upstream, the program crashed or gave up, or the protocols do not match",
-        evidence=(f"the FIN stands at the server's first byte and acknowledges {fin.ack - 1} bytes of the client",),
+        evidence=(
+            f"the FIN stands at the server's first byte and acknowledges {fin.ack - 1} bytes of the client",
+            *one_way,
+        ),
         disproof="a protocol in which the server has nothing to say",
         confirm=f"Wireshark: {frames_filter(frames)}   the log of {story.server}; ss -ltn behind it",
         fix="make the upstream reachable, or let the proxy answer with an error; find the crash",

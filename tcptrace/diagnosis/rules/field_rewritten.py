@@ -38,8 +38,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tcptrace.correlation.result import DIRECTIONS, Connection, Rewrite
-from tcptrace.diagnosis.paths import PathEvidence, counted
+from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
+from tcptrace.diagnosis.story import counted
 
 RULE = Rule(name="field-rewritten", family="path", severity="info")
 

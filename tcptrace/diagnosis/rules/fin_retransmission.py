@@ -40,7 +40,7 @@ from itertools import pairwise
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers, times
 
 RULE = Rule(
     name="fin-retransmission",
@@ -77,7 +77,7 @@ def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
     later = (told for told in story.after(fin, 1 - fin.side) if told.has_ack and not told.is_rst)
     acks = [told for told in later if told.ack == end + 1]
     frames = numbers([fin, *again, *acks[:1]])
-    times = "once" if len(again) == 1 else f"{len(again)} times"
+    how_often = times(len(again), at_least=story.is_more("fin", fin.side))
     cause, confidence = _cause(story, again, acks)
     return RULE.finding(
         confidence=confidence,
@@ -85,7 +85,7 @@ def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
         frames=frames,
         alike=f"{story.server} {fin.side} {cause}",
         summary=(
-            f"{story.end(fin.side)} repeated its FIN to {story.end(1 - fin.side)} {times}, the first time"
+            f"{story.end(fin.side)} repeated its FIN to {story.end(1 - fin.side)} {how_often}, the first time"
             f" {elapsed(apart_ns(fin, again[0]))} after it (frames {fin.frame}, {again[0].frame})."
         ),
         cause=cause,

@@ -38,7 +38,7 @@ RFC 9293 sections 3.5.2 and 3.10.7.1; Linux net/ipv4/tcp_ipv4.c, tcp_v4_send_res
 from collections.abc import Iterator
 
 from tcptrace.diagnosis.evidence import Evidence
-from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
+from tcptrace.diagnosis.reset import Reset, endings, flows_with_reset
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers
 
@@ -54,7 +54,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     flows = evidence.flows
     refused = flows_with_reset(evidence) & (flows.client_payload_bytes > 0) & (flows.server_payload_bytes == 0)
     for story in evidence.stories(refused & (flows.midstream == 0)):
-        data, reset = story.first("data", CLIENT), next(resets(story, SERVER), None)
+        data, reset = story.first("data", CLIENT), next(endings(story, SERVER), None)
         if data and reset and len(story.kind("syn", SERVER)) == 1 and _answers(reset, data):
             yield _finding(reset, data)
 
@@ -65,7 +65,7 @@ def _answers(reset: Reset, data: Told) -> bool:
     unknown = story.sides[CLIENT].acked <= data.seq and reset.sent_before("fin", SERVER) is None
     in_time = apart_ns(data, rst) * 2 >= story.flow.syn_to_synack_ns
     exact = reset.is_bare and rst.seq == data.ack and rst.frame > data.frame
-    return unknown and in_time and exact and reset.sent_before("rst", CLIENT) is None
+    return unknown and in_time and exact and reset.is_first
 
 
 def _finding(reset: Reset, data: Told) -> Finding:

@@ -38,7 +38,7 @@ from collections.abc import Iterator
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers, times
 from tcptrace.schema import NO_TIME
 
 RULE = Rule(
@@ -77,6 +77,7 @@ def _finding(story: Story, answers: list[Told]) -> Finding:
     frames = numbers([*syns, *answers])
     host, _, port = story.server.rpartition(":")
     repeats = story.measured(SERVER, "retransmissions")
+    lasted_ns = max(answers[-1].time_ns, story.sides[SERVER].last_ns) - answers[0].time_ns
     client = story.client.rpartition(":")[0].strip("[]")
     return RULE.finding(
         confidence=(0.9 if repeats > 1 else 0.75) if syns else 0.5,
@@ -84,8 +85,8 @@ def _finding(story: Story, answers: list[Told]) -> Finding:
         frames=frames,
         alike=story.server,
         summary=(
-            f"{story.server} answered {story.client} (frame {answers[0].frame}) and repeated that {repeats} times"
-            f" in {elapsed(answers[-1].time_ns - answers[0].time_ns)}; {_heard(syns, asked_again)}."
+            f"{story.server} answered {story.client} (frame {answers[0].frame}) and repeated that"
+            f" {times(repeats)} in {elapsed(lasted_ns)}; {_heard(syns, asked_again)}."
         ),
         cause=_cause(syns, asked_again),
         evidence=(

@@ -42,7 +42,7 @@ import numpy as np
 from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import ACK, CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import ACK, CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers, times
 from tcptrace.diagnosis.vantage import at_server
 from tcptrace.schema import KINDS, NO_TIME
 
@@ -151,7 +151,7 @@ def _cause_before(story: Story, syns: list[Told], answer: Told, is_near: bool) -
     if took_ns < (asked[-1].time_ns - asked[0].time_ns) / SOON:
         lost = "the first SYN or its answer was lost, or the server dropped it"
         return f"{lost}: the last of {len(asked)} was answered after {elapsed(took_ns)}"
-    return f"the way to {story.server} or the server was slow, so that the client asked {len(asked)} times"
+    return f"the way to {story.server} or the server was slow, so that the client asked {times(len(asked))}"
 
 
 def _cause_after(answers: list[Told], ack: Told, is_near: bool) -> str:

@@ -44,7 +44,7 @@ import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, counted, numbers
 from tcptrace.schema import I64
 
 RULE = Rule(
@@ -116,7 +116,7 @@ def _finding(story: Story, side: int, repeats: list[Told], copies: int, segments
         cause=f"segments are lost {_where(story, side, repeats)}: a full queue, a policer, a damaged link",
         evidence=(
             f"{timeouts:,} of them only after a timeout, the others on duplicate or selective acknowledgements",
-            f"{story.measured(side, 'dsacks'):,} duplicates reported by the receiver (DSACK), which do not count",
+            f"{counted(story.measured(side, 'dsacks'), 'duplicate')} reported by the receiver (DSACK), not counted",
         ),
         disproof="DSACKs for these repeats in a capture nearer to the receiver: then they were needless",
         confirm=f"Wireshark: tcp.stream == {story.number} && (tcp.analysis.retransmission || tcp.analysis.out_of_order)"

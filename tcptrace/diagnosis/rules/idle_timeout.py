@@ -17,7 +17,7 @@ idle connections by one (SO_LINGER 0) rather than a FIN.
 
 How to confirm
 --------------
-Director: ipvsadm -l --timeout; ipvsadm -lnc | grep CLIENT while idle (its third column counts down). Firewall or NAT:
+Director: ipvsadm -l --timeout; ipvsadm -lnc | grep CLIENT while idle (its second column counts down). Firewall or NAT:
 conntrack -L -s CLIENT; sysctl net.netfilter.nf_conntrack_tcp_timeout_established. Server: ss -tno 'sport = :PORT'
 still lists the connection.
 In Wireshark: tcp.stream == N && (tcp.time_delta > 2 || tcp.flags.reset == 1)
@@ -42,9 +42,9 @@ RFC 5382 section 5; RFC 1122 section 4.2.3.6; ipvsadm(8); Linux Documentation/ne
 from collections.abc import Iterator
 
 from tcptrace.diagnosis.evidence import Evidence
-from tcptrace.diagnosis.reset import Reset, flows_with_reset
+from tcptrace.diagnosis.reset import UNASKED_NS, Reset, flows_with_reset
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import Story, Told, apart_ns, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import Story, Told, apart_ns, elapsed, frames_filter, numbers, times
 
 RULE = Rule(
     name="idle-timeout",
@@ -92,9 +92,8 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 def _is_news(story: Story, first: Told) -> bool:
     """Whether a segment asks something of the other side, and that had been there and not closed."""
     asks = (first.len > 0 or first.is_fin or first.is_kind("probe")) and not first.is_rst
-    before = story.before(first)
-    peer = [told for told in before if told.side != first.side]
-    gone = any(told.is_fin for told in peer) or any(told.is_rst for told in before)
+    closed = any(told.is_fin for told in story.before(first, 1 - first.side))
+    gone = closed or any(told.frame < first.frame for told in story.endings())
     return asks and not first.is_kind("repeat") and not gone
 
 
@@ -103,7 +102,9 @@ def _reset(story: Story, first: Told) -> Finding | None:
     answer = next(iter(story.after(first, 1 - first.side)), None)
     if answer is None or not answer.is_rst or answer.ack > first.seq or not (answer.has_ack or answer.seq == first.ack):
         return None
-    if not any(told.is_kind("first") for told in story.of(first.side) if told.frame <= first.frame):
+    if not _is_open(story, first, answer) or not any(
+        told.is_kind("first") for told in story.of(first.side) if told.frame <= first.frame
+    ):
         return None
     reset = Reset(story, answer)
     elsewhere = not reset.fits_ttl or reset.goes_on
@@ -121,6 +122,13 @@ def _reset(story: Story, first: Told) -> Finding | None:
     said = f"got a RST {elapsed(apart_ns(first, answer))} later (frame {answer.frame})"
     certainty = (0.9 if elsewhere else 0.8) - (0.1 if answer.has_ack else 0)
     return _finding(story, first, [first, answer], said, cause, evidence, certainty)
+
+
+def _is_open(story: Story, first: Told, answer: Told) -> bool:
+    """Whether nothing had answered the segment before: of many answers not all are notable."""
+    if first.is_kind("probe"):
+        return apart_ns(first, answer) <= UNASKED_NS
+    return bool(story.sides[first.side].acked <= first.seq)
 
 
 def _expired(story: Story, rst: Told) -> Finding | None:
@@ -146,7 +154,9 @@ def _unanswered(story: Story, first: Told, repeats: float) -> Finding | None:
     if first.is_kind("probe") or not unanswered:
         return None
     certainty = 0.7 if any(told.len for told in story.before(first, 1 - first.side)) else 0.6
-    said = f"was repeated {len(again)} times in {elapsed(apart_ns(first, again[-1]))} without an answer"
+    how_often = times(len(again), at_least=story.is_more("repeat", first.side))
+    waited_ns = max(apart_ns(first, again[-1]), story.sides[first.side].last_ns - first.time_ns)
+    said = f"was repeated {how_often} in {elapsed(waited_ns)} without an answer"
     cause = (
         "a balancer, NAT or firewall forgot the idle connection and drops what belongs to it;"
         f" or {story.end(1 - first.side)} or the way to it was lost meanwhile"

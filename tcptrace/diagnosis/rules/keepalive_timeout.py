@@ -41,7 +41,7 @@ from collections.abc import Iterator
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, counted, elapsed, frames_filter, numbers, times
 
 RULE = Rule(
     name="keepalive-timeout",
@@ -80,12 +80,12 @@ def _finding(story: Story, side: int, rst: Told | None) -> Finding:
         frames=frames,
         alike=story.end(1 - side) if side == CLIENT else story.server,
         summary=(
-            f"{prober} asked {facts.unanswered} times whether {peer} is still there and got no answer for {silence}"
+            f"{prober} asked {times(facts.unanswered)} whether {peer} is still there and got no answer for {silence}"
             + (f", then gave up with a RST (frame {rst.frame})." if rst else f" (last at frame {facts.last_frame}).")
         ),
         cause="the peer's host or its link is gone, or something between forgot the connection and drops its segments",
         evidence=(
-            f"all that {prober} sent was acknowledged; {facts.unanswered} keep-alives after that were not",
+            f"all that {prober} sent was acknowledged; {counted(facts.unanswered, 'keep-alive')} later had no answer",
             *([f"{elapsed(rst.idle_ns)} from the last keep-alive to the RST"] if rst else ()),
         ),
         disproof=f"answers of {peer} that took another way than this capture sees",

@@ -45,7 +45,7 @@ import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, elapsed, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, counted, elapsed, numbers
 from tcptrace.schema import I64, SideFacts
 
 RULE = Rule(
@@ -97,8 +97,9 @@ def _finding(story: Story, side: int) -> Finding:
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(
-            f"{writer} held {facts.delayed_writes:,} small writes back, {mean} each, until {reader} acknowledged the"
-            f" write before (frames {', '.join(map(str, frames[:5]))}): {elapsed(facts.delayed_ns)} lost in all."
+            f"{writer} held {counted(facts.delayed_writes, 'small write')} back, {mean} each, until {reader}"
+            f" acknowledged the write before (frames {', '.join(map(str, frames[:5]))}):"
+            f" {elapsed(facts.delayed_ns)} lost in all."
         ),
         cause="Nagle's algorithm at the writer waits for an acknowledgement that the reader's kernel delays",
         evidence=(

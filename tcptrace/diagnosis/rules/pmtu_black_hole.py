@@ -49,7 +49,7 @@ import numpy as np
 from tcptrace.capture.context import IcmpError
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers, times
 
 RULE = Rule(
     name="pmtu-black-hole",
@@ -142,7 +142,7 @@ def _finding(story: Story, side: int, stuck: Stuck) -> Finding:
     told = [first, *stuck.repeats[1:], *([stuck.smaller] if stuck.smaller else [])]
     frames = tuple(sorted({*numbers(told), *(error.frame for error in stuck.errors[:ERRORS_NAMED])}))
     passed = f"; in smaller segments it passed (frame {stuck.smaller.frame})." if stuck.smaller else "."
-    times = f"{len(stuck.repeats)} times again" if len(stuck.repeats) > 1 else "again"
+    how_often = times(len(stuck.repeats), at_least=story.is_more("timeout", side))
     return RULE.finding(
         confidence=_confidence(story, stuck),
         flows=(story.number,),
@@ -150,8 +150,9 @@ def _finding(story: Story, side: int, stuck: Stuck) -> Finding:
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(
-            f"{sender} sent a full segment of {first.len:,} bytes {times} to {receiver} (from frame {first.frame} on,"
-            f" over {elapsed(stuck.repeats[-1].time_ns - first.time_ns)}) and never got it acknowledged{passed}"
+            f"{sender} sent a full segment of {first.len:,} bytes {how_often} again to {receiver} (from frame"
+            f" {first.frame} on, over {elapsed(stuck.repeats[-1].time_ns - first.time_ns)}) and never got it"
+            f" acknowledged{passed}"
         ),
         cause=_cause(stuck),
         evidence=tuple(_evidence(story, side, stuck)),

@@ -2,17 +2,18 @@
 
 What it detects
 ---------------
-A connection's first RST, whose TTL (hop limit) no other segment of its claimed sender had; or a RST+ACK whose IP ID is
-neither 0 nor near those that its sender counts up.
+A connection's first RST that its receiver heeds, whose TTL (hop limit) no other segment of its claimed sender had; or a
+RST+ACK whose IP ID is neither 0 nor near those that its sender counts up.
 
 Why it happens
 --------------
 A firewall, intrusion prevention system, balancer, NAT or censor ends a connection it does not like by RSTs in the name
 of the ends: iptables -j REJECT --reject-with tcp-reset, nft reject with tcp reset, snort's reject, an idle entry that
 has run out. It sits nearer to the receiver than the sender does, or starts from another TTL (64, 128, 255). An attacker
-who guesses sequence numbers looks the same. Linux gives a genuine bare RST IP ID 0 and the same TTL as all else; a
-genuine RST+ACK continues the socket's IP ID. A bare RST's IP ID alone proves nothing: Linux before 2018 (commit
-431280eebed9) and other kernels draw it from another counter than the socket's.
+who guesses sequence numbers looks the same. Linux gives a genuine bare RST IP ID 0 and the default TTL, which all else
+has too unless the program set another (IP_TTL; BGP: 255 or 1); a genuine RST+ACK continues the socket's IP ID. A bare
+RST's IP ID alone proves nothing: Linux before 2018 (commit 431280eebed9) and other kernels draw it from another counter
+than the socket's.
 
 How to confirm
 --------------
@@ -27,10 +28,10 @@ its notion of the connection (asymmetric routes make stateful firewalls refuse w
 
 When it stays silent
 --------------------
-The RST fits its sender; nothing else of its sender is in the flow (connection-refused); the handshake was not complete
-(the SYN may have gone through a NAT that the RST does not pass: synack-source-mismatch); or the TTLs of the sender vary
-so that the RST's lies between them; a fitting RST came first, or both sides had closed. Where a connection had been
-idle before, idle-timeout tells it.
+The RST fits its sender, or is a bare one with IP ID 0 and the default TTL where all else has TTL 255 or 1; nothing else
+of its sender is in the flow (connection-refused); the handshake was not complete (the SYN may have gone through a NAT
+that the RST does not pass: synack-source-mismatch); or the TTLs of the sender vary so that the RST's lies between them;
+a fitting RST came first, or both sides had closed. Where a connection had been idle before, idle-timeout tells it.
 
 References
 ----------
@@ -43,7 +44,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence, Rows
-from tcptrace.diagnosis.reset import NEAR, Reset, resets
+from tcptrace.diagnosis.reset import NEAR, Reset, endings, resets
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import ACK, CLIENT, frames_filter, numbers
 from tcptrace.rows import chosen
@@ -62,11 +63,13 @@ FAR_HOPS = 5
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
-    """A flow whose first RST does not fit its sender."""
+    """A flow whose first heeded RST does not fit its sender."""
     for story in evidence.stories(_suspects(evidence)):
         found = list(resets(story))
-        if found and not found[0].was_over and _is_strange(found[0], thresholds["ttl_hops"]):
-            yield _finding([reset for reset in found if _is_strange(reset, thresholds["ttl_hops"])])
+        first = next(endings(story), found[0])
+        if not first.was_over and _is_strange(first, thresholds["ttl_hops"]):
+            strange = [reset for reset in found if _is_strange(reset, thresholds["ttl_hops"])]
+            yield _finding(first, strange)
 
 
 def _suspects(evidence: Evidence) -> Rows:
@@ -93,8 +96,7 @@ def _hops(reset: Reset) -> int:
     return min(abs(reset.rst.ttl - ttl) for ttl in reset.ttls)
 
 
-def _finding(strange: list[Reset]) -> Finding:
-    reset = strange[0]
+def _finding(reset: Reset, strange: list[Reset]) -> Finding:
     story, rst = reset.story, reset.rst
     frames = numbers(reset.rst for reset in strange)
     return RULE.finding(

@@ -28,7 +28,8 @@ what it has no better one for; withdraw the summary; wait for, or repair, the ro
 When it stays silent
 --------------------
 Fewer passes than the threshold (a capture at several interfaces of a router has two or three); the TTL does not fall;
-the segment was sent again by its sender (another IP identification); the capture has no TTLs.
+the segment was sent again by its sender (another IP identification); what passed so often arrived all the same, so that
+the capture was made at several routers or merged of such; the capture has no TTLs.
 
 References
 ----------
@@ -42,7 +43,7 @@ import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import FIN, SYN, Story, Told, elapsed, frames_filter, numbers
 from tcptrace.schema import I64, KINDS
 
 RULE = Rule(
@@ -76,7 +77,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     least = max(int(thresholds["passes"]), 3)
     for story in evidence.stories(np.isin(evidence.flows.flow, _suspects(evidence))):
         runs = list(_runs(story, least))
-        if runs:
+        if runs and all(_is_held(story, run[0]) for run in runs):
             yield _finding(evidence, story, runs)
 
 
@@ -108,6 +109,14 @@ def _is_next(before: Told, told: Told) -> bool:
     """Whether a segment may be the one before, a circle later."""
     same = (before.seq, before.len, before.flags, before.ip_id) == (told.seq, told.len, told.flags, told.ip_id)
     return same and 0 <= told.ttl < before.ttl and 0 <= told.time_ns - before.time_ns < CIRCLE_NS
+
+
+def _is_held(story: Story, told: Told) -> bool:
+    """Whether a segment did not arrive: not acknowledged, sent anew, or what it acknowledges was."""
+    if told.len > 0 or told.flags & (SYN | FIN):
+        anew = any(later.seq == told.seq and later.ip_id != told.ip_id for later in story.after(told, told.side))
+        return anew or bool(story.sides[told.side].acked <= told.seq)
+    return any(later.is_kind("repeat") for later in story.after(told, 1 - told.side))
 
 
 def _finding(evidence: Evidence, story: Story, runs: list[list[Told]]) -> Finding:

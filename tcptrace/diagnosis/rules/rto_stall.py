@@ -41,7 +41,7 @@ from itertools import pairwise
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, counted, elapsed, frames_filter, numbers, times
 
 RULE = Rule(
     name="rto-stall",
@@ -73,8 +73,8 @@ def _is_stall(told: Told, sent: int, least_ns: float) -> bool:
 
 def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
     sender, receiver, frames = story.end(side), story.end(1 - side), numbers(stalls)
-    waits = [told.idle_ns for told in stalls]
-    times = {1: "once", 2: "twice"}.get(len(stalls), f"{len(stalls)} times")
+    waits, is_more = [told.idle_ns for told in stalls], story.is_more("timeout", side)
+    how_often = times(len(stalls), at_least=is_more)
     return RULE.finding(
         confidence=_confidence(story, side),
         flows=(story.number,),
@@ -82,7 +82,7 @@ def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(
-            f"{sender} stood still {times}, {elapsed(sum(waits))} in all, until its timer ran out and it sent"
+            f"{sender} stood still {how_often}, {elapsed(sum(waits))} in all, until its timer ran out and it sent"
             f" again what {receiver} had not acknowledged (frame{'s' * (len(frames) > 1)} {_listed(frames)})."
         ),
         cause=_cause(story, side, stalls),
@@ -90,6 +90,7 @@ def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
             f"silent for {_listed(elapsed(wait) for wait in waits)}",
             f"repeats {_listed(f'{told.len} bytes at {told.seq}' for told in stalls)}",
             *_probes(story, side, stalls),
+            *([f"{counted(story.measured(side, 'timeouts'), 'timeout')} in all"] * is_more),
         ),
         disproof="duplicate ACKs before these repeats that this capture lacks: then they asked for them",
         confirm=f"Wireshark: {frames_filter(frames)}   sender: nstat -az TcpExtTCPTimeouts TcpExtTCPLossProbes",

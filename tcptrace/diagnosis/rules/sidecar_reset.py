@@ -45,7 +45,7 @@ from dataclasses import replace
 import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence
-from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
+from tcptrace.diagnosis.reset import Reset, endings, flows_with_reset
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers
 
@@ -66,11 +66,11 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     flows = evidence.flows
     silent = flows_with_reset(evidence) & (flows.client_payload_bytes > 0) & (flows.server_payload_bytes == 0)
     for story in evidence.stories(silent & (flows.midstream == 0)):
-        request, reset = story.first("data", CLIENT), next(resets(story), None)
+        request, reset = story.first("data", CLIENT), next(endings(story), None)
         if request and reset and reset.side == SERVER and _is_one(reset, request, thresholds["wait_s"]):
             yield _finding(reset, request, thresholds["refused_ms"])
     for call, answer, certainty in _halves(evidence):
-        request, reset = call.first("data", CLIENT), next(resets(answer, SERVER), None)
+        request, reset = call.first("data", CLIENT), next(endings(answer, SERVER), None)
         if request and reset and _is_one_of_two(call, reset, request, thresholds["wait_s"]):
             yield _of_two(call, _finding(reset, request, thresholds["refused_ms"]), certainty)
 

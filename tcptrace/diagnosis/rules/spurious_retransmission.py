@@ -40,7 +40,7 @@ import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, counted, numbers
 
 RULE = Rule(
     name="spurious-retransmission",
@@ -76,7 +76,7 @@ def _finding(story: Story, side: int, needless: int) -> Finding | None:
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(
-            f"{sender} sent {needless:,} segment{'s' * (needless > 1)} again that {receiver} had already"
+            f"{sender} sent {counted(needless, 'segment')} again that {receiver} had already"
             f" ({'frame' if len(frames) == 1 else 'frames from'} {frames[0]})."
         ),
         cause=(
@@ -85,8 +85,8 @@ def _finding(story: Story, side: int, needless: int) -> Finding | None:
             else "the path or the acknowledgement took longer than the sender's timer or probe waits"
         ),
         evidence=(
-            f"{dsacks:,} duplicates reported by the receiver (DSACK)",
-            f"{story.measured(side, 'retransmissions'):,} segments sent again in all",
+            f"{counted(dsacks, 'duplicate')} reported by the receiver (DSACK)",
+            f"{counted(story.measured(side, 'retransmissions'), 'segment')} sent again in all",
         ),
         disproof="the first sendings were lost and the DSACKs tell of copies made by the network",
         confirm=f"Wireshark: tcp.stream == {story.number} && (tcp.analysis.spurious_retransmission ||"

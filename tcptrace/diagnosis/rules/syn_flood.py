@@ -3,8 +3,10 @@
 What it detects
 ---------------
 Within one second at least `syns` SYNs for one address and port, answered or not, whose senders neither acknowledge
-the SYN-ACK nor repeat the SYN, though the capture goes on for `silence_ms` at least. A RST of theirs changes nothing:
-so answers a host whose address was forged. It is one finding, however many there are.
+the SYN-ACK nor repeat the SYN, though the capture goes on long enough: where they are answered until the server repeats
+its SYN-ACK, or for `silence_ms` and twice as long as the slowest handshake took; where they are not, or no handshake
+was completed, for `repeat_ms`. A RST of theirs changes nothing: so answers a host whose address was forged. It is one
+finding, however many there are.
 
 Why it happens
 --------------
@@ -41,7 +43,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER
 from tcptrace.schema import I32, I64, NO_TIME, Flows
@@ -52,7 +54,8 @@ RULE = Rule(
     severity="error",
     thresholds={
         "syns": Threshold(20, "", "SYNs for one listener within a second"),
-        "silence_ms": Threshold(100, "ms", "time in which an honest client acknowledges or repeats"),
+        "silence_ms": Threshold(100, "ms", "least time in which an honest client acknowledges a SYN-ACK"),
+        "repeat_ms": Threshold(1100, "ms", "time in which an honest client repeats a SYN (RFC 6298: after 1 s)"),
     },
     explains=(
         "paws-nat-drop",
@@ -75,13 +78,13 @@ FEW_SENDERS = 2
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Count, for each listener, the SYNs that came to nothing."""
     flows, least = evidence.all_flows, int(thresholds["syns"])
-    for rows in _by_listener(flows, _suspects(evidence, int(thresholds["silence_ms"] * 1e6)), least):
+    for rows in _by_listener(flows, _suspects(evidence, thresholds), least):
         most, first = _densest(flows.start_ns[rows])
         if most >= least:
             yield _finding(evidence, rows, most, first)
 
 
-def _suspects(evidence: Evidence, silence_ns: int) -> I32:
+def _suspects(evidence: Evidence, thresholds: Thresholds) -> I32:
     """Rows in `all_flows` of those whose client sent one SYN and then, for long enough, at most a RST."""
     if evidence.end_ns == NO_TIME:
         return np.empty(0, np.int32)
@@ -89,10 +92,26 @@ def _suspects(evidence: Evidence, silence_ns: int) -> I32:
     sent = flows.client_frames - evidence.measures.client_copies
     silent = (evidence.count("syn", CLIENT) == 1) & (sent == 1 + evidence.count("rst", CLIENT))
     silent &= (evidence.count("rst", SERVER) == 0) & (flows.midstream == 0)
-    others = np.searchsorted(evidence.all_flows.flow, flows.flow[silent])
-    rows = np.concatenate((evidence.lone_syns.astype(np.int32), others.astype(np.int32)))
-    times = evidence.all_flows.start_ns[rows]
-    old: I32 = rows[(times != NO_TIME) & (times <= evidence.end_ns - silence_ns)]
+    repeat_ns = int(thresholds["repeat_ms"] * 1e6)
+    opened_ns = _opened_ns(evidence, int(thresholds["silence_ms"] * 1e6), repeat_ns)
+    old = _is_old(evidence, flows.start_ns, np.where(flows.server_frames > 0, opened_ns, repeat_ns))
+    old |= evidence.measured(SERVER, "retransmissions") > 0
+    others = np.searchsorted(evidence.all_flows.flow, flows.flow[silent & old])
+    lone = evidence.lone_syns.astype(np.int32)
+    lone = lone[_is_old(evidence, evidence.all_flows.start_ns[lone], repeat_ns)]
+    return np.concatenate((lone, others.astype(np.int32)))
+
+
+def _opened_ns(evidence: Evidence, silence_ns: int, repeat_ns: int) -> int:
+    """The time in which an honest client that is answered acknowledges, by what the slowest one took."""
+    to_answer_ns, to_ack_ns = evidence.flows.syn_to_synack_ns, evidence.flows.synack_to_ack_ns
+    slowest_ns = int((to_answer_ns + to_ack_ns)[(to_answer_ns >= 0) & (to_ack_ns >= 0)].max(initial=-1))
+    return max(silence_ns, min(2 * slowest_ns, repeat_ns)) if slowest_ns >= 0 else repeat_ns
+
+
+def _is_old(evidence: Evidence, start_ns: I64, wait_ns: I64 | int) -> Rows:
+    """Whether so long has passed between these times and the end of the capture."""
+    old: Rows = (start_ns != NO_TIME) & (start_ns <= evidence.end_ns - wait_ns)
     return old
 
 

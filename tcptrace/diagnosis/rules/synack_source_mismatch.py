@@ -45,7 +45,7 @@ import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, numbers, times
 from tcptrace.schema import STATES
 from tcptrace.tcp.joined_flows import ONLY_NUMBERS
 
@@ -142,7 +142,9 @@ def _finding(found: Mismatch) -> Finding:
         cause="the reply was not translated back to the called address: VIP, NAT or DSR without a return path",
         evidence=(
             f"the SYN-ACK acknowledges {(found.isn + 1) % 2**32}, the SYN's number plus one, to the port that sent it",
-            f"the client said RST {len(resets)} times" if resets else "no RST, but the SYN was repeated",
+            f"the client said RST {times(len(resets), at_least=answer.is_more('rst', CLIENT))}"
+            if resets
+            else "no RST, but the SYN was repeated",
         ),
         disproof=f"{answer.server} was called too, by a SYN with the same number that this capture lacks",
         confirm=f"Wireshark: {where}   node: conntrack -L -d {found.host}   server {answered}: ip route get the client",

@@ -59,7 +59,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         for reset in resets(story):
             fin = reset.sent_before("fin", reset.side)
             refused = [told for told in story.kind("after_fin", reset.peer) if _is_answer(reset, told)]
-            if fin and refused and reset.sent_before("rst", reset.peer) is None:
+            if fin and refused and reset.is_first:
                 yield _finding(reset, fin, refused, thresholds["farewell_bytes"])
                 break
 

@@ -3,7 +3,8 @@
 What it detects
 ---------------
 A side that announces a window of 0 for `closed_ms` or longer, or whose peer probes the closed window. Shorter closures
-that nobody probes are info.
+that nobody probes are info; so are those that nobody probes in `probed_ms`, since a sender with something to send would
+have: the reader took its time, and it cost nobody any.
 
 Why it happens
 --------------
@@ -37,18 +38,21 @@ net/ipv4/tcp_timer.c, tcp_probe_timer.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, numbers
+from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, counted, elapsed, numbers, times
 from tcptrace.schema import NO_TIME
 
 RULE = Rule(
     name="zero-window",
     family="transfer",
     severity="warning",
-    thresholds={"closed_ms": Threshold(100, "ms", "time a window is closed from which it is a warning")},
+    thresholds={
+        "closed_ms": Threshold(100, "ms", "time a window is closed from which it is a warning"),
+        "probed_ms": Threshold(2000, "ms", "time in which a sender that has something to send probes"),
+    },
     explains=("rto-stall",),
 )
 
@@ -62,29 +66,31 @@ class Closures(NamedTuple):
     probes: list[Told]
     """Of the peer, while it was closed."""
     longest_ns: int
-    ever_opened: bool
+    was_idle: bool
+    """Whether the peer, which would have probed, had nothing to send."""
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A side that closed its window while the other could still send."""
     for side in (CLIENT, SERVER):
         for story in evidence.stories(evidence.sides[side].closures > 0):
-            closures = _closures(story, side)
+            closures = _closures(story, side, thresholds["probed_ms"])
             if closures.shut:
                 is_short = closures.longest_ns < thresholds["closed_ms"] * 1e6 and not closures.probes
-                yield _finding(story, side, closures, "info" if is_short else "warning")
+                yield _finding(story, side, closures, "info" if is_short or closures.was_idle else "warning")
 
 
-def _closures(story: Story, side: int) -> Closures:
-    facts, fin = story.sides[side], story.first("fin", 1 - side)
+def _closures(story: Story, side: int, probed_ms: float) -> Closures:
+    facts, peer, fin = story.sides[side], story.sides[1 - side], story.first("fin", 1 - side)
     steps = [told for told in story.kind("window", side) if not fin or told.frame < fin.frame]
     shut = [told for told in steps if told.has_label("zero_window")]
     opened = [told for told in steps if not told.has_label("zero_window")]
     probes = [told for told in story.kind("probe", 1 - side) if _is_shut_at(told, steps)]
     longest_ns = facts.closed_max_ns
-    if facts.is_closed and shut and steps[-1] is shut[-1] and NO_TIME not in (story.flow.end_ns, shut[-1].time_ns):
-        longest_ns = max(longest_ns, story.flow.end_ns - shut[-1].time_ns)
-    return Closures(shut, opened, probes, longest_ns, not facts.is_closed)
+    if fin and shut and NO_TIME not in (fin.time_ns, shut[0].time_ns):
+        longest_ns = min(longest_ns, fin.time_ns - shut[0].time_ns)
+    silent = peer.last_frame > 0 and peer.probes + story.measured(1 - side, "retransmissions") == 0
+    return Closures(shut, opened, probes, longest_ns, silent and longest_ns >= probed_ms * 1e6)
 
 
 def _is_shut_at(told: Told, steps: list[Told]) -> bool:
@@ -94,26 +100,34 @@ def _is_shut_at(told: Told, steps: list[Told]) -> bool:
 
 
 def _finding(story: Story, side: int, found: Closures, severity: str) -> Finding:
-    receiver, sender = story.end(side), story.end(1 - side)
-    frames = numbers([*found.shut[:3], *found.probes[:3], *found.opened[:3]])
-    times = story.sides[side].closures
-    how_often = "once" if times == 1 else f"{times:,} times, at most"
-    until = f"for {elapsed(found.longest_ns)}" + ("" if found.ever_opened else " and never opened it again")
+    receiver, sender, facts = story.end(side), story.end(1 - side), story.sides[side]
     return RULE.finding(
         severity=severity,
-        confidence=0.95,
+        confidence=0.95 if found.probes else 0.6 if found.was_idle else 0.85,
         flows=(story.number,),
         sender=1 - side,
-        frames=frames,
-        alike=f"{receiver if side == SERVER else story.server} {severity}",
+        frames=numbers([*found.shut[:3], *found.probes[:3], *found.opened[:3]]),
+        alike=f"{receiver if side == SERVER else story.server} {severity} {found.was_idle}",
         summary=(
-            f"{receiver} closed its window {how_often} {until} (first at frame {found.shut[0].frame},"
-            f" {story.at(found.shut[0].time_ns)} after the flow's start); {sender} had to wait."
+            f"{receiver} closed its window {_how_long(facts, found.longest_ns)} (first at frame {found.shut[0].frame},"
+            f" {story.at(found.shut[0].time_ns)} after the flow's start); {sender}"
+            f" {'sent no probe: it seems that it had nothing to send' if found.was_idle else 'had to wait'}."
         ),
         cause=f"the application at {receiver} does not read as fast as data comes, or its receive buffer is small",
-        evidence=(f"{len(found.probes)} probes by {sender} meanwhile", f"{len(found.opened)} openings seen"),
-        disproof="the sender had nothing to send meanwhile: then the closed window cost no time",
+        evidence=(
+            f"{counted(len(found.probes), 'probe', at_least=story.is_more('probe', 1 - side))} by {sender} meanwhile",
+            f"{counted(facts.closures - facts.is_closed, 'opening')} seen",
+        ),
+        disproof="the sender had nothing to send meanwhile: then the closed window cost no time"
+        if not found.was_idle
+        else f"{sender} had something to send and waited without a probe, or the capture lacks its probes",
         confirm=f"Wireshark: tcp.stream == {story.number} && (tcp.analysis.zero_window || tcp.analysis.window_update)"
         "   receiver: ss -tmi (Recv-Q, skmem); nstat -az TcpExtTCPToZeroWindowAdv",
         fix="let the application read sooner; raise net.ipv4.tcp_rmem or drop a fixed SO_RCVBUF",
     )
+
+
+def _how_long(facts: Any, longest_ns: int) -> str:
+    most = " at most" if facts.closures > 1 else ""
+    last = " and left it closed" if facts.is_closed else ""
+    return f"{times(facts.closures)}, for {elapsed(longest_ns)}{most}{last}"
