@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tcptrace
+from tcptrace.correlation.directions import DIRECTIONS, REPLY, REQUEST
 from tcptrace.correlation.points import from_words
-from tcptrace.correlation.result import DIRECTIONS, REPLY, REQUEST, Clock
+from tcptrace.correlation.result import Clock
 from tcptrace.schema import NO_TIME
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"

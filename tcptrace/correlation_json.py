@@ -11,8 +11,8 @@ import numpy as np
 
 from tcptrace.analysis_json import valid_text
 from tcptrace.correlation.clock_limits import reference_ns
+from tcptrace.correlation.directions import DIRECTIONS
 from tcptrace.correlation.result import (
-    DIRECTIONS,
     Candidate,
     Connection,
     Director,

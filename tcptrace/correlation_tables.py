@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from tcptrace.correlation.result import DIRECTIONS
+from tcptrace.correlation.directions import DIRECTIONS
 from tcptrace.diagnosis.rule import SEVERITIES
 from tcptrace.errors import UsageError
 from tcptrace.schema import NO_TIME

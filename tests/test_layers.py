@@ -20,7 +20,7 @@ def test_imports_go_down_only() -> None:
     [
         ("tcptrace", {"numpy", "numba", "pandas", "dpkt", "rich", "typer"}),
         ("tcptrace.analysis", {"numba", "pandas", "dpkt", "rich", "typer"}),
-        ("tcptrace.cli", {"numba", "pandas", "dpkt"}),
+        ("tcptrace.cli", {"numba", "pandas", "dpkt", "tcptrace.correlation.connections", "tcptrace.check.run"}),
     ],
 )
 def test_what_is_slow_to_load_waits(imported: str, not_loaded: set[str]) -> None:

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.legs import Legs
-from tcptrace.correlation.result import REPLY, REQUEST
 from tcptrace.flows import FIN, SYN
 from tcptrace.schema import I64
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Passages
-from tcptrace.correlation.result import REPLY, REQUEST
 from tcptrace.schema import I64, NO_TIME
 
 Bools = npt.NDArray[np.bool_]

@@ -15,12 +15,13 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptrace.correlation.clocks import Alignment
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.director_files import DirectorFile, LogStep
 from tcptrace.correlation.director_table import after
 from tcptrace.correlation.mode import Mode
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Passages
-from tcptrace.correlation.result import REPLY, REQUEST, Director, DirectorStep, ResetOrigin, Rewrite, Stream
+from tcptrace.correlation.result import Director, DirectorStep, ResetOrigin, Rewrite, Stream
 from tcptrace.flows import ACK, FIN, RST, SYN
 from tcptrace.schema import I64, NO_TIME, SIDES
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.director_table import STATES
-from tcptrace.correlation.result import REPLY, REQUEST, Translation
+from tcptrace.correlation.result import Translation
 from tcptrace.errors import UsageError
 from tcptrace.flows import ACK, FIN, RST, SYN
 

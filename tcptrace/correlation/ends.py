@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from tcptrace.correlation.directions import NOWHERE, REPLY, REQUEST
 from tcptrace.correlation.fates import Fates
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.recording import Recording
 from tcptrace.correlation.reset_origin import from_sender
-from tcptrace.correlation.result import NOWHERE, REPLY, REQUEST, Leg, ResetOrigin, Stream
+from tcptrace.correlation.result import Leg, ResetOrigin, Stream
 from tcptrace.correlation.ways import counted_at
 from tcptrace.flows import RST
 from tcptrace.schema import I64, SIDES, STATES, Transitions

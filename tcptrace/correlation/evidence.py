@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptrace.correlation.agreement import Support
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.legs import Legs
-from tcptrace.correlation.result import REPLY, REQUEST, Translation
+from tcptrace.correlation.result import Translation
 
 
 class Key(NamedTuple):

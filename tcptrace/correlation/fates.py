@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptrace.correlation.directions import NOWHERE
 from tcptrace.correlation.numbering import numbered
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Bools, Passages
-from tcptrace.correlation.result import NOWHERE, Points, ResetOrigin
+from tcptrace.correlation.result import Points, ResetOrigin
 from tcptrace.correlation.unproven import unproven
 from tcptrace.correlation.ways import highest_acknowledged, ways
 from tcptrace.flows import ACK, RST

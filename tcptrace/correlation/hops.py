@@ -12,11 +12,12 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from tcptrace.correlation.clocks import Alignment
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.fates import SPAN, Fates
 from tcptrace.correlation.numbering import numbered
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Bools, Passages
-from tcptrace.correlation.result import REPLY, REQUEST, Delay, Hop, Points
+from tcptrace.correlation.result import Delay, Hop, Points
 from tcptrace.correlation.ways import ways
 from tcptrace.schema import I16, I64, NO_TIME, UNKNOWN
 

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Bools, Passages
-from tcptrace.correlation.result import REPLY, REQUEST, Points, Rewrite, Stream
+from tcptrace.correlation.result import Points, Rewrite, Stream
 from tcptrace.correlation.ways import counted_at, highest_acknowledged
 from tcptrace.flows import RST
 from tcptrace.schema import I64

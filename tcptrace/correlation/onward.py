@@ -12,10 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from tcptrace.correlation.directions import NOWHERE, REPLY, REQUEST
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.reset_origin import FIRST_TTLS
-from tcptrace.correlation.result import NOWHERE, REPLY, REQUEST, Stream
+from tcptrace.correlation.result import Stream
 from tcptrace.correlation.ways import highest_acknowledged, ways
 
 NONE_SENT = 2**62

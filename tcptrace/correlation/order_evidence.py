@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tcptrace.correlation.directions import NOWHERE, REPLY, REQUEST
 from tcptrace.correlation.passages import Passages
-from tcptrace.correlation.result import NOWHERE, REPLY, REQUEST, Points
+from tcptrace.correlation.result import Points
 from tcptrace.flows import SYN
 from tcptrace.schema import I8, I64, NO_TIME, UNKNOWN
 

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tcptrace.correlation.bases import bases_of, signed
+from tcptrace.correlation.directions import NOWHERE
 from tcptrace.correlation.legs import Legs
 from tcptrace.correlation.numbering import packed
 from tcptrace.correlation.pieces import Spans, find_pieces
-from tcptrace.correlation.result import NOWHERE, Points
+from tcptrace.correlation.result import Points
 from tcptrace.correlation.twins import tell_apart
 from tcptrace.flows import RST, SYN
 from tcptrace.schema import I8, I32, I64, NO_TIME, UNKNOWN, Sightings

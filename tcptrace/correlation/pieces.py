@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tcptrace.correlation.directions import NOWHERE
 from tcptrace.correlation.numbering import ranked
-from tcptrace.correlation.result import NOWHERE
 from tcptrace.schema import I32, I64
 
 Bools = npt.NDArray[np.bool_]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.passages import Bools, Passages
-from tcptrace.correlation.result import REPLY, REQUEST
 from tcptrace.schema import I64, NO_TIME
 
 FIN, SYN, RST = 0x01, 0x02, 0x04

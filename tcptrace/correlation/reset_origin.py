@@ -13,9 +13,10 @@ from functools import cached_property
 import numpy as np
 
 from tcptrace.correlation.clocks import Alignment
+from tcptrace.correlation.directions import REPLY
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Passages
-from tcptrace.correlation.result import REPLY, ResetOrigin
+from tcptrace.correlation.result import ResetOrigin
 from tcptrace.flows import ACK, RST
 from tcptrace.schema import I64, NO_TIME, SIDES
 

@@ -3,11 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tcptrace.schema import UNKNOWN
-
-REQUEST, REPLY = 0, 1
-"""Directions: what the client sends, what the server sends; a sighting's `side` is the same number."""
-DIRECTIONS = ["request", "reply"]
+from tcptrace.correlation.directions import REPLY
 
 MODES = ["direct", "dr", "nat", "fullnat", "tun", "proxy", "unknown"]
 
@@ -247,6 +243,3 @@ Clocks = Mapping[str, Clock]
 """By host."""
 
 Points = Sequence[Point]
-
-NOWHERE = UNKNOWN
-"""In place of a point, frame or row: not seen."""

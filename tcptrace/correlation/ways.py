@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from tcptrace.correlation.directions import NOWHERE
 from tcptrace.correlation.passages import Bools, Passages
-from tcptrace.correlation.result import NOWHERE
 from tcptrace.flows import RST
 from tcptrace.schema import I64
 

@@ -1,15 +1,37 @@
 """What was lost on a hop of a connection, and what shows that it was: the facts that path rules tell in words."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcptrace.correlation.result import NOWHERE, REPLY, REQUEST, Connection, Hop
+from tcptrace.correlation.directions import NOWHERE, REPLY, REQUEST
 from tcptrace.diagnosis.paths import AtPoints, PathEvidence, direction_words, in_frames
 from tcptrace.diagnosis.story import ACK, FIN, RST, SYN, counted
 from tcptrace.schema import I64, NO_TIME
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.result import Connection, Hop
+
+SYMPTOMS = (
+    "syn-unanswered",
+    "syn-dropped-by-server",
+    "half-open",
+    "accept-queue-overflow",
+    "handshake-slow",
+    "fin-retransmission",
+    "close-wait-stuck",
+    "keepalive-timeout",
+    "idle-timeout",
+    "rto-stall",
+    "high-retransmission",
+    "spurious-retransmission",
+)
+"""Rules that a loss explains."""
 
 REPEATED = 3
 """Segments of which no capture misses each one by chance."""

@@ -1,19 +1,25 @@
 """All that path rules may look at: connections over several points, and what each point's capture tells."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcptrace.correlation.clocks import Alignment
-from tcptrace.correlation.connections import Told
-from tcptrace.correlation.fates import Fates
-from tcptrace.correlation.order import Route
-from tcptrace.correlation.passages import Passages
-from tcptrace.correlation.result import DIRECTIONS, Connection, Hop, Leg, Points, Stream
+from tcptrace.correlation.directions import DIRECTIONS
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.schema import I64, NO_TIME, SIDES
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.clocks import Alignment
+    from tcptrace.correlation.connections import Told
+    from tcptrace.correlation.fates import Fates
+    from tcptrace.correlation.order import Route
+    from tcptrace.correlation.passages import Passages
+    from tcptrace.correlation.result import Connection, Hop, Leg, Points, Stream
 
 FRAMES_MAX = 20
 """Frames that a finding names at a point."""

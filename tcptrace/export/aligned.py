@@ -9,8 +9,9 @@ import numpy as np
 
 from tcptrace.capture.frames import Frame, FrameReader
 from tcptrace.correlation.clock_limits import reference_ns
+from tcptrace.correlation.directions import NOWHERE
 from tcptrace.correlation.recording import interface_name, way
-from tcptrace.correlation.result import NOWHERE, Clock
+from tcptrace.correlation.result import Clock
 from tcptrace.joint_analysis import Correlation
 from tcptrace.kernels import Notice
 from tcptrace.report.units import count

@@ -11,9 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from tcptrace.correlation.clocks import Alignment
+from tcptrace.correlation.directions import NOWHERE
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Passages
-from tcptrace.correlation.result import NOWHERE, Clock, Point
+from tcptrace.correlation.result import Clock, Point
 from tcptrace.schema import NO_TIME, UNKNOWN, Sightings, allocate
 
 BITS = {"F": 1, "S": 2, "R": 4, "P": 8, ".": 16, "U": 32}

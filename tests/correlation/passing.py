@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from tcptrace.correlation.directions import NOWHERE, REPLY, REQUEST
 from tcptrace.correlation.passages import Passages
-from tcptrace.correlation.result import NOWHERE, REPLY, REQUEST, Point
+from tcptrace.correlation.result import Point
 from tcptrace.schema import I64, NO_TIME, Sightings, columns
 
 FLAGS = {"SYN": 0x02, "SYN-ACK": 0x12, "ACK": 0x10, "RST": 0x04}

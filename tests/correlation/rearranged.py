@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tcptrace.correlation.directions import NOWHERE
 from tcptrace.correlation.passages import Passages
-from tcptrace.correlation.result import NOWHERE
 from tcptrace.schema import NO_TIME
 from tests.correlation.passing import WrongClock
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from tcptrace.correlation.clock_fit import STAMPS_NS
 from tcptrace.correlation.clocks import Alignment, align
+from tcptrace.correlation.directions import NOWHERE
 from tcptrace.correlation.fates import fates
 from tcptrace.correlation.hops import hops
 from tcptrace.correlation.order import routes
 from tcptrace.correlation.passages import Passages
-from tcptrace.correlation.result import NOWHERE
 from tcptrace.schema import NO_TIME
 from tests.correlation.passing import Passing, WrongClock, conversation, written
 from tests.correlation.rearranged import cut_off, rearranged, warped

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 from tcptrace.correlation.clocks import Alignment
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.fates import fates
 from tcptrace.correlation.hops import hops
 from tcptrace.correlation.order import Route
-from tcptrace.correlation.result import REPLY, REQUEST, Hop, ResetOrigin
+from tcptrace.correlation.result import Hop, ResetOrigin
 from tests.correlation.in_words import alignment, one_clock, passages, route
 
 DR = route((0, 1, 2, 3), (4, 0))

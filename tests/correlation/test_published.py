@@ -2,11 +2,11 @@
 
 import pytest
 
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.director import directors
 from tcptrace.correlation.director_files import read_director_file
 from tcptrace.correlation.ends import end_states
 from tcptrace.correlation.hops import hops
-from tcptrace.correlation.result import REPLY, REQUEST
 from tests.correlation.in_words import alignment
 from tests.correlation.recorded import CAPTURES, case
 

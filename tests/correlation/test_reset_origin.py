@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 import tcptrace
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.onward import onward
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.reset_origin import from_sender, reset_origins
-from tcptrace.correlation.result import REPLY, REQUEST, Connection, Leg, ResetOrigin, Stream
+from tcptrace.correlation.result import Connection, Leg, ResetOrigin, Stream
 from tests.correlation.in_words import one_clock, passages, route
 from tests.correlation.wire import BITS, Tcp, changed, recorded, write
 

@@ -49,8 +49,15 @@ def test_twenty_in_more_than_a_second_are_none() -> None:
 
 
 def test_syns_that_have_had_no_time_do_not_count() -> None:
-    assert of_rule(RULE, syns(20), until_ms=190 + 1099) == []
-    assert of_rule(RULE, syns(20), until_ms=190 + 1100)
+    assert of_rule(RULE, syns(20), until_ms=190 + 99) == []
+    assert only(syns(20), until_ms=190 + 100).confidence == 0.6
+    assert only(syns(20), until_ms=190 + 1100).confidence == 0.7
+
+
+def test_syns_of_one_address_have_as_long_as_a_client_takes_to_repeat_one() -> None:
+    text = "\n".join(f"{10 * number} C S 0 sport={3000 + number}" for number in range(20))
+    assert of_rule(RULE, text, until_ms=190 + 1099) == []
+    assert only(text, until_ms=190 + 1100).confidence == 0.5
 
 
 @pytest.mark.parametrize(("rtt_ms", "wait_ms"), [(10, 100), (200, 400), (700, 1100)])

@@ -31,14 +31,19 @@ References
 RFC 3704; Linux Virtual Server via direct routing (LVS documentation); ipvsadm(8).
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from tcptrace.correlation.order import Route
-from tcptrace.correlation.result import Connection, Stream
 from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import counted
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.order import Route
+    from tcptrace.correlation.result import Connection, Stream
 
 RULE = Rule(name="asymmetric-path", family="path", severity="info")
 

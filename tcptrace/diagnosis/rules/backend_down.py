@@ -35,17 +35,22 @@ References
 ipvsadm(8); keepalived.conf(5); Linux net/netfilter/ipvs/ip_vs_rr.c.
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tcptrace.correlation.result import REPLY, REQUEST, Connection
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.diagnosis.paths import FRAMES_MAX, PathEvidence, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import RST, SYN, counted
 from tcptrace.schema import NO_TIME
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.result import Connection
 
 RULE = Rule(
     name="backend-down",

@@ -36,19 +36,23 @@ References
 RFC 9293 section 3.4; pcap_stats(3PCAP); tcpdump(1), -B; Wireshark User's Guide, TCP Analysis.
 """
 
+from __future__ import annotations
+
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tcptrace.correlation.result import Connection, Hop
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.paths import PathEvidence, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, RST, SERVER, Story, Told, counted, frames_filter, numbers
 from tcptrace.schema import I64, KINDS
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.result import Connection, Hop
 
 RULE = Rule(
     name="capture-loss",

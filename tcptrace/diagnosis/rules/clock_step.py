@@ -34,13 +34,14 @@ References
 RFC 7323 section 5.4; chrony.conf(5), makestep; clock_settime(2); editcap(1), -t.
 """
 
+from __future__ import annotations
+
 from array import array
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tcptrace.correlation.result import Clock, ClockStep
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.host_clocks import UNTOLD, Pairs, ahead_by_rate, pairs, rates
 from tcptrace.diagnosis.paths import AtPoints, PathEvidence
@@ -48,6 +49,9 @@ from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import elapsed, frames_filter
 from tcptrace.rows import distinct
 from tcptrace.schema import I64
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.result import Clock, ClockStep
 
 RULE = Rule(
     name="clock-step",

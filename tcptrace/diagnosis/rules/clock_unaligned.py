@@ -34,17 +34,21 @@ References
 docs/correlation.md; Paxson: On calibrating measurements of packet transit times (SIGMETRICS 1998); RFC 2330.
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tcptrace.correlation.result import Clock
 from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import counted
 from tcptrace.schema import NO_TIME
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.result import Clock
 
 RULE = Rule(name="clock-unaligned", family="path", severity="warning")
 

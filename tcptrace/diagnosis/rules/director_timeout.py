@@ -36,16 +36,22 @@ References
 ipvsadm(8), --set; Linux net/netfilter/ipvs/ip_vs_core.c and ip_vs_proto_tcp.c, tcp_timeouts; RFC 5382 section 5.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcptrace.correlation.result import NOWHERE, REPLY, REQUEST, Connection, Director, ResetOrigin
+from tcptrace.correlation.directions import NOWHERE, REPLY, REQUEST
 from tcptrace.diagnosis.losses import Loss, losses
 from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import FIN, RST, elapsed
 from tcptrace.schema import I64, NO_TIME
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.result import Connection, Director, ResetOrigin
 
 RULE = Rule(
     name="director-timeout",

@@ -33,14 +33,19 @@ References
 RFC 7323; RFC 2018; RFC 9293 section 3.7.1; Honda and others: Is it still possible to extend TCP? (IMC 2011).
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from tcptrace.correlation.result import DIRECTIONS, Connection, Rewrite
+from tcptrace.correlation.directions import DIRECTIONS
 from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import counted
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.result import Connection, Rewrite
 
 RULE = Rule(name="field-rewritten", family="path", severity="info")
 

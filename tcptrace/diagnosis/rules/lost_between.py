@@ -39,7 +39,7 @@ RFC 2680 (one-way loss); RFC 9293 section 3.4; ethtool(8); tc(8); Linux Document
 
 from collections.abc import Iterator
 
-from tcptrace.diagnosis.losses import Loss, losses
+from tcptrace.diagnosis.losses import SYMPTOMS, Loss, losses
 from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import frames_filter
@@ -49,20 +49,7 @@ RULE = Rule(
     family="path",
     severity="error",
     thresholds={"segments": Threshold(1, "", "fewest that a connection lost on one hop")},
-    explains=(
-        "syn-unanswered",
-        "syn-dropped-by-server",
-        "half-open",
-        "accept-queue-overflow",
-        "handshake-slow",
-        "fin-retransmission",
-        "close-wait-stuck",
-        "keepalive-timeout",
-        "idle-timeout",
-        "rto-stall",
-        "high-retransmission",
-        "spurious-retransmission",
-    ),
+    explains=SYMPTOMS,
 )
 
 

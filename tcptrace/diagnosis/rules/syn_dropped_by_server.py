@@ -38,13 +38,16 @@ References
 Linux net/ipv4/tcp_input.c, tcp_conn_request; Documentation/networking/ip-sysctl.rst; listen(2).
 """
 
+from __future__ import annotations
+
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcptrace.correlation.result import REPLY, REQUEST, Connection, Stream
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.paths import PathEvidence, in_frames, leg_at
@@ -53,6 +56,9 @@ from tcptrace.diagnosis.story import RST, SYN, frames_filter
 from tcptrace.diagnosis.vantage import at_server
 from tcptrace.rows import chosen
 from tcptrace.schema import NO_TIME
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.result import Connection, Stream
 
 RULE = Rule(
     name="syn-dropped-by-server",

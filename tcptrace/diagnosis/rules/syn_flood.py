@@ -4,9 +4,10 @@ What it detects
 ---------------
 Within one second at least `syns` SYNs for one address and port, answered or not, whose senders neither acknowledge
 the SYN-ACK nor repeat the SYN, though the capture goes on long enough: where they are answered until the server repeats
-its SYN-ACK, or for `silence_ms` and twice as long as the slowest handshake took; where they are not, or no handshake
-was completed, for `repeat_ms`. A RST of theirs changes nothing: so answers a host whose address was forged. It is one
-finding, however many there are.
+its SYN-ACK, or for `silence_ms` and twice as long as the slowest handshake took; where they are not for `repeat_ms`.
+Where no handshake was completed, or nothing answered, `silence_ms` are enough for SYNs of many addresses, with less
+confidence. A RST of theirs changes nothing: so answers a host whose address was forged. It is one finding, however many
+there are.
 
 Why it happens
 --------------
@@ -73,40 +74,51 @@ BATCH_ROWS = 1 << 16
 
 EXAMPLES = 5
 FEW_SENDERS = 2
+UNPROVED = 0.6
+"""Most confidence where the capture ends before an honest client would have to speak again."""
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Count, for each listener, the SYNs that came to nothing."""
     flows, least = evidence.all_flows, int(thresholds["syns"])
-    for rows in _by_listener(flows, _suspects(evidence, thresholds), least):
-        most, first = _densest(flows.start_ns[rows])
-        if most >= least:
-            yield _finding(evidence, rows, most, first)
+    suspects, is_proved = _suspects(evidence, thresholds)
+    for rows in _by_listener(flows, suspects, least):
+        proved = rows[is_proved[rows]]
+        few = len(proved) < least
+        if not few or _senders(evidence, rows) > FEW_SENDERS:
+            rows = rows if few else proved
+            most, first = _densest(flows.start_ns[rows])
+            if most >= least:
+                yield _finding(evidence, rows, most, first, UNPROVED if few else 1)
 
 
-def _suspects(evidence: Evidence, thresholds: Thresholds) -> I32:
-    """Rows in `all_flows` of those whose client sent one SYN and then, for long enough, at most a RST."""
+def _suspects(evidence: Evidence, thresholds: Thresholds) -> tuple[I32, Rows]:
+    """Rows in `all_flows` of those whose client sent one SYN and then at most a RST; which rows did so for long enough."""
+    is_proved = np.zeros(len(evidence.all_flows.flow), np.bool_)
     if evidence.end_ns == NO_TIME:
-        return np.empty(0, np.int32)
+        return np.empty(0, np.int32), is_proved
     flows = evidence.flows
     sent = flows.client_frames - evidence.measures.client_copies
     silent = (evidence.count("syn", CLIENT) == 1) & (sent == 1 + evidence.count("rst", CLIENT))
     silent &= (evidence.count("rst", SERVER) == 0) & (flows.midstream == 0)
-    repeat_ns = int(thresholds["repeat_ms"] * 1e6)
-    opened_ns = _opened_ns(evidence, int(thresholds["silence_ms"] * 1e6), repeat_ns)
-    old = _is_old(evidence, flows.start_ns, np.where(flows.server_frames > 0, opened_ns, repeat_ns))
-    old |= evidence.measured(SERVER, "retransmissions") > 0
-    others = np.searchsorted(evidence.all_flows.flow, flows.flow[silent & old])
-    lone = evidence.lone_syns.astype(np.int32)
-    lone = lone[_is_old(evidence, evidence.all_flows.start_ns[lone], repeat_ns)]
-    return np.concatenate((lone, others.astype(np.int32)))
+    repeat_ns, silence_ns = int(thresholds["repeat_ms"] * 1e6), int(thresholds["silence_ms"] * 1e6)
+    opened_ns = _opened_ns(evidence, repeat_ns)
+    asked_again = evidence.measured(SERVER, "retransmissions") > 0
+    old = _is_old(evidence, flows.start_ns, max(silence_ns, opened_ns)) | asked_again
+    answered = np.searchsorted(evidence.all_flows.flow, flows.flow[silent & old])
+    waited_ns = np.where((flows.server_frames > 0) & (opened_ns > 0), max(silence_ns, opened_ns), repeat_ns)
+    is_proved[answered] = (_is_old(evidence, flows.start_ns, waited_ns) | asked_again)[silent & old]
+    start_ns, lone = evidence.all_flows.start_ns, evidence.lone_syns.astype(np.int32)
+    lone = lone[_is_old(evidence, start_ns[lone], max(silence_ns, opened_ns))]
+    is_proved[lone] = _is_old(evidence, start_ns[lone], repeat_ns)
+    return np.concatenate((lone, answered.astype(np.int32))), is_proved
 
 
-def _opened_ns(evidence: Evidence, silence_ns: int, repeat_ns: int) -> int:
-    """The time in which an honest client that is answered acknowledges, by what the slowest one took."""
+def _opened_ns(evidence: Evidence, most_ns: int) -> int:
+    """Time in which an honest client that is answered acknowledges: twice what the slowest one took; 0 unknown."""
     to_answer_ns, to_ack_ns = evidence.flows.syn_to_synack_ns, evidence.flows.synack_to_ack_ns
-    slowest_ns = int((to_answer_ns + to_ack_ns)[(to_answer_ns >= 0) & (to_ack_ns >= 0)].max(initial=-1))
-    return max(silence_ns, min(2 * slowest_ns, repeat_ns)) if slowest_ns >= 0 else repeat_ns
+    slowest_ns = int((to_answer_ns + to_ack_ns)[(to_answer_ns >= 0) & (to_ack_ns >= 0)].max(initial=0))
+    return min(2 * slowest_ns, most_ns)
 
 
 def _is_old(evidence: Evidence, start_ns: I64, wait_ns: I64 | int) -> Rows:
@@ -142,18 +154,16 @@ def _densest(times: I64) -> tuple[int, int]:
     return most, first
 
 
-def _finding(evidence: Evidence, rows: I32, most: int, first: int) -> Finding:
+def _finding(evidence: Evidence, rows: I32, most: int, first: int, limit: float) -> Finding:
     all_flows = evidence.all_flows
     server = evidence.book.endpoint(int(all_flows.server[rows[0]]), int(all_flows.server_port[rows[0]]))
     answered = int((all_flows.server_frames[rows] > 0).sum())
-    is_sender = np.zeros(len(evidence.book), np.bool_)
-    is_sender[all_flows.client[rows]] = True
-    senders = int(is_sender.sum())
+    senders = _senders(evidence, rows)
     frames = evidence.first_frames(all_flows.flow[rows[first : first + EXAMPLES]])
     flows = array("q")
     flows.frombytes(all_flows.flow[rows].view(np.uint8).data)
     return RULE.finding(
-        confidence=_confidence(evidence, answered, senders),
+        confidence=min(limit, _confidence(evidence, answered, senders)),
         flows=flows,
         frames=frames,
         summary=(
@@ -168,6 +178,13 @@ def _finding(evidence: Evidence, rows: I32, most: int, first: int) -> Finding:
         " TcpExtSyncookiesSent TcpExtTCPReqQFullDrop",
         fix="keep tcp_syncookies on, raise tcp_max_syn_backlog and somaxconn, limit new connections before the server",
     )
+
+
+def _senders(evidence: Evidence, rows: I32) -> int:
+    """How many addresses sent them."""
+    is_sender = np.zeros(len(evidence.book), np.bool_)
+    is_sender[evidence.all_flows.client[rows]] = True
+    return int(is_sender.sum())
 
 
 def _confidence(evidence: Evidence, answered: int, senders: int) -> float:

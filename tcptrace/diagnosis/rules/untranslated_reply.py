@@ -36,14 +36,19 @@ References
 RFC 3022; Linux net/netfilter/ipvs/ip_vs_core.c, handle_response; Kubernetes, Virtual IPs and Service Proxies.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from __future__ import annotations
 
-from tcptrace.correlation.result import REPLY, REQUEST, Connection, Rewrite, Stream
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.diagnosis.paths import PathEvidence, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import RST, SYN
 from tcptrace.schema import I64
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.result import Connection, Rewrite, Stream
 
 RULE = Rule(
     name="untranslated-reply",

@@ -36,14 +36,19 @@ References
 Envoy access log response flags; HAProxy configuration manual, session state at disconnection; RFC 9293 section 3.5.2.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from __future__ import annotations
 
-from tcptrace.correlation.result import REPLY, REQUEST, Connection, Stream
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.diagnosis.paths import AtPoints, PathEvidence, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import ACK, FIN, RST, SYN, elapsed
 from tcptrace.schema import I64, NO_TIME
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.result import Connection, Stream
 
 RULE = Rule(
     name="upstream-refused",

@@ -42,7 +42,7 @@ Documentation/networking/ip-sysctl.rst, rp_filter; ipvsadm(8).
 
 from collections.abc import Iterator
 
-from tcptrace.diagnosis.losses import Loss, losses
+from tcptrace.diagnosis.losses import SYMPTOMS, Loss, losses
 from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import frames_filter
@@ -52,20 +52,7 @@ RULE = Rule(
     family="path",
     severity="error",
     thresholds={"segments": Threshold(1, "", "fewest that a connection lost in one host")},
-    explains=(
-        "syn-unanswered",
-        "syn-dropped-by-server",
-        "half-open",
-        "accept-queue-overflow",
-        "handshake-slow",
-        "fin-retransmission",
-        "close-wait-stuck",
-        "keepalive-timeout",
-        "idle-timeout",
-        "rto-stall",
-        "high-retransmission",
-        "spurious-retransmission",
-    ),
+    explains=SYMPTOMS,
 )
 
 

@@ -35,16 +35,20 @@ References
 RFC 826; RFC 5227; Linux Documentation/networking/ip-sysctl.rst, arp_ignore and arp_announce; ipvsadm(8).
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcptrace.capture.context import AddressClaim
-from tcptrace.correlation.result import Connection
 from tcptrace.diagnosis.paths import PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import elapsed
 from tcptrace.schema import NO_TIME
+
+if TYPE_CHECKING:
+    from tcptrace.correlation.result import Connection
 
 RULE = Rule(
     name="vip-arp-conflict",

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from tcptrace.correlation.result import REQUEST, Connection, Director, Leg, Point, Stream
+from tcptrace.correlation.directions import REQUEST
+from tcptrace.correlation.result import Connection, Director, Leg, Point, Stream
 
 ONE_SIDED = "INPUT-ONLY: it never sees the server's side of the close"
 

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from tcptrace.correlation.result import REPLY, REQUEST, Connection
+from tcptrace.correlation.directions import REPLY, REQUEST
+from tcptrace.correlation.result import Connection
 from tcptrace.report.correlation.connection_facts import facts, mode_told
 from tcptrace.report.correlation.hop_table import write_hop_table
 from tcptrace.report.correlation.ladder import write_path_ladder

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcptrace.correlation.result import REPLY, REQUEST, Connection
+from tcptrace.correlation.directions import REPLY, REQUEST
+from tcptrace.correlation.result import Connection
 from tcptrace.diagnosis.rule import SEVERITIES
 from tcptrace.report.correlation.columns import Form, write_columns
 from tcptrace.report.correlation.way import Way, write_way

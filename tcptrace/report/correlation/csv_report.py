@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tcptrace.correlation.result import DIRECTIONS
+from tcptrace.correlation.directions import DIRECTIONS
 from tcptrace.report.escape import csv_cell
 from tcptrace.report.view import View
 

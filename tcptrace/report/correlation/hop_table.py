@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tcptrace.correlation.result import DIRECTIONS, Connection, Delay, Hop, Point
+from tcptrace.correlation.directions import DIRECTIONS
+from tcptrace.correlation.result import Connection, Delay, Hop, Point
 from tcptrace.report.correlation.columns import Form, write_columns
 from tcptrace.report.terminal import Screen
 from tcptrace.report.units import duration

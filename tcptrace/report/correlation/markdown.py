@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from tcptrace.correlation.result import DIRECTIONS, REPLY, REQUEST, Connection
+from tcptrace.correlation.directions import DIRECTIONS, REPLY, REQUEST
+from tcptrace.correlation.result import Connection
 from tcptrace.report.correlation.columns import Form, told_columns
 from tcptrace.report.correlation.connection_facts import Fact, facts, mode_told
 from tcptrace.report.correlation.connections import FORM as CONNECTIONS

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcptrace.correlation.result import DIRECTIONS, Clock, ClockStep
+from tcptrace.correlation.directions import DIRECTIONS
+from tcptrace.correlation.result import Clock, ClockStep
 from tcptrace.report.correlation.columns import Form, write_columns
 from tcptrace.report.correlation.point_order import hosts_in_order
 from tcptrace.report.correlation.traffic import Traffic, traffic

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tcptrace.correlation.result import REPLY, REQUEST, Connection, Point
+from tcptrace.correlation.directions import REPLY, REQUEST
+from tcptrace.correlation.result import Connection, Point
 
 
 def point_order(points: Sequence[Point], connection: Connection) -> list[int]:

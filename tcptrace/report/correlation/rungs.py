@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tcptrace.correlation.directions import NOWHERE
 from tcptrace.correlation.passages import Passages
-from tcptrace.correlation.result import NOWHERE, Connection, Hop
+from tcptrace.correlation.result import Connection, Hop
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.correlation.telling import InOrder, frames_of, in_order, in_order_of_way, reference_times, telling
 from tcptrace.report.segment_marks import NO_REPEAT, verdict

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tcptrace.correlation.clock_limits import reference_ns
-from tcptrace.correlation.result import NOWHERE, Connection
+from tcptrace.correlation.directions import NOWHERE
+from tcptrace.correlation.result import Connection
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.segment_marks import NO_REPEAT
 from tcptrace.report.segment_words import FIN, RST, SYN

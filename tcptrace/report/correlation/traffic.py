@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptrace.correlation.result import DIRECTIONS
+from tcptrace.correlation.directions import DIRECTIONS
 from tcptrace.schema import I64, NO_TIME, Sightings
 
 SECOND_NS = 1_000_000_000

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
-from tcptrace.correlation.result import DIRECTIONS, REPLY, Connection, Hop, Point
+from tcptrace.correlation.directions import DIRECTIONS, REPLY
+from tcptrace.correlation.result import Connection, Hop, Point
 from tcptrace.report.findings import frames_told
 from tcptrace.report.terminal import GAP, LABEL, Piece, Screen, text_width
 from tcptrace.report.units import count

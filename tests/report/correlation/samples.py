@@ -6,20 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tcptrace.correlation.directions import NOWHERE
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.recording import Recording
-from tcptrace.correlation.result import (
-    NOWHERE,
-    Clock,
-    Connection,
-    Delay,
-    Director,
-    DirectorStep,
-    Hop,
-    Leg,
-    Point,
-    Stream,
-)
+from tcptrace.correlation.result import Clock, Connection, Delay, Director, DirectorStep, Hop, Leg, Point, Stream
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.joint_analysis import Correlation
 from tcptrace.schema import Flows, Sightings, Transitions

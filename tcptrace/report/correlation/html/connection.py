@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tcptrace.correlation.result import DIRECTIONS, REPLY, REQUEST, Connection
+from tcptrace.correlation.directions import DIRECTIONS, REPLY, REQUEST
+from tcptrace.correlation.result import Connection
 from tcptrace.report.correlation.connection_facts import facts, mode_told
 from tcptrace.report.correlation.hop_table import FORM, hop_rows
 from tcptrace.report.correlation.html.ladder import Drawing

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tcptrace.correlation.result import REQUEST, Connection
+from tcptrace.correlation.directions import REQUEST
+from tcptrace.correlation.result import Connection
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.report.correlation.chart import Chart, Row, chart_of, drawn_part, left_out
 from tcptrace.report.correlation.html.geometry import (
