@@ -93,7 +93,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 
 
 def _suspects(evidence: Evidence, thresholds: Thresholds) -> tuple[I32, Rows]:
-    """Rows in `all_flows` of those whose client sent one SYN and then at most a RST; which rows did so for long enough."""
+    """Rows in `all_flows` of those whose client sent one SYN and then at most a RST; which did so for long enough."""
     is_proved = np.zeros(len(evidence.all_flows.flow), np.bool_)
     if evidence.end_ns == NO_TIME:
         return np.empty(0, np.int32), is_proved
