@@ -11,6 +11,9 @@ from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import Clock, ClockStep
 from tcptrace.schema import I64, NO_TIME
 
+LEAST_NS = 1_000
+"""What a segment takes between two hosts, through a kernel at each end, and hardly ever less."""
+
 Steps = Mapping[str, Sequence[ClockStep]]
 """By host, in order."""
 
@@ -36,7 +39,7 @@ class Limits(NamedTuple):
     left_ns: I64
     """By the earlier host's clock, its steps so far taken back."""
     arrived_ns: I64
-    """By the later host's, at the latest: at the end of the unit that its time tells."""
+    """By the later host's, at the latest: at the end of the unit that its time tells, less LEAST_NS."""
     left_steps: I64
     """How many steps the earlier host's clock had made."""
     arrived_steps: I64
@@ -61,7 +64,7 @@ def limits_of(observed: Observed, hosts: Sequence[str], steps: Steps) -> tuple[L
         (earlier, left_ns, left_steps), (later, arrived_ns, arrived_steps) = ends
         crossed[earlier, later] = crossed.get((earlier, later), 0) + len(left_ns)
         pair = np.broadcast_to(np.int64(earlier), left_ns.shape), np.broadcast_to(np.int64(later), left_ns.shape)
-        latest_ns = arrived_ns + (observed.ticks_ns[crossing.target] - 1)
+        latest_ns = arrived_ns + max(observed.ticks_ns[crossing.target] - 1 - LEAST_NS, 0)
         parts.append(_hulls(Limits(*pair, left_ns, latest_ns, left_steps, arrived_steps)))
     return _hulls(Limits(*(np.concatenate(column) for column in zip(*parts, strict=True)))), crossed
 

@@ -14,7 +14,7 @@ from math import ceil, floor
 import numpy as np
 
 from tcptrace.correlation.clock_fit import System
-from tcptrace.correlation.clock_limits import Observed, reference_ns
+from tcptrace.correlation.clock_limits import LEAST_NS, Observed, reference_ns
 from tcptrace.correlation.clock_model import Model, modelled
 from tcptrace.correlation.clock_search import find_steps
 from tcptrace.correlation.clock_ticks import ticks_ns
@@ -26,6 +26,8 @@ from tcptrace.schema import I64, NO_TIME
 
 DRIFT_USUAL = 100e-6
 """Crystals are within this of what they should be."""
+COUNTS = 0.15
+"""Drift that cannot be told, and times cut off, are allowed for where they matter by so much of an interval."""
 
 Interval = tuple[int | None, int | None]
 """Least and greatest; None: unbounded."""
@@ -96,9 +98,10 @@ def _start_ns(host: str, points: Points, first_ns: Sequence[int]) -> int:
 
 def _told(model: Model, ticks: Sequence[int]) -> Alignment:
     """A model with what it leaves open."""
-    drifting = _allowing_for_drift(model)
+    drifting, cut_off_ns = _allowing_for_drift(model), min(max(ticks) - 1, LEAST_NS)
     bounds = {
-        (model.hosts[a], model.hosts[b]): _interval(drifting, a, b) for a, b in permutations(range(len(model.hosts)), 2)
+        (model.hosts[a], model.hosts[b]): _interval(model.system, drifting, a, b, cut_off_ns)
+        for a, b in permutations(range(len(model.hosts)), 2)
     }
     reference = model.hosts[0]
     told = {host: _with_ranges(model, drifting, host) for host in model.hosts}
@@ -120,9 +123,15 @@ def _allowing_for_drift(model: Model) -> System:
     return System(model.limits, starts_ns, counts, range(1, len(clocks)), drift_max)
 
 
-def _interval(drifting: System, a: int, b: int) -> Interval:
-    """How far apart two offsets may be, whatever the drift."""
-    return _whole(*drifting.offset_range(a, b))
+def _interval(system: System, drifting: System, a: int, b: int, cut_off_ns: int) -> Interval:
+    """How far apart two offsets may be; with drift where that was told, or where untold it could still matter."""
+    low, high = system.offset_range(a, b)
+    counts_ns = 0 if low is None or high is None else (high - low) * COUNTS
+    if system.drifting or system.span_ns * DRIFT_USUAL > counts_ns:
+        low, high = drifting.offset_range(a, b)
+    if low is not None and high is not None and cut_off_ns > counts_ns:
+        low, high = low - cut_off_ns, high + cut_off_ns
+    return _whole(low, high)
 
 
 def _whole(low: float | None, high: float | None) -> Interval:
