@@ -26,6 +26,8 @@ class Head(NamedTuple):
     """`x-request-id 7f3a-0017`, `traceparent 4bf9...` (W3C Trace Context): without what changes from hop to hop."""
     forwarded_for: tuple[str, str] | None
     """The header and the address, of the nearest client that a proxy names; an address may end with a port."""
+    at: int
+    """Where it begins among the bytes that were looked at."""
 
 
 def heads(data: bytes) -> tuple[Head, ...]:
@@ -35,7 +37,7 @@ def heads(data: bytes) -> tuple[Head, ...]:
     found = []
     for match, _ in zip(_HEAD.finditer(data), range(HEADS_MAX), strict=False):
         method, target, lines = (field.decode("latin-1") for field in match.groups())
-        found.append(_head(f"{method} {target}", _headers(lines)))
+        found.append(_head(f"{method} {target}", _headers(lines), match.start()))
     return tuple(found)
 
 
@@ -54,11 +56,11 @@ def _headers(lines: str) -> Mapping[str, str]:
     return headers
 
 
-def _head(request: str, headers: Mapping[str, str]) -> Head:
+def _head(request: str, headers: Mapping[str, str], at: int) -> Head:
     ids = {f"{name} {headers[name]}" for name in ID_HEADERS if headers.get(name)}
     if trace := _TRACE.match(headers.get("traceparent", "")):
         ids.add(f"traceparent {trace[1]}")
-    return Head(request, frozenset(ids), _forwarded_for(headers))
+    return Head(request, frozenset(ids), _forwarded_for(headers), at)
 
 
 def _forwarded_for(headers: Mapping[str, str]) -> tuple[str, str] | None:

@@ -17,11 +17,13 @@ from tcptrace.correlation.excerpts import Excerpts, excerpts
 from tcptrace.correlation.lifetimes import Lifetimes
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.presence import SYN
-from tcptrace.correlation.proxy_evidence import Meeting, Party
+from tcptrace.correlation.proxy_evidence import Party
 from tcptrace.correlation.proxy_hosts import Ends, meetings, places
 from tcptrace.correlation.proxy_links import Link, link
+from tcptrace.correlation.proxy_names import links_by_name
 from tcptrace.correlation.recording import Recording
 from tcptrace.correlation.result import Candidate, Stream
+from tcptrace.correlation.waits import Waits
 from tcptrace.kernels import Notice
 
 SURE = 0.8
@@ -32,8 +34,6 @@ SURER = 3
 """A link has a rival whose doubt is not so many times its own."""
 LOOPBACK = ":lo"
 """What points at Linux's loopback interface are called."""
-NAMESAKES_MAX = 32
-"""Streams that carry one identity; what more do names nobody."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def conversations(
     concerned = {one.stream for place in there for one in (*place.downs, *place.ups)} | _apart(streams, passages)
     parties = _parties(streams, passages, concerned, excerpts(concerned, passages, recordings, notice))
     met = {(m.down.stream, m.up.stream): link(m) for place in there for m in meetings(place, parties)}
-    by_name = _links_by_name(met, parties, streams, Lifetimes(passages, alignment))
+    by_name = links_by_name(met, parties, Lifetimes(passages, alignment), Waits(passages, alignment.ticks_ns))
     chosen, candidates = _settled([*(one for one in met.values() if one), *by_name])
     return _grouped(chosen), candidates
 
@@ -106,24 +106,6 @@ def _parties(
 
 def _most(values: np.ndarray, those: np.ndarray) -> int:
     return int(values[those].max(initial=0))
-
-
-def _links_by_name(
-    met: Collection[tuple[int, int]], parties: Mapping[int, Party], streams: Sequence[Stream], lives: Lifetimes
-) -> Iterator[Link]:
-    """Of streams that did not meet: an upstream names its client, or both carry one identity, at one time maybe."""
-    named: dict[str, list[int]] = defaultdict(list)
-    for number, party in parties.items():
-        for name in party.names | party.ids:
-            named[name].append(number)
-    for number, up in parties.items():
-        names = up.ids | up.named
-        for down in {other for name in names if len(named[name]) <= NAMESAKES_MAX for other in named[name]}:
-            if down == number or (down, number) in met or (number, down) in met or lives.are_apart(down, number):
-                continue
-            is_ahead = streams[down].points[0] < streams[number].points[0]
-            if (found := link(Meeting(parties[down], up))) and (found.names_client or is_ahead):
-                yield found
 
 
 def _settled(links: Iterable[Link]) -> tuple[dict[int, Link], list[Candidate]]:

@@ -71,7 +71,7 @@ def _pairs(place: Place, parties: Mapping[int, Party]) -> Iterator[tuple[Presenc
             before, after = numbers[max(0, first - LOOKED_BACK) : first], numbers[first : first + RIVALS_MAX]
             before, after = before[end_ns[before] >= up.begin_ns], after[begin_ns[after] <= up.last_ns]
             downs = [place.downs[number] for number in (*before[-RIVALS_MAX:].tolist(), *after.tolist())]
-            if met := [(down, up) for down in downs if _could_meet(parties[down.stream], party)]:
+            if met := [(down, up) for down in downs if could_meet(parties[down.stream], party)]:
                 yield from met
                 break
 
@@ -97,7 +97,7 @@ class _Related:
         yield self._encrypted
 
 
-def _could_meet(down: Party, up: Party) -> bool:
+def could_meet(down: Party, up: Party) -> bool:
     """Whether addresses allow it: two calls of one client, or to one service, are not each other's upstream."""
     if down.stream == up.stream:
         return False

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from functools import cache
-from itertools import permutations
+from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 import tcptrace
 from tcptrace.correlation.points import from_words
-from tests.correlation.recorded import CAPTURES, recorded_paths
+from tests.correlation.recorded import CAPTURES, case, recorded_paths
 
 HEAVY = {"crowd-dr", "crowd-nat", "random-loss-in-director"}
 """Told in the same way as others, and ten times as long."""
@@ -52,6 +52,23 @@ def test_the_points_may_be_given_in_any_order(name: str) -> None:
         assert told(name, order) == truth, order
 
 
+@pytest.mark.parametrize("name", [name for name in recorded_paths() if case(name).truth["mode"] == "proxy"])
+def test_any_two_points_of_a_proxied_case_tell_the_same_in_both_orders(name: str) -> None:
+    for one, other in combinations(inputs(name), 2):
+        assert told(name, (one, other)) == told(name, (other, one))
+
+
+@pytest.mark.parametrize(("name", "maybe"), [("haproxy", []), ("haproxy-reuse", [3]), ("nginx-reuse", [3])])
+@pytest.mark.parametrize("points", [("client", "proxy:eth1"), ("client", "app:eth0"), ("proxy:eth0", "app:eth0")])
+def test_the_one_that_waits_longer_is_the_client(name: str, maybe: list[int], points: tuple[str, ...]) -> None:
+    """An upstream of one client is joined; one kept for two is theirs maybe, and never the other way round."""
+    for order in permutations(points):
+        correlation = tcptrace.correlate({point: inputs(name)[point] for point in order})
+        several = [one.client for one in correlation.connections if len(one.streams) > 1]
+        assert several == ([] if maybe else ["10.0.0.1:40000"])
+        assert [len(one.streams) for one in correlation.candidates] == maybe
+
+
 def test_a_director_that_sees_one_way_may_be_the_reference() -> None:
     """Its clock is bounded only by those of both ends, one of which was set."""
     orders = [order for order in permutations(inputs("clocks-dr-step")) if order[0].startswith("lvs")]
@@ -61,8 +78,7 @@ def test_a_director_that_sees_one_way_may_be_the_reference() -> None:
 
 @pytest.mark.parametrize("name", ["icmp-rejected", "icmp-rejected-ipv6"])
 def test_a_host_that_saw_nothing_leaves_no_clock_open(name: str) -> None:
-    case = {"client": "client", "server": "server"}
-    files: dict[str, Path] = {point: CAPTURES / name / f"{file}.pcap" for point, file in case.items()}
+    files: dict[str, Path] = {point: CAPTURES / name / f"{point}.pcap" for point in ("client", "server")}
     for order in (("client", "server"), ("server", "client")):
         found = tcptrace.correlate({point: files[point] for point in order}).found
         assert [finding.rule for finding in found] == ["icmp-rejected"]
