@@ -17,7 +17,7 @@ from tcptrace.correlation.excerpts import Excerpts, excerpts
 from tcptrace.correlation.lifetimes import Lifetimes
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.presence import SYN
-from tcptrace.correlation.proxy_evidence import Party
+from tcptrace.correlation.proxy_evidence import Meeting, Party
 from tcptrace.correlation.proxy_hosts import Ends, meetings, places
 from tcptrace.correlation.proxy_links import Link, link
 from tcptrace.correlation.proxy_names import links_by_name
@@ -68,7 +68,7 @@ def conversations(
     there = list(places(passages, ends))
     concerned = {one.stream for place in there for one in (*place.downs, *place.ups)} | _apart(streams, passages)
     parties = _parties(streams, passages, concerned, excerpts(concerned, passages, recordings, notice))
-    met = {(m.down.stream, m.up.stream): link(m) for place in there for m in meetings(place, parties)}
+    met = _links_by_meeting(m for place in there for m in meetings(place, parties))
     by_name = links_by_name(met, parties, Lifetimes(passages, alignment), Waits(passages, alignment.ticks_ns))
     chosen, candidates = _settled([*(one for one in met.values() if one), *by_name])
     return _grouped(chosen), candidates
@@ -108,6 +108,17 @@ def _most(values: np.ndarray, those: np.ndarray) -> int:
     return int(values[those].max(initial=0))
 
 
+def _links_by_meeting(met: Iterable[Meeting]) -> dict[tuple[int, int], Link | None]:
+    """The surest link of each two that met."""
+    found: dict[tuple[int, int], Link | None] = {}
+    for m in met:
+        pair, one = (m.down.stream, m.up.stream), link(m)
+        known = found.setdefault(pair, one)
+        if one and (known is None or known.confidence < one.confidence):
+            found[pair] = one
+    return found
+
+
 def _settled(links: Iterable[Link]) -> tuple[dict[int, Link], list[Candidate]]:
     """The link of each upstream that has one without a rival, and the upstreams that have rivals."""
     options: dict[int, list[Link]] = defaultdict(list)
@@ -130,12 +141,18 @@ def _settled(links: Iterable[Link]) -> tuple[dict[int, Link], list[Candidate]]:
 
 
 def _live(links: Sequence[Link], chosen: Mapping[int, Link], passed_on: Mapping[int, int]) -> list[Link]:
-    """Links that are still possible: bytes that one upstream answered are not sent to another, nor in a circle."""
+    """Links that are still possible: not in a circle, nor to a client whose bytes another upstream answered."""
     return [
         one
         for one in links
-        if _way(one.down, chosen)[-1] != one.up and not (one.is_passed_on and one.down in passed_on)
+        if _way(one.down, chosen)[-1] != one.up
+        and not (one.down in passed_on and _is_served(one, chosen[passed_on[one.down]]))
     ]
+
+
+def _is_served(one: Link, served: Link) -> bool:
+    """Whether a client's bytes are with another upstream: answered there, or sent there before this was tried."""
+    return one.is_passed_on or (one.wait is not None and one.wait == served.wait and served.opened_ns < one.opened_ns)
 
 
 def _best(links: Sequence[Link], chosen: Mapping[int, Link]) -> Link | None:
@@ -152,8 +169,10 @@ def _best(links: Sequence[Link], chosen: Mapping[int, Link]) -> Link | None:
 
 
 def _rivals(other: Link, best: Link) -> bool:
-    """Whether another link is about as good, or the upstream was kept for both."""
-    return 1 - other.confidence < SURER * (1 - best.confidence) or (best.is_reused and other.is_alone)
+    """Whether another link is about as good, the upstream was kept for both, or may be the other's only try."""
+    return (
+        best.is_retried or 1 - other.confidence < SURER * (1 - best.confidence) or (best.is_reused and other.is_alone)
+    )
 
 
 def _way(stream: int, chosen: Mapping[int, Link]) -> list[int]:

@@ -136,6 +136,13 @@ class Meeting:
     tries: Sequence[Presence] = ()
     """What was opened there for the same service while the client waited, in order of time, the upstream among it."""
 
+    @property
+    def wait(self) -> tuple[str, str, int] | None:
+        """In which of the client's waits, and for which service, the upstream was opened."""
+        if self.client is None or self.upstream is None:
+            return None
+        return *self.up.service, int(self.client.told_ns.searchsorted(self.upstream.begin_ns))
+
 
 def address_of(end: str) -> str:
     """`10.0.0.1` of `10.0.0.1:80`, `2001:db8::1` of `[2001:db8::1]:80`."""

@@ -46,7 +46,7 @@ def places(passages: Passages, ends: Sequence[Ends]) -> Iterator[Place]:
 
 
 def meetings(place: Place, parties: Mapping[int, Party]) -> Iterator[Meeting]:
-    """Of clients' streams and upstreams that were there at a time, those that may belong together."""
+    """Of clients' streams and upstreams that were there at a time, those that may belong together, some in two ways."""
     met: dict[tuple[int, str, str, int], list[tuple[Presence, Presence]]] = defaultdict(list)
     for down, up in _pairs(place, parties):
         turn = int(down.told_ns.searchsorted(up.begin_ns))
@@ -111,13 +111,17 @@ def could_meet(down: Party, up: Party) -> bool:
 def _with_tries(
     pairs: Sequence[tuple[Presence, Presence]],
 ) -> Iterator[tuple[Presence, Presence, Sequence[Presence]]]:
-    """Runs of upstreams for one service in one wait of a client: each but the last of a run had no answer."""
+    """Runs of upstreams for one service in one wait of a client: each but the last of a run had no answer.
+
+    Those of several clients may lie among each other, so what had no answer may also have been the only try.
+    """
     run: list[tuple[Presence, Presence]] = []
     for number, pair in enumerate(pairs, 1):
         run.append(pair)
         if pair[1].answer_ns != LATEST or number == len(pairs):
             tries = [up for _, up in run]
-            yield from ((down, up, tries if up.answer_ns == LATEST else [up]) for down, up in run)
+            yield from ((down, up, [up]) for down, up in run)
+            yield from ((down, up, tries) for down, up in run if up.answer_ns == LATEST and len(tries) > 1)
             run = []
 
 

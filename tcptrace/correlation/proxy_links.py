@@ -36,8 +36,14 @@ class Link:
     """Whether one of its evidence is enough by itself, whatever the moments."""
     is_reused: bool
     """Whether the upstream went on to carry more after its client had ended."""
+    is_retried: bool
+    """Whether it rests on others of a row of tries."""
     is_passed_on: bool
     """Whether it carries the client's bytes and was answered: then no other upstream does."""
+    wait: tuple[str, str, int] | None
+    """In which of the client's waits, and for which service, the upstream was opened; None where no host saw both."""
+    opened_ns: int
+    """When that was, by the host's clock."""
 
 
 def link(m: Meeting) -> Link | None:
@@ -60,7 +66,10 @@ def link(m: Meeting) -> Link | None:
         names_client=not told.isdisjoint((introduced, introduced_elsewhere, forwarded_for)),
         is_alone=is_alone,
         is_reused=is_reused(m),
+        is_retried=len(m.tries) > 1,
         is_passed_on=same_words in told and m.up.sent_bytes[1] > 0,
+        wait=m.wait,
+        opened_ns=LATEST if m.upstream is None else m.upstream.begin_ns,
     )
 
 

@@ -134,3 +134,36 @@ def test_a_host_that_calls_itself_is_no_sidecar(tmp_path: Path) -> None:
     itself = replace(check, client="10.0.0.254:5001", server="10.0.0.254:80")
     joined = at_points(tmp_path, proxy_eth0=[client(1)], proxy_lo=[itself])
     assert joined.conversations == []
+
+
+def at_once(folder: Path, first: str, second: str) -> tcptrace.Correlation:
+    """Two recorded sidecars as one: their clients come at one moment, the second from port 40011."""
+
+    def moved(one: Tcp) -> Tcp:
+        return one._replace(**{end: getattr(one, end) + 11 for end in ("sport", "dport") if getattr(one, end) > 8080})
+
+    points = {}
+    begun = [recorded(case, "client.pcap")[0].time_ns for case in (first, second)]
+    for name in ("client", "pod:eth0", "pod:lo"):
+        here, there = (recorded(case, f"{name.replace(':', '-')}.pcap") for case in (first, second))
+        points[name] = sorted([*here, *changed(shifted(there, begun[0] - begun[1]), moved)])
+    return tcptrace.correlate(write(folder, points))
+
+
+def test_a_try_behind_the_upstream_that_answers_is_another_client_s(tmp_path: Path) -> None:
+    """A proxy tries the next upstream when one has failed, not while one has the request."""
+    result = at_once(tmp_path, "sidecar", "sidecar-reset")
+    assert sorted((one.client, len(one.streams)) for one in result.connections) == [
+        ("10.6.2.2:40000", 2),
+        ("10.6.2.2:40011", 2),
+    ]
+    assert result.candidates == ()
+    assert [one.rule for one in result.found] == ["upstream-refused"]
+
+
+def test_a_try_before_the_upstream_that_answers_may_be_either_client_s(tmp_path: Path) -> None:
+    """The first of two for one client, or the only one for the other, which was told nothing but its end."""
+    result = at_once(tmp_path, "sidecar-empty-reply", "sidecar")
+    joined = [one for one in result.connections if len(one.streams) > 1]
+    assert [(one.client, len(one.streams)) for one in joined] == [("10.6.2.2:40011", 2)]
+    assert [len(one.streams) for one in result.candidates] == [3]
