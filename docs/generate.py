@@ -145,6 +145,7 @@ CAPTURES = {
     "cut_frames": Told("int", "", "segments whose payload was not kept whole; in the library only, like all below"),
     "cut_examples": Told("list of int", "", "the first of these frames"),
     "cut_to_bytes": Told("int", "bytes", "most that was kept of one"),
+    "unflagged_frames": Told("int", "", "segments cut before their flags, which belong to no flow"),
     "names": Told("text → text", "", "address → the first name for which DNS gave it; in JSON too"),
 }
 

@@ -113,6 +113,7 @@ class Decoder:
 
     def _note_cuts(self, packets: Packets, records: Records, places: I64) -> None:
         """Keep which segments were cut, and to what length."""
+        self.summary.unflagged_frames += int((packets.flags < 0).sum())
         if packets.len_cut.max(initial=0) == 0:
             return
         cut, summary = np.flatnonzero(packets.len_cut), self.summary

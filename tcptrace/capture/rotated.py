@@ -85,6 +85,7 @@ def _add(whole: CaptureSummary, part: CaptureSummary, places: Sequence[int], *, 
     whole.frames += part.frames
     whole.tcp_frames += part.tcp_frames
     whole.cut_frames += part.cut_frames
+    whole.unflagged_frames += part.unflagged_frames
     _add_context(whole.context, part.context, places, before)
 
 

@@ -42,6 +42,8 @@ class CaptureSummary:
     """The first of these frames."""
     cut_to_bytes: int = 0
     """Most bytes that were kept of one: the snap length, where it was the same for all."""
+    unflagged_frames: int = 0
+    """Segments cut before their flags: they belong to no flow."""
     context: Context = field(default_factory=Context)
     """ICMP errors, ARP and names."""
 
@@ -56,6 +58,11 @@ class CaptureSummary:
         self.problems.append(problem)
 
     def note_unread(self) -> None:
-        """All is read: say of which frames that findings may need only the first were looked into."""
+        """All is read: say of which frames that findings may need little or nothing was looked into."""
+        if self.unflagged_frames:
+            self.problems.append(
+                f"{self.unflagged_frames:,} of {self.tcp_frames:,} segments were cut before their flags and belong to"
+                " no flow; record with a larger snap length (tcpdump -s 128, more in tunnels)"
+            )
         if more := self.context.unread(ICMP_ERRORS):
             self.problems.append(f"{more:,} ICMP errors beyond the first {READ_MAX:,} were only counted")
