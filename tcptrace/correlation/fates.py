@@ -1,8 +1,8 @@
 """What became of each transmission on its way: seen, missed by a capture, or lost.
 
 That a capture lacks a segment proves nothing by itself. What a later point has, or what the receiver acknowledged
-though no other copy of these bytes got there, has passed: the capture missed it. The rest is lost behind the last
-point that has it. A transmission is lost though what repeats it arrives. A point records as long as any point does,
+though no other copy of these bytes got there, has passed: the capture missed it. A RST shows that what it
+acknowledges came to its maker, wherever that is. The rest is lost behind the last point that has it. A transmission is lost though what repeats it arrives. A point records as long as any point does,
 unless its file is truncated; what a host refused with a RST of its own was not lost under way, nor was what circled
 until its TTL was used up.
 
@@ -20,7 +20,7 @@ from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Bools, Passages
 from tcptrace.correlation.result import Points, ResetOrigin
 from tcptrace.correlation.unproven import unproven
-from tcptrace.correlation.ways import highest_acknowledged, ways
+from tcptrace.correlation.ways import highest_acknowledged, reset_at, ways
 from tcptrace.flows import ACK, RST
 from tcptrace.schema import I16, I64, NO_TIME
 
@@ -55,7 +55,8 @@ def fates(
 
     `truncated` are the points whose capture ends before the others; `origins` the reset origins by stream.
     """
-    point = _along(routes)[passages.stream, passages.direction]
+    along = _along(routes)
+    point = along[passages.stream, passages.direction]
     seen = (point >= 0) & (np.take_along_axis(passages.row, np.maximum(point, 0).astype(np.int64), axis=1) >= 0)
     places = np.arange(point.shape[1])
     partly = np.take_along_axis(passages.partly, np.maximum(point, 0).astype(np.int64), axis=1)
@@ -65,15 +66,17 @@ def fates(
     recorded = (point >= 0) & _recorded(passages, point, truncated) & _is_led_there(passages, point, seen)
     behind = np.minimum(last + 1, len(places) - 1)
     gone = (last >= 0) & (last < behind) & np.take_along_axis(recorded, behind[:, None], axis=1)[:, 0]
-    arrived = _is_acknowledged(passages) & ~_is_repeated_beyond(passages, whole, last)
     proven, possible = _echoed(passages, last) if gone.any() else (np.zeros_like(gone), np.zeros_like(gone))
-    arrived = gone & (arrived | proven)
+    acknowledged = np.where(_is_acknowledged(passages), places[-1], reset_at(passages, along.reshape(-1, len(places)), last))
+    acknowledged[_is_repeated_beyond(passages, whole, last)] = NOWHERE
+    reach = np.where(gone, np.where(proven, places[-1], acknowledged), NOWHERE)
+    arrived = reach > last
     refused = _is_refused(passages, point, first, last, (origins or {}).items()) | _is_spent(passages, point, last)
     refused &= gone & ~arrived
-    missed = ~seen & recorded & (places > first[:, None]) & ((places < last[:, None]) | arrived[:, None])
+    missed = ~seen & recorded & (places > first[:, None]) & (places <= np.maximum(reach, last)[:, None])
     in_pieces = _is_in_pieces(partly, seen)
     missed[:, 1:] &= ~in_pieces[:, :-1]
-    is_lost = gone & ~arrived & ~possible & ~refused & ~in_pieces[:, -1]
+    is_lost = gone & (reach < last) & ~possible & ~refused & ~in_pieces[:, -1]
     lost = np.where(is_lost, last, NOWHERE).astype(np.int16)
     lost[unproven(passages, point, seen, lost, missed)] = NOWHERE
     return Fates(point, seen, lost, missed, refused)

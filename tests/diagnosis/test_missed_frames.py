@@ -169,3 +169,27 @@ def test_an_echoed_timestamp_proves_that_an_acknowledgement_arrived(tmp_path: Pa
     there = [frame for number, frame in enumerate(talk, 1) if number != BARE_ACK]
     result = tcptrace.correlate(write(tmp_path, {"client": talk, "server": there}))
     assert {finding.rule for finding in result.found} & {"capture-loss", *LOST} == told
+
+
+@pytest.mark.parametrize(
+    ("case", "point", "frames"),
+    [
+        ("all-backends-refuse", "rs1:bond1", [1]),
+        ("all-backends-refuse", "rs2:bond1", [3]),
+        ("backend-down", "rs2:bond1", [1]),
+        ("haproxy-503", "app:eth0", [1]),
+    ],
+)
+def test_a_syn_that_a_rst_acknowledges_came_to_who_sent_that(
+    tmp_path: Path, case: str, point: str, frames: list[int]
+) -> None:
+    found = list(tcptrace.correlate(without(tmp_path, case, {point: frames})).found)
+    assert points_told(found, *LOST) == []
+    assert points_told(found, "capture-loss") == [point]
+
+
+def test_a_syn_and_its_rst_that_one_capture_missed_are_not_lost(tmp_path: Path) -> None:
+    """Somebody answered it; nothing tells whether where the capture is."""
+    found = found_without(tmp_path, "haproxy-503", app_eth0=[1, 2])
+    assert points_told(found, *LOST) == []
+    assert points_told(found, "upstream-refused") == ["proxy:eth1"]
