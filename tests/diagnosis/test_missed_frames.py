@@ -193,3 +193,23 @@ def test_a_syn_and_its_rst_that_one_capture_missed_are_not_lost(tmp_path: Path) 
     found = found_without(tmp_path, "haproxy-503", app_eth0=[1, 2])
     assert points_told(found, *LOST) == []
     assert points_told(found, "upstream-refused") == ["proxy:eth1"]
+
+
+def lost_in(result: tcptrace.Correlation) -> set[tuple[str, int]]:
+    return {(one.client, frame) for one in result.connections for hop in one.hops for frame in hop.lost_frames}
+
+
+@pytest.mark.parametrize("case", ["backend-silent", "vip-less", "crowd-dr", "all-backends-refuse"])
+def test_what_a_balancer_sent_to_a_server_without_a_capture_is_not_lost(case: str) -> None:
+    whole = points_of(case)
+    points = {name: path for name, path in whole.items() if not name.startswith("rs2")}
+    behind = {name: path for name, path in points.items() if name != "client"}
+    told = lost_in(tcptrace.correlate(whole))
+    assert len(points) < len(whole)
+    assert lost_in(tcptrace.correlate(points)) <= told
+    assert lost_in(tcptrace.correlate(behind)) <= told
+
+
+def test_where_a_balancer_without_a_capture_sent_a_call_is_not_known() -> None:
+    points = points_of("all-backends-refuse")
+    assert lost_in(tcptrace.correlate({name: points[name] for name in ("client", "rs1:bond1")})) == set()
