@@ -1,10 +1,10 @@
 """What became of each transmission on its way: seen, missed by a capture, or lost.
 
 That a capture lacks a segment proves nothing by itself. What a later point has, or what the receiver acknowledged
-though no other copy of these bytes got there, has passed: the capture missed it. A RST shows that what it
-acknowledges came to its maker, wherever that is. The rest is lost behind the last point that has it. A transmission is lost though what repeats it arrives. A point records as long as any point does,
-unless its file is truncated; what a host refused with a RST of its own was not lost under way, nor was what circled
-until its TTL was used up.
+though no other copy of these bytes got there, has passed: the capture missed it. A RST shows that what it acknowledges
+came to its maker, wherever that is. The rest is lost behind the last point that has it. A transmission is lost though
+what repeats it arrives. A point records as long as any point does, unless its file is truncated; what a host refused
+with a RST of its own was not lost under way, nor was what circled until its TTL was used up.
 
 What may have passed before a capture began, and bare acknowledgements that nothing tells of, are neither (unproven.py).
 """
@@ -67,7 +67,9 @@ def fates(
     behind = np.minimum(last + 1, len(places) - 1)
     gone = (last >= 0) & (last < behind) & np.take_along_axis(recorded, behind[:, None], axis=1)[:, 0]
     proven, possible = _echoed(passages, last) if gone.any() else (np.zeros_like(gone), np.zeros_like(gone))
-    acknowledged = np.where(_is_acknowledged(passages), places[-1], reset_at(passages, along.reshape(-1, len(places)), last))
+    acknowledged = np.where(
+        _is_acknowledged(passages), places[-1], reset_at(passages, along.reshape(-1, len(places)), last)
+    )
     acknowledged[_is_repeated_beyond(passages, whole, last)] = NOWHERE
     reach = np.where(gone, np.where(proven, places[-1], acknowledged), NOWHERE)
     arrived = reach > last
@@ -216,19 +218,35 @@ def _is_refused(
         if origin.side != "middlebox":
             continue
         rows = slice(*np.searchsorted(passages.stream, (stream, stream + 1)))
-        own = _points_of(passages.points, origin.host)
+        own = _points_of(passages.points, origin.host or passages.points[origin.point].host)
         at_host = np.isin(ending[rows], own)
-        born = np.take_along_axis(point[rows], np.maximum(first[rows], 0)[:, None], axis=1)[:, 0]
+        is_routed = first[rows] < point.shape[1]
+        born = np.take_along_axis(point[rows], (first[rows] * is_routed)[:, None], axis=1)[:, 0]
         is_other = (passages.flags[rows] & RST != 0) & (passages.direction[rows] != origin.direction)
-        is_other &= (first[rows] > 0) & np.isin(born, own)
-        resets = [(origin.direction, origin.point, origin.frame)]
-        for row in np.flatnonzero(is_other)[:1].tolist():
-            resets.append((1 - origin.direction, int(born[row]), int(passages.frame[rows][row, born[row]])))
-        for direction, place, number in resets:
+        is_other &= is_routed & (first[rows] > 0) & np.isin(born, own)
+        resets = np.flatnonzero(passages.frame[rows, origin.point] == origin.frame)
+        for reset in (*resets, *np.flatnonzero(is_other)[:1]):
+            place = origin.point if reset in resets else int(born[reset])
             frame = passages.frame[rows, place]
-            towards = passages.direction[rows] != direction
-            asked = frame[towards & (frame < number)].max(initial=NOWHERE)
-            found[rows] |= towards & at_host & (frame >= max(asked, 0))
+            towards = passages.direction[rows] != passages.direction[rows][reset]
+            asked = frame[towards & (frame < frame[reset])].max(initial=NOWHERE)
+            answered = towards & at_host & (frame >= max(asked, 0))
+            found[rows] |= answered if answered.any() else _is_answered_unseen(passages, rows, reset, own)
+    return found
+
+
+def _is_answered_unseen(passages: Passages, rows: slice, reset: int, own: Sequence[int]) -> Bools:
+    """Of a stream's rows, which one a bare RST answers whose maker captured at `own` and missed it.
+
+    That is the last one before it at another point that has the RST, if it acknowledges up to where the RST begins.
+    """
+    frame, towards = passages.frame[rows], passages.direction[rows] != passages.direction[rows][reset]
+    found = np.zeros(len(frame), np.bool_)
+    for point in set(np.flatnonzero(frame[reset] >= 0).tolist()) - set(own):
+        before = np.flatnonzero(towards & (frame[:, point] >= 0) & (frame[:, point] < frame[reset, point]))
+        for last in before[np.argsort(frame[before, point])][-1:].tolist():
+            is_seen = bool((frame[last, own] >= 0).any())
+            found[last] |= not is_seen and passages.ack[rows][last] == passages.start[rows][reset]
     return found
 
 

@@ -12,6 +12,7 @@ captured. So it counts only where no balancer can lie between, or where the stre
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -32,7 +33,9 @@ def onward(passages: Passages, routes: Sequence[Route], streams: Sequence[Stream
     first = np.full(len(routes) * 2, NONE_SENT, np.int64)
     np.minimum.at(first, way, passages.start)
     in_vain = first >= highest_acknowledged(passages, len(routes))
-    in_vain[way[(passages.direction == REQUEST) & (passages.flags & (SYN | RST) == 0)]] = False  # the client was answered
+    in_vain[way[(passages.direction == REQUEST) & (passages.flags & (SYN | RST) == 0)]] = (
+        False  # the client was answered
+    )
     known = _Known(passages, routes, streams)
     found = list(routes)
     for stream in np.unique(np.flatnonzero(in_vain & (first < NONE_SENT)) >> 1).tolist():
@@ -54,12 +57,12 @@ class _Known:
         self.next: dict[tuple[int, int, str], set[int]] = defaultdict(set)
         self.unbalanced: set[tuple[int, int, str]] = set()
         for stream, route in enumerate(routes):
-            for here, there in zip(route.request, route.request[1:], strict=False):
+            for here, there in pairwise(route.request):
                 onwards = REQUEST, here, self.servers[stream].get(here, "")
                 self.next[onwards].add(there)
                 if self._is_unbalanced(stream, here, there):
                     self.unbalanced.add(onwards)
-            for here, there in zip(route.reply, route.reply[1:], strict=False):
+            for here, there in pairwise(route.reply):
                 self.next[REPLY, here, ""].add(there)
 
     def after_request(self, stream: int) -> int:
@@ -80,7 +83,7 @@ class _Known:
         if self._host(here) == self._host(there):
             return True
         servers, reply = self.servers[stream], self.routes[stream].reply
-        return servers.get(here) == servers.get(there) and (there, here) in zip(reply, reply[1:], strict=False)
+        return servers.get(here) == servers.get(there) and (there, here) in pairwise(reply)
 
     def after_reply(self, stream: int) -> int:
         request, reply = self.routes[stream].request, self.routes[stream].reply

@@ -27,9 +27,9 @@ def highest_acknowledged(passages: Passages, streams: int) -> I64:
 def reset_at(passages: Passages, along: I16, last: I64) -> I64:
     """(N,) the farthest place on its route, not before its last, where a RST was that acknowledges it; NOWHERE none.
 
-    `along` is (2 * streams, L), the points of every way; `last` the place of the last point that has it. Whoever makes a
-    RST+ACK got what it acknowledges (RFC 9293 section 3.10.7.1); nothing is known of what lies beyond its maker. At a
-    host behind, any point tells: answers may leave by another interface.
+    `along` is (2 * streams, L), the points of every way; `last` the place of the last point that has it. Whoever makes
+    a RST+ACK got what it acknowledges (RFC 9293 section 3.10.7.1); nothing is known of what lies beyond its maker. At
+    a host behind, any point tells: answers may leave by another interface.
     """
     found = np.full(len(last), NOWHERE)
     resets = np.flatnonzero((passages.flags & (RST | ACK) == RST | ACK) & (passages.ack >= 0))
