@@ -213,3 +213,47 @@ def test_what_a_balancer_sent_to_a_server_without_a_capture_is_not_lost(case: st
 def test_where_a_balancer_without_a_capture_sent_a_call_is_not_known() -> None:
     points = points_of("all-backends-refuse")
     assert lost_in(tcptrace.correlate({name: points[name] for name in ("client", "rs1:bond1")})) == set()
+
+
+@pytest.mark.parametrize(
+    ("case", "point", "frame", "side", "host"),
+    [
+        ("untranslated-reply", "client", 3, "client", "client"),
+        ("reset-by-director", "lvs:eth0", 9, "middlebox", "lvs"),
+        ("reset-by-director", "lvs:eth0", 8, "middlebox", "lvs"),
+        ("reset-by-director", "lvs:eth1", 8, "middlebox", "lvs"),
+    ],
+)
+def test_a_rst_or_what_it_answers_that_one_capture_missed(
+    tmp_path: Path, case: str, point: str, frame: int, side: str, host: str
+) -> None:
+    result = tcptrace.correlate(without(tmp_path, case, {point: [frame]}))
+    (connection,) = result.connections
+    assert connection.reset_origin is not None
+    assert (connection.reset_origin.side, connection.reset_origin.host) == (side, host)
+    assert points_told(list(result.found), *LOST) == []
+
+
+def test_a_server_s_rsts_that_its_own_capture_missed(tmp_path: Path) -> None:
+    whole = tcptrace.correlate(points_of("accept-queue-overflow-abort"))
+    refused = [one.reset_origin for one in whole.connections if one.reset_origin]
+    missed = {"server": [origin.frame for origin in refused]}
+    result = tcptrace.correlate(without(tmp_path, "accept-queue-overflow-abort", missed))
+    found = [one.reset_origin for one in result.connections if one.reset_origin]
+    assert refused
+    assert [(origin.side, origin.host) for origin in found] == [("server", "server")] * len(refused)
+
+
+def test_a_rst_at_the_server_s_ttl_that_answers_what_never_came_there_is_not_the_server_s() -> None:
+    """The director's RST has lost as many hops as what the realserver sends past it."""
+    points = points_of("director-timeout")
+    result = tcptrace.correlate({name: points[name] for name in ("client", "rs:bond1", "rs:bond0")})
+    origin = result.connections[0].reset_origin
+    assert origin is not None
+    assert (origin.side, origin.host) == ("middlebox", "")
+
+
+def test_of_a_realserver_and_one_side_of_its_director() -> None:
+    points = points_of("director-timeout")
+    result = tcptrace.correlate({name: points[name] for name in ("lvs:eth0", "rs:bond0", "rs:bond1")})
+    assert points_told(list(result.found), *LOST) == []
