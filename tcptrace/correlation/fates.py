@@ -124,7 +124,7 @@ def _is_led_there(passages: Passages, point: I16, seen: Bools) -> Bools:
     way = ways(passages)
     flow = np.where(passages.row >= 0, passages.sightings.flow[passages.row], NOWHERE)
     for place in range(1, point.shape[1]):
-        before = np.where(seen[:, :place], np.arange(place), NOWHERE).max(axis=1)
+        before = np.where(seen[:, :place].any(axis=1), seen[:, :place].argmax(axis=1), NOWHERE)
         lacking = np.bincount(way[(before >= 0) & ~seen[:, place]], minlength=int(way.max(initial=0)) + 1) > 0
         rows = np.flatnonzero((before >= 0) & lacking[way])
         source = point[rows, before[rows]].astype(np.int64)

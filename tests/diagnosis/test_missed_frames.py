@@ -257,3 +257,15 @@ def test_of_a_realserver_and_one_side_of_its_director() -> None:
     points = points_of("director-timeout")
     result = tcptrace.correlate({name: points[name] for name in ("lvs:eth0", "rs:bond0", "rs:bond1")})
     assert points_told(list(result.found), *LOST) == []
+
+
+def test_a_director_that_forgot_is_told_though_its_capture_began_with_what_it_refused(tmp_path: Path) -> None:
+    points = without(tmp_path, "director-timeout", {"lvs:eth0": range(1, 5)})
+    result = tcptrace.correlate(points)
+    assert points_told(list(result.found), "director-timeout") == ["lvs:eth0"]
+    assert result.connections[0].states == tcptrace.correlate(points_of("director-timeout")).connections[0].states
+
+
+def test_a_host_that_resets_at_once_has_not_forgotten(tmp_path: Path) -> None:
+    found = found_without(tmp_path, "reset-by-director", lvs_eth0=range(1, 8))
+    assert points_told(found, "director-timeout") == []
