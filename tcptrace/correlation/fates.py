@@ -1,10 +1,10 @@
 """What became of each transmission on its way: seen, missed by a capture, or lost.
 
 That a capture lacks a segment proves nothing by itself. What a later point has, or what the receiver acknowledged
-though no other copy of these bytes got there, has passed: the capture missed it. The rest is lost behind the last
-point that has it. A transmission is lost though what repeats it arrives. A point records as long as any point does,
-unless its file is truncated; what a host refused with a RST of its own was not lost under way, nor was what circled
-until its TTL was used up.
+though no other copy of these bytes got there, has passed: the capture missed it. A RST shows that what it acknowledges
+came to its maker, wherever that is. The rest is lost behind the last point that has it. A transmission is lost though
+what repeats it arrives. A point records as long as any point does, unless its file is truncated; what a host refused
+with a RST of its own was not lost under way, nor was what circled until its TTL was used up.
 
 What may have passed before a capture began, and bare acknowledgements that nothing tells of, are neither (unproven.py).
 """
@@ -20,7 +20,7 @@ from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Bools, Passages
 from tcptrace.correlation.result import Points, ResetOrigin
 from tcptrace.correlation.unproven import unproven
-from tcptrace.correlation.ways import highest_acknowledged, ways
+from tcptrace.correlation.ways import highest_acknowledged, reset_at, ways
 from tcptrace.flows import ACK, RST
 from tcptrace.schema import I16, I64, NO_TIME
 
@@ -55,7 +55,8 @@ def fates(
 
     `truncated` are the points whose capture ends before the others; `origins` the reset origins by stream.
     """
-    point = _along(routes)[passages.stream, passages.direction]
+    along = _along(routes)
+    point = along[passages.stream, passages.direction]
     seen = (point >= 0) & (np.take_along_axis(passages.row, np.maximum(point, 0).astype(np.int64), axis=1) >= 0)
     places = np.arange(point.shape[1])
     partly = np.take_along_axis(passages.partly, np.maximum(point, 0).astype(np.int64), axis=1)
@@ -65,15 +66,19 @@ def fates(
     recorded = (point >= 0) & _recorded(passages, point, truncated) & _is_led_there(passages, point, seen)
     behind = np.minimum(last + 1, len(places) - 1)
     gone = (last >= 0) & (last < behind) & np.take_along_axis(recorded, behind[:, None], axis=1)[:, 0]
-    arrived = _is_acknowledged(passages) & ~_is_repeated_beyond(passages, whole, last)
     proven, possible = _echoed(passages, last) if gone.any() else (np.zeros_like(gone), np.zeros_like(gone))
-    arrived = gone & (arrived | proven)
+    acknowledged = np.where(
+        _is_acknowledged(passages), places[-1], reset_at(passages, along.reshape(-1, len(places)), last)
+    )
+    acknowledged[_is_repeated_beyond(passages, whole, last)] = NOWHERE
+    reach = np.where(gone, np.where(proven, places[-1], acknowledged), NOWHERE)
+    arrived = reach > last
     refused = _is_refused(passages, point, first, last, (origins or {}).items()) | _is_spent(passages, point, last)
     refused &= gone & ~arrived
-    missed = ~seen & recorded & (places > first[:, None]) & ((places < last[:, None]) | arrived[:, None])
+    missed = ~seen & recorded & (places > first[:, None]) & (places <= np.maximum(reach, last)[:, None])
     in_pieces = _is_in_pieces(partly, seen)
     missed[:, 1:] &= ~in_pieces[:, :-1]
-    is_lost = gone & ~arrived & ~possible & ~refused & ~in_pieces[:, -1]
+    is_lost = gone & (reach < last) & ~possible & ~refused & ~in_pieces[:, -1]
     lost = np.where(is_lost, last, NOWHERE).astype(np.int16)
     lost[unproven(passages, point, seen, lost, missed)] = NOWHERE
     return Fates(point, seen, lost, missed, refused)
@@ -119,7 +124,7 @@ def _is_led_there(passages: Passages, point: I16, seen: Bools) -> Bools:
     way = ways(passages)
     flow = np.where(passages.row >= 0, passages.sightings.flow[passages.row], NOWHERE)
     for place in range(1, point.shape[1]):
-        before = np.where(seen[:, :place], np.arange(place), NOWHERE).max(axis=1)
+        before = np.where(seen[:, :place].any(axis=1), seen[:, :place].argmax(axis=1), NOWHERE)
         lacking = np.bincount(way[(before >= 0) & ~seen[:, place]], minlength=int(way.max(initial=0)) + 1) > 0
         rows = np.flatnonzero((before >= 0) & lacking[way])
         source = point[rows, before[rows]].astype(np.int64)
@@ -213,19 +218,35 @@ def _is_refused(
         if origin.side != "middlebox":
             continue
         rows = slice(*np.searchsorted(passages.stream, (stream, stream + 1)))
-        own = _points_of(passages.points, origin.host)
+        own = _points_of(passages.points, origin.host or passages.points[origin.point].host)
         at_host = np.isin(ending[rows], own)
-        born = np.take_along_axis(point[rows], np.maximum(first[rows], 0)[:, None], axis=1)[:, 0]
+        is_routed = first[rows] < point.shape[1]
+        born = np.take_along_axis(point[rows], (first[rows] * is_routed)[:, None], axis=1)[:, 0]
         is_other = (passages.flags[rows] & RST != 0) & (passages.direction[rows] != origin.direction)
-        is_other &= (first[rows] > 0) & np.isin(born, own)
-        resets = [(origin.direction, origin.point, origin.frame)]
-        for row in np.flatnonzero(is_other)[:1].tolist():
-            resets.append((1 - origin.direction, int(born[row]), int(passages.frame[rows][row, born[row]])))
-        for direction, place, number in resets:
+        is_other &= is_routed & (first[rows] > 0) & np.isin(born, own)
+        resets = np.flatnonzero(passages.frame[rows, origin.point] == origin.frame)
+        for reset in (*resets, *np.flatnonzero(is_other)[:1]):
+            place = origin.point if reset in resets else int(born[reset])
             frame = passages.frame[rows, place]
-            towards = passages.direction[rows] != direction
-            asked = frame[towards & (frame < number)].max(initial=NOWHERE)
-            found[rows] |= towards & at_host & (frame >= max(asked, 0))
+            towards = passages.direction[rows] != passages.direction[rows][reset]
+            asked = frame[towards & (frame < frame[reset])].max(initial=NOWHERE)
+            answered = towards & at_host & (frame >= max(asked, 0))
+            found[rows] |= answered if answered.any() else _is_answered_unseen(passages, rows, reset, own)
+    return found
+
+
+def _is_answered_unseen(passages: Passages, rows: slice, reset: int, own: Sequence[int]) -> Bools:
+    """Of a stream's rows, which one a bare RST answers whose maker captured at `own` and missed it.
+
+    That is the last one before it at another point that has the RST, if it acknowledges up to where the RST begins.
+    """
+    frame, towards = passages.frame[rows], passages.direction[rows] != passages.direction[rows][reset]
+    found = np.zeros(len(frame), np.bool_)
+    for point in set(np.flatnonzero(frame[reset] >= 0).tolist()) - set(own):
+        before = np.flatnonzero(towards & (frame[:, point] >= 0) & (frame[:, point] < frame[reset, point]))
+        for last in before[np.argsort(frame[before, point])][-1:].tolist():
+            is_seen = bool((frame[last, own] >= 0).any())
+            found[last] |= not is_seen and passages.ack[rows][last] == passages.start[rows][reset]
     return found
 
 

@@ -4,11 +4,15 @@ A route ends at the last point that has anything of its direction. Where the rec
 need not be the way's end: all of it may be lost behind. Then one more point is looked for, the surest first: where
 other streams go on from there, if all go to the same point; the other side of a host that it entered and that stands
 between the ends; the way that the request came; the client, who sits where requests begin.
+
+Behind a balancer, where other requests to the same address go tells nothing: it may have chosen a server that nobody
+captured. So it counts only where no balancer can lie between, or where the stream's own answer came from there.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,6 +22,7 @@ from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.reset_origin import FIRST_TTLS
 from tcptrace.correlation.result import Stream
 from tcptrace.correlation.ways import highest_acknowledged, ways
+from tcptrace.flows import RST, SYN
 
 NONE_SENT = 2**62
 
@@ -28,6 +33,9 @@ def onward(passages: Passages, routes: Sequence[Route], streams: Sequence[Stream
     first = np.full(len(routes) * 2, NONE_SENT, np.int64)
     np.minimum.at(first, way, passages.start)
     in_vain = first >= highest_acknowledged(passages, len(routes))
+    in_vain[way[(passages.direction == REQUEST) & (passages.flags & (SYN | RST) == 0)]] = (
+        False  # the client was answered
+    )
     known = _Known(passages, routes, streams)
     found = list(routes)
     for stream in np.unique(np.flatnonzero(in_vain & (first < NONE_SENT)) >> 1).tolist():
@@ -47,16 +55,35 @@ class _Known:
         self.passages, self.routes = passages, routes
         self.servers = [{leg.point: leg.server for leg in stream.legs} for stream in streams]
         self.next: dict[tuple[int, int, str], set[int]] = defaultdict(set)
+        self.unbalanced: set[tuple[int, int, str]] = set()
         for stream, route in enumerate(routes):
-            for here, there in zip(route.request, route.request[1:], strict=False):
-                self.next[REQUEST, here, self.servers[stream].get(here, "")].add(there)
-            for here, there in zip(route.reply, route.reply[1:], strict=False):
+            for here, there in pairwise(route.request):
+                onwards = REQUEST, here, self.servers[stream].get(here, "")
+                self.next[onwards].add(there)
+                if self._is_unbalanced(stream, here, there):
+                    self.unbalanced.add(onwards)
+            for here, there in pairwise(route.reply):
                 self.next[REPLY, here, ""].add(there)
 
     def after_request(self, stream: int) -> int:
         """Where other clients' requests to the same server go."""
-        way = self.routes[stream].request
-        return self._only(self.next[REQUEST, way[-1], self.servers[stream].get(way[-1], "")]) if way else NOWHERE
+        way, reply = self.routes[stream].request, self.routes[stream].reply
+        if not way:
+            return NOWHERE
+        onwards = REQUEST, way[-1], self.servers[stream].get(way[-1], "")
+        there = self._only(self.next[onwards])
+        is_answered = there != NOWHERE and self._host(there) in map(self._host, reply)
+        return there if is_answered or onwards in self.unbalanced else NOWHERE
+
+    def _is_unbalanced(self, stream: int, here: int, there: int) -> bool:
+        """Whether no balancer lies between two neighbours on the way of a request, nor is the first one itself.
+
+        It would give the server another address, or answers would bypass it. Within a host there is no choice.
+        """
+        if self._host(here) == self._host(there):
+            return True
+        servers, reply = self.servers[stream], self.routes[stream].reply
+        return servers.get(here) == servers.get(there) and (there, here) in pairwise(reply)
 
     def after_reply(self, stream: int) -> int:
         request, reply = self.routes[stream].request, self.routes[stream].reply

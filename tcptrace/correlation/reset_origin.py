@@ -3,8 +3,12 @@
 A RST carries its claimed sender's address, and so is told apart by where it was seen. The first point that has it, in
 order from the claimed sender, is the origin; where a point nearer to the sender, on the way that its other segments
 take, saw nothing of it, the host of that first point made it: a middlebox. TTL and form of the RST are told as further
-evidence, and decide where no point lies nearer. A RST that goes on with the sender's own IP identifications, at its own
-TTL, was missed by the captures that lack it: only the sender's socket knows where these stand.
+evidence, and decide where no point lies nearer.
+
+A capture may have missed it. At the sender's own TTL, a RST is the sender's where it goes on with its IP
+identifications (only its socket knows where these stand), looks like other RSTs that left it, or answers (RFC 9293
+section 3.10.7.1) what came there, and one host alone lacks it. At a TTL that what leaves a host nearer to the sender
+would have here, it is that host's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +22,7 @@ from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import ResetOrigin
 from tcptrace.flows import ACK, RST
-from tcptrace.schema import I64, NO_TIME, SIDES
+from tcptrace.schema import I64, NO_TIME, SIDES, UNKNOWN
 
 FIRST_TTLS = (64, 128, 255)
 """What stacks send with; no router has passed such a segment on."""
@@ -64,7 +68,7 @@ class _Birth:
         has_it = passages.row[row] >= 0
         self.order = list(dict.fromkeys(order))
         self.point = next(point for point in self.order if has_it[point])
-        self.host = passages.points[self.point].host
+        self.host: str = passages.points[self.point].host
 
     @property
     def nearer(self) -> list[int]:
@@ -76,10 +80,24 @@ class _Birth:
     @property
     def _others(self) -> I64:
         """The claimed sender's segments that are no RST."""
-        told = self.passages
-        rows = np.arange(*np.searchsorted(told.stream, (told.stream[self.row], told.stream[self.row] + 1)))
-        found: I64 = rows[(told.direction[rows] == self.direction) & (told.flags[rows] & RST == 0)]
+        found: I64 = self._plain[self.passages.direction[self._plain] == self.direction]
         return found
+
+    @property
+    def _back(self) -> I64:
+        """The segments to the claimed sender that are no RST."""
+        found: I64 = self._plain[self.passages.direction[self._plain] != self.direction]
+        return found
+
+    @property
+    def _plain(self) -> I64:
+        found: I64 = self._stream[self.passages.flags[self._stream] & RST == 0]
+        return found
+
+    @property
+    def _stream(self) -> I64:
+        stream = self.passages.stream
+        return np.arange(*np.searchsorted(stream, (stream[self.row], stream[self.row] + 1)))
 
     def origin(self) -> ResetOrigin:
         side, host = self._sender()
@@ -91,12 +109,12 @@ class _Birth:
         """Which side sent it, and its host."""
         claimed, nearer = SIDES[self.direction], self.nearer
         end = self.passages.points[self.order[0]].host
-        if nearer and self._continues:
+        if nearer and self._missed:
             return claimed, end if self._is_original(nearer[0]) else ""
         if nearer:
             inside = [point for point in nearer if self.passages.points[point].host == self.host]
             is_end = self.host == end and not (inside and self.point in self.own)
-            return (claimed, self.host) if is_end else ("middlebox", self.host)
+            return (claimed, self.host) if is_end else ("middlebox", self._maker(forwards=bool(inside)))
         if self._is_foreign():
             return "middlebox", ""
         return claimed, self.host if self._is_first() else ""
@@ -112,9 +130,44 @@ class _Birth:
         ttls = self._ttls(point)
         return not ttls or bool(ttls & {*FIRST_TTLS})
 
+    def _maker(self, *, forwards: bool) -> str:
+        """The host of a middlebox: the first that has it, or one nearer whose capture missed it, as its TTL tells.
+
+        What has lost hops was not made here, nor, if this host only begins the other direction, what comes to it.
+        """
+        ttl = self._ttl(self.row)
+        is_called = not forwards and bool(self._ttls(self.point, self._back) & {*FIRST_TTLS})
+        if ttl < 0 or (ttl in FIRST_TTLS and not is_called):
+            return self.host
+        points = self.passages.points
+        fitting = {points[point].host for point in self.nearer if self._would_leave(point) == ttl}
+        fitting.discard(points[self.order[0]].host)
+        return fitting.pop() if len(fitting) == 1 else ""
+
+    def _would_leave(self, point: int) -> int:
+        """The TTL at the RST's point of what a stack had sent at another; UNKNOWN if nothing passed both."""
+        row, ttl = self.passages.row[self._others], self.passages.sightings.ttl
+        both = row[(row[:, point] >= 0) & (row[:, self.point] >= 0)]
+        hops = set((ttl[both[:, point]].astype(np.int64) - ttl[both[:, self.point]]).tolist())
+        own = self._ttl(self.row)
+        first = next((first for first in FIRST_TTLS if first >= own), UNKNOWN)
+        return first - hops.pop() if len(hops) == 1 else UNKNOWN
+
+    @cached_property
+    def _missed(self) -> str:
+        """What shows that the captures nearer to the claimed sender missed its own RST; empty: nothing."""
+        if self._ttl(self.row) not in self._ttls(self.point):
+            return ""
+        if self._continues:
+            return "the next IP ID"
+        if self._has_alike:
+            return "the form of other RSTs"
+        lacking = {self.passages.points[point].host for point in self.nearer}
+        return "the form of an answer" if self._answers and len(lacking) == 1 else ""
+
     @cached_property
     def _continues(self) -> bool:
-        """Whether it is the next of the claimed sender's own segments at this point, by its IP ID and TTL."""
+        """Whether it is the next of the claimed sender's own segments at this point, by its IP ID."""
         seen, told = self.passages.sightings, self.passages.row
         rows = told[self._others, self.point]
         own = int(told[self.row, self.point])
@@ -122,8 +175,31 @@ class _Birth:
         numbers = seen.ip_id[before].astype(np.int64)
         numbers = np.append(numbers[numbers > 0], seen.ip_id[own])
         steps = np.diff(numbers) % (1 << 16)
-        is_run = len(steps) >= RUN_MIN and numbers[-1] > 0 and bool(((steps > 0) & (steps <= RUN_STEP)).all())
-        return is_run and self._ttl(self.row) in self._ttls(self.point)
+        return len(steps) >= RUN_MIN and numbers[-1] > 0 and bool(((steps > 0) & (steps <= RUN_STEP)).all())
+
+    @property
+    def _has_alike(self) -> bool:
+        """Whether the claimed sender's nearest point has another RST that is like this one wherever both were seen."""
+        told, ttl, ip_id = self.passages, self.passages.sightings.ttl, self.passages.sightings.ip_id
+        rows = self._stream
+        resets = rows[(told.direction[rows] == self.direction) & (told.flags[rows] == told.flags[self.row])]
+        both = resets[(told.row[resets, self.nearer[0]] >= 0) & (told.row[resets, self.point] >= 0)]
+        here, own = told.row[both, self.point], told.row[self.row, self.point]
+        return bool(((ttl[here] == ttl[own]) & (ip_id[here] == ip_id[own]) & (ip_id[own] <= 0)).any())
+
+    @property
+    def _answers(self) -> bool:
+        """Whether it has the form of an answer to what was sent last, and that came to the claimed sender's host.
+
+        Such a RST is bare, has no IP ID, and begins with what the segment acknowledges.
+        """
+        told, back = self.passages, self._back
+        frame = told.frame[back, self.point]
+        asked = back[(frame >= 0) & (frame < told.frame[self.row, self.point])]
+        if told.flags[self.row] & ACK or told.sightings.ip_id[told.row[self.row, self.point]] > 0 or not len(asked):
+            return False
+        last = asked[told.frame[asked, self.point].argmax()]
+        return bool(told.ack[last] == told.start[self.row] and (told.row[last, self.nearer] >= 0).any())
 
     def _is_foreign(self) -> bool:
         """Whether its TTL is one that no other segment of its claimed sender has at this point."""
@@ -133,8 +209,9 @@ class _Birth:
     def _ttl(self, row: int) -> int:
         return int(self.passages.sightings.ttl[self.passages.row[row, self.point]])
 
-    def _ttls(self, point: int) -> set[int]:
-        rows = self.passages.row[self._others, point]
+    def _ttls(self, point: int, those: I64 | None = None) -> set[int]:
+        """Those of the claimed sender's other segments at a point, unless others are asked for."""
+        rows = self.passages.row[self._others if those is None else those, point]
         return set(self.passages.sightings.ttl[rows[rows >= 0]].tolist()) - {-1}
 
     def _evidence(self, claimed: str) -> Iterator[str]:
@@ -144,8 +221,11 @@ class _Birth:
         if self.nearer:
             names = ", ".join(told.points[point].name for point in self.nearer)
             yield f"{names} saw nothing of it, nearer to the {claimed}, whose other segments pass there"
-            if self._continues:
-                yield f"it has the TTL and the next IP ID of the {claimed}'s own segments: missed there, not made later"
+            maker = self._sender()[1]
+            if maker not in ("", self.host) and not self._missed:
+                yield f"its TTL is that of what leaves {maker}, whose capture missed it"
+            if self._missed:
+                yield f"it has the TTL of the {claimed}'s own segments and {self._missed}: missed there, not made later"
         sighting = told.row[self.row, self.point]
         ip_id = int(told.sightings.ip_id[sighting])
         form = "RST+ACK" if told.flags[self.row] & ACK else "bare RST"

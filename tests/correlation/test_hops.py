@@ -191,3 +191,24 @@ def test_segments_without_times_give_no_delay() -> None:
     by_hop = found(LINE_POINTS + "C S 0 | ? ? ?\n")
     assert by_hop[REQUEST, "client", "router"].delay is None
     assert by_hop[REQUEST, "client", "router"].frames == 1
+
+
+def test_a_rst_of_a_host_on_the_way_proves_nothing_of_what_lies_behind() -> None:
+    """The router refuses the first SYN; the repeat is lost beyond it."""
+    by_hop = found(LINE_POINTS + "C S 0 | 0 1 -\nC S 0 | 10 11 -\nS R. 0 1 | 3 - -\n")
+    hop = by_hop[REQUEST, "router", "server"]
+    assert (hop.lost, hop.missed) == (2, 0)
+    by_hop = found(LINE_POINTS + "C S 0 | 0 1 -\nS R. 0 1 | 3 2 -\n")
+    hop = by_hop[REQUEST, "router", "server"]
+    assert (hop.lost, hop.missed) == (0, 0)
+    by_hop = found(LINE_POINTS + "C S 0 | 0 - -\nS R. 0 1 | 3 2 -\n")
+    assert [by_hop[REQUEST, a, b].missed for a, b in (("client", "router"), ("router", "server"))] == [1, 0]
+
+
+def test_a_rst_that_left_a_realserver_by_its_other_interface_acknowledges() -> None:
+    by_hop = found(DR_POINTS + "C S 0 | 0 1 1.1 2 -\nC S 0 | 10 11 11.1 - -\nS R. 0 1 | 16 - - - 14\n", DR)
+    hop = by_hop[REQUEST, "lvs:eth1", "rs:bond1"]
+    assert (hop.lost, hop.missed) == (1, 0)
+    by_hop = found(DR_POINTS + "C S 0 | 10 11 11.1 - -\nS R. 0 1 | 16 - - - 14\n", DR)
+    hop = by_hop[REQUEST, "lvs:eth1", "rs:bond1"]
+    assert (hop.lost, hop.missed) == (0, 1)

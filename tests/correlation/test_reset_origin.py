@@ -137,6 +137,25 @@ def test_a_request_would_go_where_others_to_its_server_go() -> None:
     assert going_on(text, ROUTE, route((0, 1), ()))[1] == ((0, 1, 2), ())
 
 
+BALANCED = "lvs:eth0 lvs:eth1 rs1:bond1 rs1:bond0\nC S 0 | 0 1 2 -\nS S. 0 1 | - - - 3\nC . 1 1 | 8 9 10 -\n"
+
+
+def test_a_request_need_not_go_where_a_balancer_sent_others() -> None:
+    """DR: who answers bypasses the director, which may have sent this one to a server that nobody captured."""
+    text = BALANCED + "1 C S 0 | 20 21 - -\n"
+    assert going_on(text, route((0, 1, 2), (3,)), route((0, 1), ()))[1] == ((0, 1), ())
+
+
+def test_a_request_went_to_who_answered_it() -> None:
+    text = BALANCED + "1 C S 0 | 20 21 - -\n1 S R. 0 1 | - - - 23\n"
+    assert going_on(text, route((0, 1, 2), (3,)), route((0, 1), (3,)))[1] == ((0, 1, 2), (3,))
+
+
+def test_a_client_that_goes_on_after_its_syn_was_answered_somewhere() -> None:
+    text = LINE + "C S 0 | 0 1 2 3\nS S. 0 1 | 7 6 5 4\n1 C S 0 | 20 21 - -\n1 C . 1 1 | 30 31 - -\n"
+    assert going_on(text, ROUTE, route((0, 1), ()))[1] == ((0, 1), ())
+
+
 def test_a_way_on_which_something_arrived_ends_where_it_ends() -> None:
     """DR without a point at the client: the client acknowledges what bypasses the director."""
     text = "lvs:eth0 lvs:eth1 rs\nC S 0 ttl=64 | 0 1 2\nS S. 0 1 | - - 3\nC . 1 1 | 8 9 10\n"

@@ -169,3 +169,103 @@ def test_an_echoed_timestamp_proves_that_an_acknowledgement_arrived(tmp_path: Pa
     there = [frame for number, frame in enumerate(talk, 1) if number != BARE_ACK]
     result = tcptrace.correlate(write(tmp_path, {"client": talk, "server": there}))
     assert {finding.rule for finding in result.found} & {"capture-loss", *LOST} == told
+
+
+@pytest.mark.parametrize(
+    ("case", "point", "frames"),
+    [
+        ("all-backends-refuse", "rs1:bond1", [1]),
+        ("all-backends-refuse", "rs2:bond1", [3]),
+        ("backend-down", "rs2:bond1", [1]),
+        ("haproxy-503", "app:eth0", [1]),
+    ],
+)
+def test_a_syn_that_a_rst_acknowledges_came_to_who_sent_that(
+    tmp_path: Path, case: str, point: str, frames: list[int]
+) -> None:
+    found = list(tcptrace.correlate(without(tmp_path, case, {point: frames})).found)
+    assert points_told(found, *LOST) == []
+    assert points_told(found, "capture-loss") == [point]
+
+
+def test_a_syn_and_its_rst_that_one_capture_missed_are_not_lost(tmp_path: Path) -> None:
+    """Somebody answered it; nothing tells whether where the capture is."""
+    found = found_without(tmp_path, "haproxy-503", app_eth0=[1, 2])
+    assert points_told(found, *LOST) == []
+    assert points_told(found, "upstream-refused") == ["proxy:eth1"]
+
+
+def lost_in(result: tcptrace.Correlation) -> set[tuple[str, int]]:
+    return {(one.client, frame) for one in result.connections for hop in one.hops for frame in hop.lost_frames}
+
+
+@pytest.mark.parametrize("case", ["backend-silent", "vip-less", "crowd-dr", "all-backends-refuse"])
+def test_what_a_balancer_sent_to_a_server_without_a_capture_is_not_lost(case: str) -> None:
+    whole = points_of(case)
+    points = {name: path for name, path in whole.items() if not name.startswith("rs2")}
+    behind = {name: path for name, path in points.items() if name != "client"}
+    told = lost_in(tcptrace.correlate(whole))
+    assert len(points) < len(whole)
+    assert lost_in(tcptrace.correlate(points)) <= told
+    assert lost_in(tcptrace.correlate(behind)) <= told
+
+
+def test_where_a_balancer_without_a_capture_sent_a_call_is_not_known() -> None:
+    points = points_of("all-backends-refuse")
+    assert lost_in(tcptrace.correlate({name: points[name] for name in ("client", "rs1:bond1")})) == set()
+
+
+@pytest.mark.parametrize(
+    ("case", "point", "frame", "side", "host"),
+    [
+        ("untranslated-reply", "client", 3, "client", "client"),
+        ("reset-by-director", "lvs:eth0", 9, "middlebox", "lvs"),
+        ("reset-by-director", "lvs:eth0", 8, "middlebox", "lvs"),
+        ("reset-by-director", "lvs:eth1", 8, "middlebox", "lvs"),
+    ],
+)
+def test_a_rst_or_what_it_answers_that_one_capture_missed(
+    tmp_path: Path, case: str, point: str, frame: int, side: str, host: str
+) -> None:
+    result = tcptrace.correlate(without(tmp_path, case, {point: [frame]}))
+    (connection,) = result.connections
+    assert connection.reset_origin is not None
+    assert (connection.reset_origin.side, connection.reset_origin.host) == (side, host)
+    assert points_told(list(result.found), *LOST) == []
+
+
+def test_a_server_s_rsts_that_its_own_capture_missed(tmp_path: Path) -> None:
+    whole = tcptrace.correlate(points_of("accept-queue-overflow-abort"))
+    refused = [one.reset_origin for one in whole.connections if one.reset_origin]
+    missed = {"server": [origin.frame for origin in refused]}
+    result = tcptrace.correlate(without(tmp_path, "accept-queue-overflow-abort", missed))
+    found = [one.reset_origin for one in result.connections if one.reset_origin]
+    assert refused
+    assert [(origin.side, origin.host) for origin in found] == [("server", "server")] * len(refused)
+
+
+def test_a_rst_at_the_server_s_ttl_that_answers_what_never_came_there_is_not_the_server_s() -> None:
+    """The director's RST has lost as many hops as what the realserver sends past it."""
+    points = points_of("director-timeout")
+    result = tcptrace.correlate({name: points[name] for name in ("client", "rs:bond1", "rs:bond0")})
+    origin = result.connections[0].reset_origin
+    assert origin is not None
+    assert (origin.side, origin.host) == ("middlebox", "")
+
+
+def test_of_a_realserver_and_one_side_of_its_director() -> None:
+    points = points_of("director-timeout")
+    result = tcptrace.correlate({name: points[name] for name in ("lvs:eth0", "rs:bond0", "rs:bond1")})
+    assert points_told(list(result.found), *LOST) == []
+
+
+def test_a_director_that_forgot_is_told_though_its_capture_began_with_what_it_refused(tmp_path: Path) -> None:
+    points = without(tmp_path, "director-timeout", {"lvs:eth0": range(1, 5)})
+    result = tcptrace.correlate(points)
+    assert points_told(list(result.found), "director-timeout") == ["lvs:eth0"]
+    assert result.connections[0].states == tcptrace.correlate(points_of("director-timeout")).connections[0].states
+
+
+def test_a_host_that_resets_at_once_has_not_forgotten(tmp_path: Path) -> None:
+    found = found_without(tmp_path, "reset-by-director", lvs_eth0=range(1, 8))
+    assert points_told(found, "director-timeout") == []

@@ -102,14 +102,19 @@ def _reset(
     rows = evidence.seen(evidence.rows(connection.streams[0].stream), point)
     before = rows[passages.frame[rows, point] < origin.frame]
     asked = before[passages.direction[before] == REQUEST]
-    if not len(asked) or (passages.flags[before] & (FIN | RST)).any():
+    if not len(asked):
         return
     asking = asked[passages.frame[asked, point].argmax()]
-    idle_ns = _idle_ns(evidence, before, int(asking), point)
-    if idle_ns >= least_ns and _is_unknown_behind(evidence, int(asking), director.host):
+    rows = evidence.rows(connection.streams[0].stream)
+    idle_ns, place = _idle(evidence, rows, int(asking), point)
+    there = evidence.seen(rows, place)
+    known = np.append(before, there[passages.frame[there, place] < passages.frame[asking, place]])
+    is_over = bool((passages.flags[known] & (FIN | RST)).any())
+    if idle_ns >= least_ns and not is_over and _is_unknown_behind(evidence, int(asking), director.host):
         said = f"{director.host} itself answered by a RST in the server's name (frame {origin.frame})"
         frames = (int(passages.frame[asking, point]), origin.frame)
-        yield _finding(evidence, connection, director, point, frames, idle_ns, said, origin.evidence, 0.95)
+        told = (_idle_words(evidence, idle_ns, place), *origin.evidence)
+        yield _finding(evidence, connection, director, point, frames, idle_ns, said, told, 0.95)
 
 
 def _dropped(loss: Loss, director: Director, least_ns: int) -> Iterator[Finding]:
@@ -120,20 +125,30 @@ def _dropped(loss: Loss, director: Director, least_ns: int) -> Iterator[Finding]
     rows = evidence.seen(evidence.rows(loss.hop.stream), point)
     before = rows[passages.frame[rows, point] < passages.frame[first, point]]
     is_over = bool((passages.flags[before] & (FIN | RST)).any())
-    idle_ns = _idle_ns(evidence, before, first, point)
+    idle_ns, place = _idle(evidence, rows, first, point)
     if loss.hop.frames and not len(loss.came_later) and not is_over and idle_ns >= least_ns:
         said = f"{director.host} dropped it and what followed"
-        told = (f"{loss.told}, and nothing after it, left by {loss.there}",)
+        told = (_idle_words(evidence, idle_ns, place), f"{loss.told}, and nothing after it, left by {loss.there}")
         yield _finding(evidence, loss.connection, director, point, loss.frames, idle_ns, said, told, 0.75)
 
 
-def _idle_ns(evidence: PathEvidence, before: I64, row: int, point: int) -> int:
-    """Time from the last other segment at a point to a passage; 0 where times are not known."""
-    times = evidence.passages.time_ns[:, point]
-    earlier = before[(before != row) & (times[before] != NO_TIME)]
-    if not len(earlier) or times[row] == NO_TIME:
-        return 0
-    return int(times[row] - times[earlier].max())
+def _idle(evidence: PathEvidence, rows: I64, row: int, point: int) -> tuple[int, int]:
+    """Time from the last other of some passages to one, 0 where not known, and the point that tells it.
+
+    That is the director's; where its capture begins with that passage, the one that saw the least.
+    """
+    times = evidence.passages.time_ns
+    found: list[tuple[bool, int, int]] = []
+    for place in np.flatnonzero(times[row] != NO_TIME).tolist():
+        earlier = times[rows, place][(times[rows, place] != NO_TIME) & (times[rows, place] < times[row, place])]
+        if len(earlier):
+            found.append((place != point, int(times[row, place] - earlier.max()), place))
+    _, idle_ns, place = min(found, default=(False, 0, point))
+    return idle_ns, place
+
+
+def _idle_words(evidence: PathEvidence, idle_ns: int, place: int) -> str:
+    return f"idle for {elapsed(idle_ns)} at {evidence.name(place)}"
 
 
 def _is_unknown_behind(evidence: PathEvidence, row: int, host: str) -> bool:
@@ -173,7 +188,7 @@ def _finding(
             f" {evidence.name(point)}) went no further; {said}."
         ),
         cause=f"the entry at {director.host} timed out, or was lost, while both ends kept the connection",
-        evidence=(f"idle for {elapsed(idle_ns)} at {evidence.name(point)}", *told),
+        evidence=told,
         disproof=f"the entry in ipvsadm -lnc of {director.host} at that time",
         confirm=(
             f"{director.host}: ipvsadm -l --timeout; ipvsadm -lnc while it is idle"
