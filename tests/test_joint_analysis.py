@@ -72,7 +72,7 @@ def test_some_connections_are_chosen_by_number_host_and_port() -> None:
         told.chosen(connection=7)
     with pytest.raises(tcptrace.UsageError, match="connection 0 is not one with port 81\n"):
         told.chosen(connection=0, port=81)
-    with pytest.raises(tcptrace.UsageError, match="no connection has host 10.9.9.9, port 81\n"):
+    with pytest.raises(tcptrace.UsageError, match=re.escape("no connection has host 10.9.9.9, port 81\n")):
         told.chosen(host="10.9.9.9", port=81)
 
 
