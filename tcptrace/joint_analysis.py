@@ -56,9 +56,12 @@ class Correlation:
             told for told in self.connections if connection in (None, told.connection) and _has(told, host, port)
         )
         if not kept and self.connections:
-            given = (("connection", connection), ("host", host), ("port", port))
-            what = ", ".join(f"{name} {value}" for name, value in given if value is not None)
-            raise UsageError(f"no connection has {what}\n  there are {len(self.connections)}, numbered from 0")
+            last = len(self.connections) - 1
+            if connection is not None and not 0 <= connection <= last:
+                raise UsageError(f"no connection {connection}\n  connection numbers are 0 to {last}")
+            what = ", ".join(f"{name} {value}" for name, value in (("host", host), ("port", port)) if value is not None)
+            which = "no connection has" if connection is None else f"connection {connection} is not one with"
+            raise UsageError(f"{which} {what}\n  connection numbers are 0 to {last}")
         numbers = {told.connection for told in kept}
         found = (one for one in self.found if not one.connections or not numbers.isdisjoint(one.connections))
         return replace(self, connections=kept, found=tuple(found))

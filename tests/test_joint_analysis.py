@@ -68,8 +68,12 @@ def test_an_unknown_table_is_named_beside_those_there_are() -> None:
 def test_some_connections_are_chosen_by_number_host_and_port() -> None:
     told = tcptrace.correlate(FULLNAT)
     assert len(told.chosen(connection=0, host="10.0.0.1", port=40000).connections) == 1
-    with pytest.raises(tcptrace.UsageError, match="no connection has connection 7"):
+    with pytest.raises(tcptrace.UsageError, match="no connection 7\n  connection numbers are 0 to "):
         told.chosen(connection=7)
+    with pytest.raises(tcptrace.UsageError, match="connection 0 is not one with port 81\n"):
+        told.chosen(connection=0, port=81)
+    with pytest.raises(tcptrace.UsageError, match=re.escape("no connection has host 10.9.9.9, port 81\n")):
+        told.chosen(host="10.9.9.9", port=81)
 
 
 def test_a_file_that_is_no_directors_is_refused() -> None:

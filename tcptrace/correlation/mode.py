@@ -29,6 +29,8 @@ ENCAPSULATED_AT = 34
 
 UNANSWERED = 0.9
 """How sure it is that what nobody answered goes the way of the others."""
+UNSEEN = 0.6
+"""How sure a mode is that other ends alone tell."""
 
 
 class Mode(NamedTuple):
@@ -58,6 +60,8 @@ class _Ways:
     """Hosts within which requests lost a TTL: they forward."""
     has_answer: bool
     """Whether the client acknowledged anything."""
+    ends: frozenset[frozenset[str]]
+    """Between which two ends it was seen, whichever is the client."""
 
     def host(self, point: int) -> str:
         return self.points[point].host
@@ -110,6 +114,7 @@ def modes(
             encapsulated[stream],
             decremented[stream],
             bool(answered[stream]),
+            frozenset(frozenset((leg.client, leg.server)) for leg in streams[stream].legs),
         )
         for stream, route in enumerate(routes)
     ]
@@ -184,6 +189,15 @@ def _nat(ways: _Ways) -> Mode | None:
     return Mode("nat", 0.95, (_told(ways, rewrite),), _translator(ways, rewrite))
 
 
+def _nat_unseen(ways: _Ways) -> Mode | None:
+    """Its legs have other ends, though no segment was seen on both sides of what rewrites them."""
+    if len(ways.ends) < 2:
+        return None
+    kept = frozenset.intersection(*ways.ends)
+    changed = sorted(frozenset.union(*ways.ends) - kept)
+    return Mode("nat" if kept else "fullnat", UNSEEN, (f"seen with {', '.join(changed)} as ends",), "")
+
+
 def _tun(ways: _Ways) -> Mode | None:
     host, tunnel = ways.bypassed, ways.names(ways.encapsulated)
     if not host or not tunnel:
@@ -213,7 +227,7 @@ def _unknown(ways: _Ways) -> Mode | None:
     return Mode("unknown", 0.0, ("seen at one point only",), "")
 
 
-JUDGES: tuple[Callable[[_Ways], Mode | None], ...] = (_fullnat, _nat, _tun, _dr, _direct, _unknown)
+JUDGES: tuple[Callable[[_Ways], Mode | None], ...] = (_fullnat, _nat, _nat_unseen, _tun, _dr, _direct, _unknown)
 """The first that applies decides."""
 
 

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from tcptrace.correlation.fates import Fates
-from tcptrace.correlation.numbering import ranked
+from tcptrace.correlation.numbering import numbered, ranked
 from tcptrace.correlation.passages import Bools, Passages
 from tcptrace.correlation.result import Rewrite, Stream
 from tcptrace.correlation.ways import ways
 from tcptrace.flows import SYN
-from tcptrace.schema import I64, UNKNOWN, Sightings
+from tcptrace.schema import I16, I64, UNKNOWN, Sightings
 
 OPTIONS = {2: "MSS", 3: "window scale", 4: "SACK permitted", 5: "SACK", 8: "timestamps", 19: "MD5", 28: "user timeout"}
 OPTIONS |= {29: "TCP-AO", 30: "MPTCP", 34: "fast open", 253: "experiment 253", 254: "experiment 254"}
@@ -175,14 +175,21 @@ class _Hop:
         self.source, self.target = became.point[:, place - 1], became.point[:, place]
 
     def addresses(self, rows: I64) -> Iterator[tuple[int, Rewrite]]:
-        """By the first segment of each way: the ends as both points name them."""
+        """The ends as both points name them; of each the first segment of each way that shows it changed.
+
+        A way may have segments of several flows: a client resets what answers it untranslated.
+        """
+        told = set()
         for row in self._firsts(rows):
             stream = int(self.passages.stream[row])
             before, after = (self._ends(row, point) for point in (int(self.source[row]), int(self.target[row])))
             for which, (here, there) in enumerate(zip(before, after, strict=True)):
                 for name, one, other in zip(("address", "port"), _split(here), _split(there), strict=True):
-                    if one != other:
-                        yield stream, self._rewrite(row, f"{('client', 'server')[which]} {name}", one, other)
+                    field = f"{('client', 'server')[which]} {name}"
+                    key = stream, int(self.passages.direction[row]), field
+                    if one != other and key not in told:
+                        told.add(key)
+                        yield stream, self._rewrite(row, field, one, other)
 
     def fields(self, rows: I64) -> Iterator[tuple[int, Rewrite]]:
         """Of each field the first passage of each way that shows it changed."""
@@ -202,7 +209,14 @@ class _Hop:
                 yield int(self.passages.stream[rows[index]]), self._rewrite(int(rows[index]), field.name, *values)
 
     def _firsts(self, rows: I64) -> list[int]:
-        found: list[int] = rows[ranked(ways(self.passages)[rows]) == 0].tolist()
+        """The first of each way and two flows."""
+        source, target = (self._flow(rows, points) for points in (self.source, self.target))
+        found: list[int] = rows[ranked(numbered(ways(self.passages)[rows], source, target)) == 0].tolist()
+        return found
+
+    def _flow(self, rows: I64, points: I16) -> I64:
+        """By their numbers at the points."""
+        found: I64 = self.passages.sightings.flow[self.passages.row[rows, points[rows]]]
         return found
 
     def _ends(self, row: int, point: int) -> tuple[str, str]:

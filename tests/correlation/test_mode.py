@@ -13,6 +13,7 @@ from tcptrace.correlation.result import Leg, Stream
 from tcptrace.correlation.rewrites import rewrites
 from tests.correlation.in_words import passages, route
 from tests.correlation.wire import BITS, Frame, Tcp, changed, recorded
+from tests.diagnosis.varied import without
 
 FIVE = "client lvs:eth0 lvs:eth1 rs:bond1 rs:bond0\n"
 DR = route((0, 1, 2, 3), (4, 0))
@@ -118,3 +119,19 @@ def test_a_tunnel_as_text_prints_it(tmp_path: Path, outer: str, mode: str) -> No
         paths[name].write_text(text)
     (one,) = tcptrace.correlate(paths).connections
     assert one.mode == mode
+
+
+@pytest.mark.parametrize("point", ["lvs:eth0", "lvs:eth1"])
+def test_any_segment_tells_what_became_of_its_addresses(tmp_path: Path, point: str) -> None:
+    """The first that both sides of the director have may be a RST to another address, which it passes on as it is."""
+    [one] = tcptrace.correlate(without(tmp_path, "untranslated-reply", {point: [1]})).connections
+    assert one.mode == "nat"
+    assert [change.before for change in one.rewrites if change.field == "server address"] == ["10.1.0.100"]
+
+
+@pytest.mark.parametrize(("server", "mode"), [("10.2.0.11:80", "nat"), ("10.0.0.9:80", "direct")])
+def test_other_ends_tell_a_rewrite_that_no_segment_shows(server: str, mode: str) -> None:
+    text = "client server\nC S 0 | 0 -\nC . 1 1 | - 3\nS . 1 1 | - 4\n"
+    found = judged(text, route((0, 1), (1,)), {1: ("10.0.0.1:1000", server)})
+    assert found.mode == mode
+    assert (mode == "nat") == (server in " ".join(found.evidence))

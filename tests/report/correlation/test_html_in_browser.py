@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+import tcptrace
 from tcptrace.report.correlation.formats import CorrelationFormat
+from tests.correlation.wire import CAPTURES
 from tests.report.correlation.browser import CHROMIUM, Browser
 from tests.report.correlation.test_console import many, with_loss
 from tests.report.correlation.test_formats import written
@@ -109,6 +111,17 @@ def test_one_finding_filters_the_page(page: Browser) -> None:
     assert visible(page, "section.connection") == 1
     page.value("document.querySelector('[data-filter=finding-1]').click()")
     assert visible(page, ".finding") == 3
+
+
+def test_a_finding_about_no_connection_in_particular_leaves_all(tmp_path: Path) -> None:
+    """Two captures that share nothing: their clocks are not told."""
+    apart = tcptrace.correlate({"a": CAPTURES / "ipvs-dr/client.pcap", "b": CAPTURES / "http/client.pcap"})
+    (tmp_path / "page.html").write_text(written(CorrelationFormat.HTML, apart))
+    with Browser(tmp_path / "profile", 1280, 800) as page:
+        page.open(tmp_path / "page.html")
+        page.value("document.querySelector('.bar [data-filter=clock-unaligned]').click()")
+        assert visible(page, "section.connection") == len(apart.connections)
+        assert page.value("document.querySelectorAll('.rung.other').length") == 0
 
 
 def test_without_a_script_all_is_there(tmp_path: Path) -> None:

@@ -36,10 +36,13 @@
     next.focus();
   });
 
-  // Filter: what does not show the rule or the finding goes; in a ladder it only fades.
+  // Filter: what does not show the rule or the finding goes; in a ladder it only fades. What is about no connection in
+  // particular is about all of them: then only other findings go.
   const filter = (token) => {
+    const shows = (node) => token === "" || node.dataset.shows.split(" ").includes(token);
+    const isAboutAll = !all("[data-shows]:not(.finding)").some(shows);
     for (const node of all("[data-shows]")) {
-      node.classList.toggle("other", token !== "" && !node.dataset.shows.split(" ").includes(token));
+      node.classList.toggle("other", !shows(node) && (!isAboutAll || node.matches(".finding")));
     }
     for (const button of all("[data-filter]")) {
       button.setAttribute("aria-pressed", String(button.dataset.filter === token));
