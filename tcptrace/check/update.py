@@ -3,11 +3,13 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Array
 
 from tcptrace.check.case_file import Case, rewritten
 from tcptrace.check.case_text import Fault
@@ -22,6 +24,8 @@ from tcptrace.check.toml_value import rounded_up, statement
 from tcptrace.check.verdict import judge
 from tcptrace.diagnosis.settings import Settings
 from tcptrace.errors import TcptraceError, UsageError
+
+BY_HAND = "change it by hand"
 
 
 @dataclass(frozen=True)
@@ -77,18 +81,26 @@ def _unmet(case: Case, sight: Sight, parts: Collection[Part]) -> list[Outcome]:
 
 def _changed(case: Case, sight: Sight, unmet: Collection[Outcome]) -> str:
     """The text in which what does not hold says what is seen."""
-    document = tomlkit.parse(case.text)
     of_key: dict[Path, list[Outcome]] = {}
     for outcome in unmet:
         of_key.setdefault(_key(outcome), []).append(outcome)
-    for path, outcomes in of_key.items():
-        value = NOW[_kind(path)](case, sight, outcomes)
-        if value is not None:
-            _put(document.setdefault(str(path[0]), tomlkit.table()), path[1], value)
-    text = document.as_string()
-    if tomllib.loads(text) != document.unwrap():
-        raise UsageError(f"{case.file}: is written in a way that cannot be changed in place\n  change it by hand")
+    values = {path: NOW[_kind(path)](case, sight, outcomes) for path, outcomes in of_key.items()}
+    try:
+        text = _written(case.text, {path: value for path, value in values.items() if value is not None})
+    except (ValueError, RecursionError, TOMLKitError):
+        raise UsageError(f"{case.file}: is written in a way that cannot be changed in place\n  {BY_HAND}") from None
     return re.sub(r"\r?\n", "\r\n", text) if "\r\n" in case.text else text
+
+
+def _written(text: str, values: Mapping[Path, Any]) -> str:
+    """The text with other values; ValueError where it would not say them."""
+    document = tomlkit.parse(text)
+    for path, value in values.items():
+        _put(document.setdefault(str(path[0]), tomlkit.table()), path[1], value)
+    written = document.as_string()
+    if tomllib.loads(written) != document.unwrap():
+        raise ValueError(written)
+    return written
 
 
 def _key(outcome: Outcome) -> Path:
@@ -113,15 +125,25 @@ def _put(place: Any, key: str | int, value: Any) -> None:
         place[key] = tomlkit.parse(f"{statement(str(key), value)}\n")[str(key)]
 
 
-def _is_mended(old: list[Any], value: list[Any]) -> bool:
-    """Take out of a list what is no more, and add what is new; whether it is then the same."""
+def _is_mended(old: Array, value: list[Any]) -> bool:
+    """Take out of a list what is no more, and add what is new; whether it then reads as it should.
+
+    What tomlkit puts behind a comment becomes part of it: then each item gets a line.
+    """
     for number in reversed(range(len(old))):
         if old[number] not in value:
             del old[number]
     for item in value:
         if item not in old:
             old.append(item)
-    return old == value
+    return any(_reads_as(value, old.multiline(lines)) for lines in (False, True))
+
+
+def _reads_as(value: list[Any], written: Array) -> bool:
+    try:
+        return tomllib.loads(f"key = {written.as_string()}") == {"key": value}
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def _findings(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> list[str]:

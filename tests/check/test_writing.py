@@ -187,6 +187,30 @@ def test_an_update_keeps_the_comments_of_a_list(tmp_path: Path) -> None:
     assert (folder / "case.toml").read_text() == COMMENTED.replace('    "zero-window",\n', "")
 
 
+LISTS = {
+    "the last goes, a comment before it": ('["connection-refused", # why\n  "zero-window"]', "# why"),
+    "the only one goes, a comment before it": ('[   # why\n    "zero-window"]', "# why"),
+    "one comes behind a comment": ("[ # why\n]", ""),
+    "one comes behind the comment of another": ('["connection-refused" # why\n]', "# why"),
+}
+
+
+@pytest.mark.parametrize(("written", "kept"), LISTS.values(), ids=LISTS)
+def test_an_updated_list_is_none_of_its_comments(written: str, kept: str, tmp_path: Path) -> None:
+    folder = copied("refused", tmp_path)
+    (folder / "case.toml").write_text(
+        f'[expect]\nfindings = {written}  # all\nabsent = ["connection-refused"]\nonly=true\n'
+    )
+    if "connection" in written:
+        altered(folder, 'absent = ["connection-refused"]\n', "")
+    assert invoke("--update", folder).exit_code == 0
+    assert result(folder).problem == ""
+    assert result(folder).unmet == ()
+    after = (folder / "case.toml").read_text()
+    assert kept in after
+    assert "]  # all\n" in after
+
+
 @pytest.mark.parametrize(
     "expect", ['absent = ["connection-refused"]', 'findings = ["zero-window"]', "only = true", "flows = 7", ""]
 )
