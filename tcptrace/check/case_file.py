@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -114,10 +114,23 @@ def _unused(folder: Path, used: Collection[str]) -> tuple[str, ...]:
     """Captures of a folder and those below it that belong to no other case, without those that are used."""
     known = {os.path.realpath(path) for path in used}
     found: list[str] = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(n for n in folders if not n.startswith(".") and not Path(place, n, CASE_FILE).exists())
-        found += (str(Path(place, file)) for file in sorted(files) if CAPTURE_NAME.search(file))
+    for place, below, files in walked(folder):
+        below[:] = (name for name in below if not (place / name / CASE_FILE).exists())
+        found += (str(place / file) for file in files if CAPTURE_NAME.search(file))
     return tuple(path for path in found if os.path.realpath(path) not in known)
+
+
+def walked(
+    path: Path, unread: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Each folder once, links to folders too, with the names in it, sorted; a folder taken out is not entered."""
+    seen: set[str] = set()
+    for place, folders, files in os.walk(path, onerror=unread, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+        if real not in seen:  # a link may lead back
+            seen.add(real)
+            yield Path(place), folders, sorted(files)
 
 
 def is_no_special_file(path: Path) -> bool:

@@ -193,6 +193,21 @@ def test_cases_are_found_at_any_depth_each_once(tmp_path: Path) -> None:
     assert [Path(result.path).name for result in found.results] == ["bare.pcap", "http"]
 
 
+def test_a_linked_folder_is_a_folder_and_each_is_checked_once(tmp_path: Path) -> None:
+    altered(copied("http", tmp_path / "elsewhere"), "flows = 1", "flows = 2")
+    shutil.copy(REFUSED, tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path)
+    (tmp_path / "here").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "here" / name).symlink_to(tmp_path / "elsewhere")
+    found = run.check([tmp_path / "here"], jobs=1)
+    assert [Path(result.path) for result in found.results] == [
+        tmp_path / "here" / "a" / "client.pcap",
+        tmp_path / "here" / "a" / "http",
+    ]
+    assert found.status == 1
+
+
 def test_results_stand_in_order_however_many_processes_there_are(tmp_path: Path) -> None:
     names = ["vip-arp-conflict", "http", "few-losses", "refused", "lvs-dr", "idle"]
     folders = [CAPTURES / name for name in names]
