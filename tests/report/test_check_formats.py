@@ -236,6 +236,7 @@ def test_text_of_a_case_has_no_power(name: str, tmp_path: Path, monkeypatch: pyt
         Xml.fromstring(out)
     if name == "markdown":
         assert "\\<b\\>\\|\\`" in out
+        assert "&lt;b&gt;|`: flows</summary>" in out  # HTML knows no backslash
 
 
 def test_the_schema_of_cases_takes_every_recorded_case_and_refuses_what_check_refuses() -> None:

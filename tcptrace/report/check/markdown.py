@@ -1,5 +1,6 @@
 """A check in Markdown, for the summary of a job: what is not as expected, and the count."""
 
+import html
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -36,7 +37,7 @@ def _rows(result: Result) -> Iterator[tuple[str, str, str, str]]:
 
 def _stories(result: Result) -> Iterator[str]:
     for outcome in result.unmet:
-        title = markdown_cell(f"{result.path}: {outcome.name}")
+        title = html.escape(printable(f"{result.path}: {outcome.name}"))  # within HTML nothing is Markdown
         yield f"\n<details><summary>{title}</summary>\n\n"
         yield from (f"    {printable(line)}\n" for line in outcome_text(outcome).split("\n"))
         yield "\n</details>\n"
