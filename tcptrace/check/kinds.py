@@ -12,6 +12,8 @@ Path = tuple[str | int, ...]
 
 ENDPOINT = r"^(\[([0-9A-Fa-f:.]+)\]|([^\[\]:\s]+)):([0-9]{1,5})$"
 GREATEST_PORT = 65535
+GREATEST = 2**63 - 1
+"""What TOML asks of every reader."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,13 @@ class Number:
 
     def problems(self, value: Any, path: Path) -> Iterator[Problem]:
         """It is below 0, no number, or not whole though it counts something."""
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= GREATEST
         if not is_number or (self.whole and value != int(value)):
             yield Problem(path, f"is {_shown(value)}, not a {'whole ' if self.whole else ''}number of 0 or more")
 
     def schema(self) -> dict[str, Any]:
         """A number or an integer."""
-        return {"type": "integer" if self.whole else "number", "minimum": 0}
+        return {"type": "integer" if self.whole else "number", "minimum": 0, "maximum": GREATEST}
 
 
 @dataclass(frozen=True)
@@ -232,4 +234,6 @@ def _shown(value: Any) -> str:
         return "a table" if isinstance(value, dict) else "a list"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int) and abs(value) > GREATEST:  # Python refuses to write it where it is long
+        return "a number of more than 64 bits"
     return f'"{value}"' if isinstance(value, str) else str(value)

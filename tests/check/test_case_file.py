@@ -82,6 +82,9 @@ WRONG = {
     ),
     "points that are none": ("[expect]", "[points]\n[expect]", "points: is a table, not a table with a line or more"),
     "no TOML": ("[expect]", "[expect", "cannot be read: "),
+    "an endless key": ("[expect]", f"expect{'.a' * 3000} = 1\n[limits]", "expect.a: there is no such key"),
+    "an endless number": ("flows = 1", f"flows = {'1' * 5000}", "cannot be read: "),
+    "a number too great": ("flows = 1", f"flows = 0x{'f' * 5000}", "flows: is a number of more than 64 bits, not"),
     "endless lists": ("[expect]", f"x = {'[' * 9999}\n[expect]", "cannot be read: "),
 }
 
@@ -198,6 +201,19 @@ def test_every_statement_has_its_path_and_line() -> None:
 @pytest.mark.parametrize("before", ["# a\u2028b\u0085c\n", "# a\r\n"])
 def test_a_line_ends_where_toml_says(before: str) -> None:
     assert lines_of(before + "expect.flows = 1\nexpect.only = true\n", [("expect", "only")]) == [3]
+
+
+TOKENS = [
+    'title = """\n# no [comment\n\\"""\n"""""',
+    "title = '''\n[[\"\n''''",
+    'title = "[\\"{" # "[\nx = \'[\'',
+    "findings = [  # ]\n  ']',\n]",
+]
+
+
+@pytest.mark.parametrize("before", TOKENS)
+def test_a_statement_ends_where_toml_says(before: str) -> None:
+    assert lines_of(f"{before}\nonly = true\n", [("only",)]) == [before.count("\n") + 2]
 
 
 def test_a_line_is_that_of_the_nearest_statement() -> None:
