@@ -345,10 +345,33 @@ def test_a_baseline_holds_from_any_folder_and_for_the_cases_that_are_checked(
     assert json.loads(known.read_text())["findings"] == entries
 
 
-@pytest.mark.parametrize("text", ["", "[]", "[" * 99_999, "{}", '{"schema": "else", "findings": []}', '{"schema": 1'])
-def test_what_is_no_baseline_is_refused(text: str, tmp_path: Path) -> None:
-    (tmp_path / BASELINE).write_text(text)
-    assert f"{tmp_path / BASELINE}: is no baseline" in problem(HEALTHY, "--baseline", tmp_path / BASELINE)
+ENTRY = '{"schema": "tcptrace.baseline/1", "findings": [{"rule": "a", "case": "b", "place": "", "ends": %s}]}'
+NO_BASELINES = {
+    "nothing": ("", "it is no JSON"),
+    "half of it": ('{"schema": 1', "it is no JSON"),
+    "endless lists": ("[" * 99_999, "it is no JSON"),
+    "a list": ("[]", "its schema is not"),
+    "a check's report": ('{"schema": "tcptrace.check/1", "findings": []}', "its schema is not"),
+    "no list of findings": ('{"schema": "tcptrace.baseline/1", "findings": {}}', "findings is no list"),
+    "a finding that is none": ('{"schema": "tcptrace.baseline/1", "findings": [[]]}', "findings is no list"),
+    "ends that are one text": (ENTRY % '"abc"', "findings is no list"),
+    "ends that are no text": (ENTRY % "[1]", "findings is no list"),
+}
+
+
+@pytest.mark.parametrize(("text", "told"), NO_BASELINES.values(), ids=NO_BASELINES)
+def test_what_is_no_baseline_is_refused_and_stays(text: str, told: str, tmp_path: Path) -> None:
+    known = tmp_path / BASELINE
+    known.write_text(text)
+    assert f"{known}: is no baseline: {told}" in problem(HEALTHY, "--baseline", known, "--write-baseline")
+    assert known.read_text() == text
+
+
+@pytest.mark.parametrize("other", [HEALTHY, CAPTURES])
+def test_no_one_is_told_to_remove_what_is_no_baseline(other: Path) -> None:
+    told = problem(HEALTHY, "--baseline", other, "--write-baseline")
+    assert "name another file" in told
+    assert "remove" not in told
 
 
 def test_a_baseline_that_is_not_there_is_refused(tmp_path: Path) -> None:
