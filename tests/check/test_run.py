@@ -127,6 +127,20 @@ def test_captures_that_a_case_does_not_look_at_are_named(name: str, tmp_path: Pa
     assert "http/client.pcap" not in done.stdout.replace("\n", "") or name == "json"
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_capture_that_was_cut_short_is_told(name: str, tmp_path: Path) -> None:
+    folder = altered(copied("idle", tmp_path), "only = true\n", "")
+    (folder / "client.pcap").write_bytes((folder / "client.pcap").read_bytes()[:-1])
+    bare = tmp_path / "cut.pcap"
+    bare.write_bytes(HEALTHY.read_bytes()[:60])
+    done = invoke(bare, folder, "--format", name)
+    told = " ".join(done.stdout.split())
+    assert "cut.pcap breaks off before its first frame" in told
+    assert "client.pcap breaks off after frame" in told
+    (folder / "case.toml").write_text('[expect]\nfindings = ["truncated-file"]\n')
+    assert invoke(folder).stdout.startswith("1 case: 1 as expected")
+
+
 def test_notes_beside_a_capture_are_no_capture(tmp_path: Path) -> None:
     folder = copied("http", tmp_path)
     (folder / "README.txt").write_text("10.0.0.1 is the client.\n")

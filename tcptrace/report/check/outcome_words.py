@@ -1,13 +1,15 @@
 """An unmet expectation in words: what was expected, what was found, the story, and the command to look closer."""
 
 import os
+from collections.abc import Collection, Iterator
 from io import StringIO
 from pathlib import Path
 
-from tcptrace.check.baseline import Known
+from tcptrace.check.baseline import Known, known_as
 from tcptrace.check.outcome import Outcome, Result
 from tcptrace.check.run import Check
 from tcptrace.check.seen import Seen
+from tcptrace.diagnosis.rules import truncated_file
 from tcptrace.report.findings import Place, write_finding
 from tcptrace.report.terminal import Piece, Screen
 from tcptrace.report.units import count
@@ -53,6 +55,17 @@ def gone_text(known: Known) -> str:
     ends = f" of {', '.join(known.ends)}" if known.ends else ""
     case = os.path.relpath(known.case) if Path(known.case).is_relative_to(Path.cwd()) else known.case
     return f"{known.rule}{ends} in {case}{f' at {known.place}' if known.place else ''}"
+
+
+def notes(result: Result, known: Collection[Known] | None) -> Iterator[str]:
+    """What a check that all is well does not cover: captures that nothing checks, and those that end early."""
+    if result.unused:
+        yield unused_text(result)
+    failing = [seen for outcome in result.unmet for seen in outcome.findings]
+    for seen in result.unexpected:
+        is_told = seen in failing or known_as(result.path, seen) in (known or ())
+        if seen.finding.rule == truncated_file.RULE.name and not is_told:
+            yield seen.finding.summary
 
 
 def unused_text(result: Result) -> str:

@@ -17,7 +17,7 @@ from tcptrace.check.run import Check
 from tcptrace.check.seen import Seen
 from tcptrace.diagnosis.handbook import sections, title
 from tcptrace.diagnosis.registry import BY_NAME
-from tcptrace.report.check.outcome_words import outcome_text, unused_text
+from tcptrace.report.check.outcome_words import notes, outcome_text
 from tcptrace.report.escape import printable
 from tcptrace.report.view import View
 
@@ -79,18 +79,18 @@ def _rule(name: str) -> Json:
 
 
 def _invocation(check: Check) -> Json:
-    notes = [
+    told = [
         *(
             _note("error", fault.told(result.file), result.file, fault.line or 1)
             for result in check.results
             for fault in result.faults
         ),
-        *(_note("warning", unused_text(result), result.file, 1) for result in check.results if result.unused),
+        *(_note("warning", note, result.file, 1) for result in check.results for note in notes(result, check.known)),
     ]
     return {
         "executionSuccessful": check.status < 2,
         "exitCode": check.status,
-        "toolExecutionNotifications": notes,
+        "toolExecutionNotifications": told,
     }
 
 
