@@ -26,6 +26,8 @@ from tcptrace.diagnosis.settings import Settings
 from tcptrace.errors import TcptraceError, UsageError
 
 BY_HAND = "change it by hand"
+LINE = re.compile(r".*\n|.+")
+"""As TOML has lines: U+2028 ends none."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +88,33 @@ def _changed(case: Case, sight: Sight, unmet: Collection[Outcome]) -> str:
         of_key.setdefault(_key(outcome), []).append(outcome)
     values = {path: NOW[_kind(path)](case, sight, outcomes) for path, outcomes in of_key.items()}
     try:
-        text = _written(case.text, {path: value for path, value in values.items() if value is not None})
+        return _written(case.text, {path: value for path, value in values.items() if value is not None})
     except (ValueError, RecursionError, TOMLKitError):
         raise UsageError(f"{case.file}: is written in a way that cannot be changed in place\n  {BY_HAND}") from None
-    return re.sub(r"\r?\n", "\r\n", text) if "\r\n" in case.text else text
 
 
 def _written(text: str, values: Mapping[Path, Any]) -> str:
     """The text with other values; ValueError where it would not say them."""
-    document = tomlkit.parse(text)
+    document = tomlkit.parse(text.replace("\r\n", "\n"))
     for path, value in values.items():
         _put(document.setdefault(str(path[0]), tomlkit.table()), path[1], value)
     written = document.as_string()
     if tomllib.loads(written) != document.unwrap():
         raise ValueError(written)
-    return written
+    return _ending_alike(text, written)
+
+
+def _ending_alike(before: str, after: str) -> str:
+    """The text after, in which each line ends as the one before in whose place it stands, be it as in DOS."""
+    was, now = LINE.findall(before) or [""], LINE.findall(after)
+    matcher = difflib.SequenceMatcher(None, [line.replace("\r\n", "\n") for line in was], now, autojunk=False)
+    lines: list[str] = []
+    for _, first, last, begin, end in matcher.get_opcodes():
+        like = [line if line.endswith("\n") else was[0] for line in was[first:last] or was[:1]]
+        for place, line in enumerate(now[begin:end]):
+            is_dos = like[min(place, len(like) - 1)].endswith("\r\n")
+            lines.append(line.replace("\n", "\r\n") if is_dos else line)
+    return "".join(lines)
 
 
 def _key(outcome: Outcome) -> Path:
