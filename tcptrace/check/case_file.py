@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from tcptrace.capture.reader import is_other_text
 from tcptrace.check import kinds
 from tcptrace.check.case_text import Fault, lines_of
 from tcptrace.check.consistency import inconsistencies
+from tcptrace.check.kinds import Problem
 from tcptrace.check.vocabulary import CASE
-from tcptrace.correlation.points import CASE_FILE, beside, inputs_of, read_document
+from tcptrace.correlation.points import CASE_FILE, DocumentError, beside, inputs_of, read_document
 from tcptrace.errors import UsageError
 from tcptrace.schema import SIDES
 
@@ -61,12 +62,14 @@ class Case:
 def read_case(folder: Path) -> Case:
     """The case of a folder. Raises CaseError naming the file, the line, the key and the nearest right name."""
     file = folder / CASE_FILE
-    text, told = read_document(file)
-    problems = [*CASE.problems(told, ())] or [*inconsistencies(told)]
-    if problems:
-        lines = lines_of(text, (problem.path for problem in problems))
-        raise CaseError(file, map(_fault, lines, problems))
-    points = _points(file, told)
+    try:
+        text, told = read_document(file)
+    except DocumentError as error:
+        raise CaseError(file, [Fault(error.line, error.reason if error.line else str(error))]) from None
+    _refuse(file, text, [*CASE.problems(told, ())] or [*inconsistencies(told)])
+    found = {name: _found(name, beside(folder, files)) for name, files in told.get("points", {}).items()}
+    _refuse(file, text, [paths for paths in found.values() if isinstance(paths, Problem)])
+    points = {name: paths for name, paths in found.items() if not isinstance(paths, Problem)}
     captures = () if points else captures_in(folder)
     if not points and not captures:
         raise UsageError(
@@ -74,6 +77,12 @@ def read_case(folder: Path) -> Case:
         )
     case = Case(str(folder), captures, points, file=str(file))
     return rewritten(replace(case, unused=_unused(folder, case.inputs)), text)
+
+
+def _refuse(file: Path, text: str, problems: Sequence[Problem]) -> None:
+    """CaseError where there is a problem."""
+    if problems:
+        raise CaseError(file, map(_fault, lines_of(text, (problem.path for problem in problems)), problems))
 
 
 def rewritten(case: Case, text: str) -> Case:
@@ -85,13 +94,14 @@ def rewritten(case: Case, text: str) -> Case:
     return replace(case, title=told.get("title", ""), expect=expect, limits=limits, text=text)
 
 
-def _points(file: Path, told: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
-    """The captures of each point; UsageError where a pattern has none."""
-    given = {name: beside(file.parent, files) for name, files in told.get("points", {}).items()}
+def _found(point: str, files: Sequence[str]) -> tuple[str, ...] | Problem:
+    """The captures of a point, or what is wrong: a pattern that has none, a file that is not there."""
     try:
-        return dict(inputs_of(given)) if given else {}
+        ((_, paths),) = inputs_of({point: files})
     except UsageError as error:
-        raise UsageError(f"{file}: points.{error}") from None
+        return Problem(("points", point), str(error).removeprefix(f"{point}: "))
+    lost = next((path for path in paths if not os.path.lexists(path)), None)
+    return Problem(("points", point), f"{lost}: there is no such file") if lost else paths
 
 
 def bare(capture: Path) -> Case:
@@ -138,7 +148,7 @@ def is_no_special_file(path: Path) -> bool:
     return path.is_file() or not path.exists()
 
 
-def _fault(line: int, problem: kinds.Problem) -> Fault:
+def _fault(line: int, problem: Problem) -> Fault:
     """`expect.findings[0]: there is no rule ...`, and its line."""
     names = ""
     for part in problem.path:

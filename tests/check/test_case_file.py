@@ -81,7 +81,7 @@ WRONG = {
         "expect.mode: is told of several points: name them in [points]",
     ),
     "points that are none": ("[expect]", "[points]\n[expect]", "points: is a table, not a table with a line or more"),
-    "no TOML": ("[expect]", "[expect", "cannot be read: "),
+    "no TOML": ("[expect]", "[expect", "case.toml:6: cannot be read: "),
     "an endless key": ("[expect]", f"expect{'.a' * 3000} = 1\n[limits]", "expect.a: there is no such key"),
     "an endless number": ("flows = 1", f"flows = {'1' * 5000}", "cannot be read: "),
     "a number too great": ("flows = 1", f"flows = 0x{'f' * 5000}", "flows: is a number of more than 64 bits, not"),
@@ -161,7 +161,11 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 
 def test_a_capture_that_is_not_there_is_named(tmp_path: Path) -> None:
     folder = altered(copied("lvs-dr", tmp_path), '"client.txt"', '"klient.txt"')
-    assert f"{folder / 'klient.txt'}: " in result(folder).problem
+    line = 1 + (folder / "case.toml").read_text().splitlines().index('client = "klient.txt"')
+    told = f"{folder}/case.toml:{line}: points.client: {folder}/klient.txt: there is no such file"
+    assert result(folder).problem == told
+    altered(folder, '"klient.txt"', '"k*.txt"')
+    assert result(folder).problem.startswith(f"{folder}/case.toml:{line}: points.client: no capture matches")
 
 
 def test_a_case_without_a_capture_says_so(tmp_path: Path) -> None:
