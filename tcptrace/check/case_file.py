@@ -10,7 +10,7 @@ from typing import Any
 
 from tcptrace.capture.reader import is_other_text
 from tcptrace.check import kinds
-from tcptrace.check.case_text import Fault, lines_of
+from tcptrace.check.case_text import Fault, all_told, lines_of
 from tcptrace.check.consistency import inconsistencies
 from tcptrace.check.kinds import Problem
 from tcptrace.check.vocabulary import CASE
@@ -18,9 +18,10 @@ from tcptrace.correlation.points import CASE_FILE, DocumentError, beside, inputs
 from tcptrace.errors import UsageError
 from tcptrace.schema import SIDES
 
-CAPTURE_NAME = re.compile(r"\.(pcapng|pcap|cap|erf)\d*(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
+FORMATS, PACKED = r"(pcapng|pcap|cap|erf)\d*", r"(\.(gz|zst|lz4|xz))?$"
+CAPTURE_NAME = re.compile(rf"\.{FORMATS}{PACKED}", re.IGNORECASE)
 """What is a capture by its name, wherever it lies."""
-IN_A_CASE = re.compile(r"\.((pcapng|pcap|cap|erf)\d*|txt)(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
+IN_A_CASE = re.compile(rf"\.({FORMATS}|txt){PACKED}", re.IGNORECASE)
 """In the folder of a case, also what tcpdump printed."""
 
 
@@ -29,7 +30,7 @@ class CaseError(UsageError):
 
     def __init__(self, file: Path, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
-        super().__init__("\n  ".join(fault.told(str(file)) for fault in self.faults))
+        super().__init__(all_told(self.faults, str(file)))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tcptrace.check.kinds import Path
+from tcptrace.check.kinds import KeyPath
 
 TOKEN = re.compile(
     r"""
@@ -33,17 +33,22 @@ class Fault(NamedTuple):
         return f"{file}:{self.line}: {self.text}" if self.line else self.text
 
 
-def lines_of(text: str, paths: Iterable[Path]) -> list[int]:
+def all_told(faults: Iterable[Fault], file: str) -> str:
+    """All of them, one after the other."""
+    return "\n  ".join(fault.told(file) for fault in faults)
+
+
+def lines_of(text: str, paths: Iterable[KeyPath]) -> list[int]:
     """For each path the line, from 1, of the statement that says it, or of the nearest table around it."""
     lines = dict(reversed([*statements(text)]))
     around = ((path[:depth] for depth in range(len(path), 0, -1)) for path in paths)
     return [next((lines[place] for place in places if place in lines), 1) for places in around]
 
 
-def statements(text: str) -> Iterator[tuple[Path, int]]:
+def statements(text: str) -> Iterator[tuple[KeyPath, int]]:
     """Every table and key of a TOML document, which must be well formed, with its line, from 1."""
-    table: Path = ()
-    entries: dict[Path, int] = {}
+    table: KeyPath = ()
+    entries: dict[KeyPath, int] = {}
     for line, statement in _statements(text):
         told = tomllib.loads(statement)
         header = statement.lstrip()
@@ -66,7 +71,7 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
             start, line = token.end(), now
 
 
-def _keys(told: dict[str, Any], table: Path) -> Iterator[Path]:
+def _keys(told: dict[str, Any], table: KeyPath) -> Iterator[KeyPath]:
     """The keys of a statement, those of dotted keys and inline tables too."""
     for key, value in told.items():
         yield (*table, key)
@@ -84,9 +89,9 @@ def _chain(told: dict[str, Any]) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def _table(keys: tuple[str, ...], entries: dict[Path, int], *, is_entry: bool) -> Path:
+def _table(keys: tuple[str, ...], entries: dict[KeyPath, int], *, is_entry: bool) -> KeyPath:
     """Where a header leads: through the last entry of every list on its way, for `[[...]]` to a new one."""
-    path: Path = ()
+    path: KeyPath = ()
     for place, key in enumerate(keys):
         path = (*path, key)
         if is_entry and place == len(keys) - 1:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tcptrace.check.case_file import CAPTURE_NAME, Case, CaseError, bare, is_no_special_file, read_case, walked
-from tcptrace.check.case_text import Fault
+from tcptrace.check.case_text import Fault, all_told
 from tcptrace.correlation.points import CASE_FILE
 from tcptrace.errors import UsageError
 
@@ -28,7 +28,7 @@ class Unusable:
     @property
     def problem(self) -> str:
         """All of it."""
-        return "\n  ".join(fault.told(self.file) for fault in self.faults)
+        return all_told(self.faults, self.file)
 
 
 def find_cases(paths: Iterable[str | Path]) -> list[Case | Unusable]:

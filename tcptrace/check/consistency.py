@@ -26,7 +26,7 @@ def inconsistencies(told: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _no_points(told)
 
 
-def _misplaced(table: kinds.Table, told: Mapping[str, Any], path: kinds.Path, where: str) -> Iterator[Problem]:
+def _misplaced(table: kinds.Table, told: Mapping[str, Any], path: kinds.KeyPath, where: str) -> Iterator[Problem]:
     for key in told:
         if table.keys[key].where not in ("", where):
             yield Problem((*path, key), ELSEWHERE[where])
@@ -45,7 +45,7 @@ def _no_points(told: Mapping[str, Any]) -> Iterator[Problem]:
                 yield Problem(("expect", "flow", place, *path), problem)
 
 
-def _points_of(flow: Mapping[str, Any]) -> Iterator[tuple[kinds.Path, str]]:
+def _points_of(flow: Mapping[str, Any]) -> Iterator[tuple[kinds.KeyPath, str]]:
     """Every point that an expected connection names, and where."""
     for direction, names in flow.get("path", {}).items():
         yield from ((("path", direction, number), name) for number, name in enumerate(names))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Protocol
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """Where a value stands: keys and places in lists."""
 
 ENDPOINT = r"^(\[([0-9A-Fa-f:.]+)\]|([^\[\]:\s]+)):([0-9]{1,5})$"
@@ -20,14 +20,14 @@ GREATEST = 2**63 - 1
 class Problem:
     """What is wrong with a value."""
 
-    path: Path
+    path: KeyPath
     text: str
 
 
 class Kind(Protocol):
     """What every kind offers."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """What is wrong with a value that stands at `path`, all of it."""
 
     def schema(self) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class Kind(Protocol):
 class Text:
     """A text that is not empty."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is another type, or empty."""
         if not isinstance(value, str) or not value:
             yield Problem(path, f"is {_shown(value)}, not a text")
@@ -52,7 +52,7 @@ class Text:
 class Endpoint:
     """An address and a port, as reports write them."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It does not look like one."""
         if not isinstance(value, str) or not endpoint(value):
             yield Problem(path, f"is {_shown(value)}; write 10.0.0.1:80 or [2001:db8::1]:80")
@@ -66,7 +66,7 @@ class Endpoint:
 class Truth:
     """true or false."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is anything else."""
         if not isinstance(value, bool):
             yield Problem(path, f"is {_shown(value)}; write true or false")
@@ -82,7 +82,7 @@ class Number:
 
     whole: bool = False
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is below 0, no number, or not whole though it counts something."""
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= GREATEST
         if not is_number or (self.whole and value != int(value)):
@@ -103,7 +103,7 @@ class OneOf:
     listed: str = ""
     """Where to find them, if they are many."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is none of them; the nearest is named."""
         if not isinstance(value, str):
             yield Problem(path, f"is {_shown(value)}, not the name of a {self.noun}")
@@ -121,7 +121,7 @@ class ListOf:
 
     kind: Kind
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is no list, or something in it is wrong."""
         if not isinstance(value, list):
             yield Problem(path, f"is {_shown(value)}, not a list")
@@ -138,7 +138,7 @@ class ListOf:
 class Files:
     """A file, or the rotated files of one recording."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is neither a text nor a list of it, or empty."""
         listed = value if isinstance(value, list) and value else [value]
         for item in listed:
@@ -167,7 +167,7 @@ class Table:
     least: int = 0
     """So many keys must be there; an empty table would say nothing."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is no table, has a key that is not, or something in it is wrong."""
         if not isinstance(value, dict):
             yield Problem(path, f"is {_shown(value)}, not a table")
@@ -193,7 +193,7 @@ class Names:
 
     kind: Kind
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is no table, has nothing, or something in it is wrong."""
         if not isinstance(value, dict) or not value:
             yield Problem(path, f"is {_shown(value)}, not a table with a line or more")

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tcptrace.check.case_text import Fault
-from tcptrace.check.kinds import Path
+from tcptrace.check.case_text import Fault, all_told
+from tcptrace.check.kinds import KeyPath
 from tcptrace.check.seen import Seen
 
 
@@ -14,7 +14,7 @@ class Outcome:
 
     name: str
     """`absent: lost-between`, `flow 10.0.0.1:40000 → 10.0.0.9:80`, `limits: lost`."""
-    path: Path
+    path: KeyPath
     """Where it stands in case.toml; empty where no case says it."""
     met: bool
     expected: str
@@ -50,7 +50,7 @@ class Result:
     @property
     def problem(self) -> str:
         """Why it could not be checked, all of it."""
-        return "\n  ".join(fault.told(self.file) for fault in self.faults)
+        return all_told(self.faults, self.file)
 
     @property
     def unmet(self) -> tuple[Outcome, ...]:

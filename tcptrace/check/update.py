@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -15,7 +15,7 @@ from tcptrace.check.case_file import Case, rewritten
 from tcptrace.check.case_text import Fault
 from tcptrace.check.cases import Unusable, find_cases
 from tcptrace.check.expected_flows import ENDS, nearest_flows
-from tcptrace.check.kinds import Path
+from tcptrace.check.kinds import KeyPath
 from tcptrace.check.limits import LIMITS
 from tcptrace.check.outcome import Outcome
 from tcptrace.check.parts import Part
@@ -78,22 +78,22 @@ def update(case: Case, settings: Settings, parts: Collection[Part] = tuple(Part)
 
 
 def _unmet(case: Case, sight: Sight, parts: Collection[Part]) -> list[Outcome]:
-    return [outcome for outcome in judge(case, sight) if not outcome.met and PARTS[_kind(_key(outcome))] in parts]
+    return [outcome for outcome in judge(case, sight) if not outcome.met and KEYS[_kind(_key(outcome))].part in parts]
 
 
 def _changed(case: Case, sight: Sight, unmet: Collection[Outcome]) -> str:
     """The text in which what does not hold says what is seen."""
-    of_key: dict[Path, list[Outcome]] = {}
+    of_key: dict[KeyPath, list[Outcome]] = {}
     for outcome in unmet:
         of_key.setdefault(_key(outcome), []).append(outcome)
-    values = {path: NOW[_kind(path)](case, sight, outcomes) for path, outcomes in of_key.items()}
+    values = {path: KEYS[_kind(path)].now(case, sight, outcomes) for path, outcomes in of_key.items()}
     try:
         return _written(case.text, {path: value for path, value in values.items() if value is not None})
     except (ValueError, RecursionError, TOMLKitError):
         raise UsageError(f"{case.file}: is written in a way that cannot be changed in place\n  {BY_HAND}") from None
 
 
-def _written(text: str, values: Mapping[Path, Any]) -> str:
+def _written(text: str, values: Mapping[KeyPath, Any]) -> str:
     """The text with other values; ValueError where it would not say them."""
     document = tomlkit.parse(text.replace("\r\n", "\n"))
     for path, value in values.items():
@@ -117,12 +117,12 @@ def _ending_alike(before: str, after: str) -> str:
     return "".join(lines)
 
 
-def _key(outcome: Outcome) -> Path:
+def _key(outcome: Outcome) -> KeyPath:
     """The key that must say something else: what nobody said, or `only` forbids, becomes one of the findings."""
     return ("expect", "findings") if outcome.path in ((), ("expect", "only")) else outcome.path[:2]
 
 
-def _kind(path: Path) -> str:
+def _kind(path: KeyPath) -> str:
     return "limits" if path[0] == "limits" else str(path[1])
 
 
@@ -209,23 +209,20 @@ def _like(entry: Any, item: Any) -> Any:
     return entry if item is None else item
 
 
-NOW: dict[str | int, Callable[[Case, Sight, Sequence[Outcome]], Any]] = {
-    "findings": _findings,
-    "absent": _absent,
-    "flows": _flows,
-    "connections": _connections,
-    "mode": _mode,
-    "flow": _flow,
-    "limits": _limit,
-}
-"""Key → what it would have to say; None where nothing can be said."""
+class Refresh(NamedTuple):
+    """How a key is brought up to date."""
 
-PARTS = {
-    "findings": Part.FINDINGS,
-    "absent": Part.FINDINGS,
-    "flows": Part.FLOWS,
-    "connections": Part.FLOWS,
-    "mode": Part.FLOWS,
-    "flow": Part.FLOWS,
-    "limits": Part.LIMITS,
+    part: Part
+    now: Callable[[Case, Sight, Sequence[Outcome]], Any]
+    """What it would have to say; None where nothing can be said."""
+
+
+KEYS = {
+    "findings": Refresh(Part.FINDINGS, _findings),
+    "absent": Refresh(Part.FINDINGS, _absent),
+    "flows": Refresh(Part.FLOWS, _flows),
+    "connections": Refresh(Part.FLOWS, _connections),
+    "mode": Refresh(Part.FLOWS, _mode),
+    "flow": Refresh(Part.FLOWS, _flow),
+    "limits": Refresh(Part.LIMITS, _limit),
 }

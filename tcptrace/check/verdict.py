@@ -7,7 +7,7 @@ from typing import Any
 
 from tcptrace.check.case_file import Case
 from tcptrace.check.expected_flows import expected_flows
-from tcptrace.check.kinds import Path
+from tcptrace.check.kinds import KeyPath
 from tcptrace.check.limits import LIMITS
 from tcptrace.check.outcome import Outcome, rules_told
 from tcptrace.check.seen import Seen, Sight
@@ -16,10 +16,10 @@ from tcptrace.diagnosis.rule import SEVERITIES
 
 ONLY = "warning"
 """Nothing so severe or worse beyond what is expected, where a case says `only`."""
-EXACT = 6
-"""Digits of what was measured: rounded up, so that a limit of what is shown would be met."""
 BARE = "error"
 """The same of captures of which nothing is said."""
+EXACT = 6
+"""Digits of what was measured: rounded up, so that a limit of what is shown would be met."""
 
 
 def judge(case: Case, sight: Sight, least: str | None = None) -> tuple[Outcome, ...]:
@@ -81,7 +81,7 @@ def _only(case: Case, sight: Sight) -> Iterator[Outcome]:
         yield _nothing_beyond(case, sight, ONLY, "only", ("expect", "only"))
 
 
-def _nothing_beyond(case: Case, sight: Sight, least: str, name: str, path: Path) -> Outcome:
+def _nothing_beyond(case: Case, sight: Sight, least: str, name: str, path: KeyPath) -> Outcome:
     severe = SEVERITIES[: SEVERITIES.index(least) + 1]
     wrong = tuple(seen for seen in unexpected(case, sight) if seen.finding.severity in severe)
     beyond = f" beyond {', '.join(case.expect['findings'])}" if case.expect.get("findings") else ""
@@ -89,7 +89,7 @@ def _nothing_beyond(case: Case, sight: Sight, least: str, name: str, path: Path)
     return _none_of(wrong, name, path, f"no finding of {least}{above}{beyond}", sight)
 
 
-def _none_of(wrong: tuple[Seen, ...], name: str, path: Path, expected: str, sight: Sight) -> Outcome:
+def _none_of(wrong: tuple[Seen, ...], name: str, path: KeyPath, expected: str, sight: Sight) -> Outcome:
     look = wrong[0].look if wrong else sight.look
     return Outcome(name, path, not wrong, expected, rules_told(wrong), wrong, look)
 
