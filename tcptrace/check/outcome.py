@@ -1,6 +1,7 @@
 """What became of an expectation, and of a case."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from tcptrace.check.case_text import Fault, all_told
@@ -56,6 +57,14 @@ class Result:
     def unmet(self) -> tuple[Outcome, ...]:
         """What is not as expected."""
         return tuple(outcome for outcome in self.outcomes if not outcome.met)
+
+
+def occurrences(names: Iterable[str]) -> Iterator[int]:
+    """Of each name how often it has come by now, from 1: tells equal ones apart."""
+    numbers: Counter[str] = Counter()
+    for name in names:
+        numbers[name] += 1
+        yield numbers[name]
 
 
 def rules_told(findings: Collection[Seen]) -> str:

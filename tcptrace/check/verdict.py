@@ -1,7 +1,6 @@
 """What a case shows held against what it expects: one outcome an expectation."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +8,7 @@ from tcptrace.check.case_file import Case
 from tcptrace.check.expected_flows import expected_flows
 from tcptrace.check.kinds import KeyPath
 from tcptrace.check.limits import LIMITS
-from tcptrace.check.outcome import Outcome, rules_told
+from tcptrace.check.outcome import Outcome, occurrences, rules_told
 from tcptrace.check.seen import Seen, Sight
 from tcptrace.check.toml_value import rounded_up
 from tcptrace.diagnosis.rule import SEVERITIES
@@ -47,12 +46,9 @@ def unexpected(case: Case, sight: Sight) -> tuple[Seen, ...]:
     return tuple(seen for seen in sight.findings if seen.finding.rule not in case.expect.get("findings", []))
 
 
-def _told_apart(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+def _told_apart(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
     """Equal names with a number: reports know an expectation by its name."""
-    numbers: Counter[str] = Counter()
-    for outcome in outcomes:
-        numbers[outcome.name] += 1
-        number = numbers[outcome.name]
+    for outcome, number in zip(outcomes, occurrences(one.name for one in outcomes), strict=True):
         yield replace(outcome, name=f"{outcome.name} ({number})") if number > 1 else outcome
 
 

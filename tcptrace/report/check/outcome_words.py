@@ -53,8 +53,7 @@ def where(result: Result, number: int) -> str:
 def gone_text(known: Known) -> str:
     """A finding that is known and was not found."""
     ends = f" of {', '.join(known.ends)}" if known.ends else ""
-    case = os.path.relpath(known.case) if Path(known.case).is_relative_to(Path.cwd()) else known.case
-    return f"{known.rule}{ends} in {case}{f' at {known.place}' if known.place else ''}"
+    return f"{known.rule}{ends} in {from_here(known.case)}{f' at {known.place}' if known.place else ''}"
 
 
 def notes(result: Result, known: Collection[Known] | None) -> Iterator[str]:
@@ -66,6 +65,12 @@ def notes(result: Result, known: Collection[Known] | None) -> Iterator[str]:
         is_told = seen in failing or known_as(result.path, seen) in (known or ())
         if seen.finding.rule == truncated_file.RULE.name and not is_told:
             yield seen.finding.summary
+
+
+def from_here(path: str) -> str:
+    """With slashes, relative to the current folder where that holds it: there a pipeline runs."""
+    absolute = Path(os.path.normpath(Path(path).absolute()))
+    return absolute.relative_to(Path.cwd()).as_posix() if absolute.is_relative_to(Path.cwd()) else absolute.as_posix()
 
 
 def unused_text(result: Result) -> str:
