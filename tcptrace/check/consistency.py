@@ -33,11 +33,8 @@ def _misplaced(table: kinds.Table, told: Mapping[str, Any], path: kinds.KeyPath,
 
 
 def _no_points(told: Mapping[str, Any]) -> Iterator[Problem]:
-    """Names of points that have no host, and points that are expected and not named."""
+    """Points that are expected and not named."""
     points = told.get("points", {})
-    for name in points:
-        if name.startswith(":") or not name:
-            yield Problem(("points", name), "a point needs a name: client, or lvs:eth0")
     for place, flow in enumerate(told.get("expect", {}).get("flow", [])):
         for path, point in _points_of(flow):
             if point not in points and point.partition(":")[0] not in points:  # a capture may have many interfaces

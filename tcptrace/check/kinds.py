@@ -1,6 +1,7 @@
 """Kinds of values in a case.toml: each says what is wrong with a value, and what JSON Schema calls it."""
 
 import ipaddress
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -189,21 +190,27 @@ class Table:
 
 @dataclass(frozen=True)
 class Names:
-    """A table of free names, each with a value of one kind."""
+    """A table of free names of some form, each with a value of one kind."""
 
     kind: Kind
+    pattern: str
+    advice: str
+    """What is said of another name."""
 
     def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
-        """It is no table, has nothing, or something in it is wrong."""
+        """It is no table, has nothing, or something in it is wrong, a name too."""
         if not isinstance(value, dict) or not value:
             yield Problem(path, f"is {_shown(value)}, not a table with a line or more")
             return
         for name, item in value.items():
+            if not re.fullmatch(self.pattern, name):
+                yield Problem((*path, name), self.advice)
             yield from self.kind.problems(item, (*path, name))
 
     def schema(self) -> dict[str, Any]:
-        """An object with any properties."""
-        return {"type": "object", "minProperties": 1, "additionalProperties": self.kind.schema()}
+        """An object with any properties of such names."""
+        names = {"propertyNames": {"pattern": self.pattern}}
+        return {"type": "object", "minProperties": 1, **names, "additionalProperties": self.kind.schema()}
 
 
 def endpoint(text: str) -> str | None:
@@ -236,4 +243,4 @@ def _shown(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int) and abs(value) > GREATEST:  # Python refuses to write it where it is long
         return "a number of more than 64 bits"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)

@@ -1,5 +1,6 @@
 """A case.toml is taken at its word or refused, with file, line, key and the nearest right name."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tcptrace.check.case_text import lines_of, statements
 from tests.check.recorded import CAPTURES, altered, copied, result
+from tests.check.schemas import ROOT, problems_of_schema
 from tests.check.test_run import invoke
 
 WRONG = {
@@ -58,6 +60,7 @@ WRONG = {
     "an address too great": ("10.0.0.1:40000", "10.0.0.256:80", 'client: is "10.0.0.256:80"; write 10.0.0.1:80'),
     "a port too great": ("10.0.0.1:40000", "10.0.0.1:99999", 'client: is "10.0.0.1:99999"; write 10.0.0.1:80'),
     "no address in brackets": ("10.0.0.1:40000", "[::::::]:80", 'client: is "[::::::]:80"; write 10.0.0.1:80'),
+    "a line break": ("10.0.0.1:40000", "10.0.0.1:80\\n", 'client: is "10.0.0.1:80\\n"; write 10.0.0.1:80'),
     "no host": ("10.0.0.1:40000", ":80", 'client: is ":80"; write 10.0.0.1:80'),
     "a flow of which nothing is said": (
         "[[expect.flow]]",
@@ -117,12 +120,14 @@ def test_a_misspelt_point_is_refused(said: str, told: str, tmp_path: Path) -> No
     assert told in result(folder).problem
 
 
-def test_a_point_without_a_host_is_refused_at_its_line(tmp_path: Path) -> None:
-    folder = altered(copied("lvs-dr", tmp_path), "[points]", '[points]\n":eth0" = "client.txt"')
-    line = 1 + (folder / "case.toml").read_text().splitlines().index('":eth0" = "client.txt"')
-    assert (
-        result(folder).problem == f"{folder}/case.toml:{line}: points.:eth0: a point needs a name: client, or lvs:eth0"
-    )
+@pytest.mark.parametrize("name", ["", ":eth0", " ", "a=b", "lvs:", "lvs: "])
+def test_a_point_without_a_name_is_refused_at_its_line(name: str, tmp_path: Path) -> None:
+    folder = altered(copied("lvs-dr", tmp_path), "[points]", f'[points]\n"{name}" = "client.txt"')
+    line = 1 + (folder / "case.toml").read_text().splitlines().index(f'"{name}" = "client.txt"')
+    told = f"{folder}/case.toml:{line}: points.{name}: a point needs a name: client, or lvs:eth0"
+    assert result(folder).problem == told
+    schema = json.loads((ROOT / "docs" / "case.schema.json").read_text())
+    assert problems_of_schema(schema, {"points": {name: "client.txt"}})
 
 
 @pytest.mark.parametrize("written", ["[FD00::0:1]:40000", "[fd00:0::0001]:40000"])
