@@ -124,10 +124,10 @@ def _is_note(file: Path) -> bool:
 def _unused(folder: Path, used: Collection[str]) -> tuple[str, ...]:
     """Captures of a folder and those below it that belong to no other case, without those that are used."""
     known = {os.path.realpath(path) for path in used}
-    found: list[str] = []
+    found = [*captures_in(folder)]
     for place, below, files in walked(folder):
         below[:] = (name for name in below if not (place / name / CASE_FILE).exists())
-        found += (str(place / file) for file in files if CAPTURE_NAME.search(file))
+        found += (str(place / file) for file in files if place != folder and CAPTURE_NAME.search(file))
     return tuple(path for path in found if os.path.realpath(path) not in known)
 
 
