@@ -141,6 +141,14 @@ def test_a_capture_that_was_cut_short_is_told(name: str, tmp_path: Path) -> None
     assert invoke(folder).stdout.startswith("1 case: 1 as expected")
 
 
+def test_what_tcpdump_printed_is_named_where_points_do_not(tmp_path: Path) -> None:
+    folder = copied("lvs-dr", tmp_path)
+    shutil.copy(folder / "client.txt", folder / "forgotten.txt")
+    (folder / "notes.txt").write_text("What was seen.\n")
+    told = invoke(folder).stdout
+    assert "nothing checks forgotten.txt:" in told
+
+
 def test_notes_beside_a_capture_are_no_capture(tmp_path: Path) -> None:
     folder = copied("http", tmp_path)
     (folder / "README.txt").write_text("10.0.0.1 is the client.\n")
@@ -240,7 +248,17 @@ def test_a_process_that_is_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         run.check([HEALTHY, STALL], jobs=2)
 
 
-@pytest.mark.parametrize("words", [["--init", "--update"], ["--part", "flows"], ["--write-baseline"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--init", "--update"],
+        ["--init", "--part", "flows"],
+        ["--update", "-j", "2"],
+        ["--update", "--quiet"],
+        ["--part", "flows"],
+        ["--write-baseline"],
+    ],
+)
 def test_options_that_do_not_go_together_are_refused(words: list[str]) -> None:
     assert "\n" in problem(CAPTURES / "http", *words)
 
