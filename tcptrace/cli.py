@@ -299,8 +299,12 @@ def check(
     if init or update:
         from tcptrace.report.check.case_files import write_new_cases, write_updates
 
-        if (init and update) or baseline or write_baseline or fail_on or output or format is not CheckFormat.TABLE:
-            raise UsageError("--init and --update each stand alone\n  run the check by itself")
+        of_check = baseline, write_baseline, fail_on, output, jobs, quiet, format is not CheckFormat.TABLE
+        if any(of_check) or (init and (update or parts)):
+            raise UsageError(
+                "--init and --update each stand alone, with --set, --no-color, --update with --part too\n"
+                "  run the check by itself"
+            )
         if init:
             raise typer.Exit(write_new_cases(paths, settings))
         raise typer.Exit(write_updates(paths, settings, parts or [*Part], _view(output, no_color)))

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from tcptrace.correlation.points import CASE_FILE
 from tcptrace.errors import UsageError
 
 SCHEMA = "tcptrace.baseline/1"
+OTHER = "name another file; --write-baseline writes one that is not there"
 NEW = "warning"
 """With a baseline, findings so severe or worse that it does not know fail, in cases too."""
 
@@ -39,14 +40,18 @@ def read(file: Path) -> frozenset[Known]:
     """What a file knows, the cases as absolute paths. Raises UsageError for a file that is none."""
     try:
         told = json.loads(file.read_text(encoding="utf-8"))
-        if told["schema"] != SCHEMA:
-            raise ValueError(f"its schema is {told['schema']!r}, not {SCHEMA!r}")
-        return frozenset(_known(entry, file.parent) for entry in told["findings"])
     except FileNotFoundError:
         raise UsageError(f"{file}: there is no such baseline\n  --write-baseline writes it") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise UsageError(f"{file}: is no baseline: {reason}\n  remove it, then --write-baseline writes one") from None
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}\n  {OTHER}") from None
+    except (ValueError, RecursionError):
+        raise UsageError(f"{file}: is no baseline: it is no JSON\n  {OTHER}") from None
+    if not isinstance(told, dict) or told.get("schema") != SCHEMA:
+        raise UsageError(f"{file}: is no baseline: its schema is not {SCHEMA!r}\n  {OTHER}")
+    entries = told.get("findings")
+    if not isinstance(entries, list) or not all(map(_is_finding, entries)):
+        raise UsageError(f"{file}: is no baseline: findings is no list of what makes a finding known\n  {OTHER}")
+    return frozenset(_known(entry, file.parent) for entry in entries)
 
 
 def forgiven(result: Result, known: Collection[Known]) -> Result:
@@ -109,10 +114,15 @@ def _json(entry: Any) -> str:
     return re.sub(r"[\ud800-\udfff]", lambda lone: f"\\u{ord(lone[0]):04x}", text)
 
 
-def _known(entry: Any, folder: Path) -> Known:
-    texts = [entry["case"], entry["place"], entry["rule"], *entry["ends"]]
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError("an entry has something else than text")
+def _is_finding(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not isinstance(entry.get("ends"), list):
+        return False
+    return all(
+        isinstance(text, str) for text in (entry.get("rule"), entry.get("case"), entry.get("place"), *entry["ends"])
+    )
+
+
+def _known(entry: Mapping[str, Any], folder: Path) -> Known:
     return Known(_real(folder / entry["case"]), entry["place"], entry["rule"], tuple(entry["ends"]))
 
 

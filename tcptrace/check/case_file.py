@@ -3,23 +3,25 @@
 import os
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tcptrace.capture.reader import is_other_text
 from tcptrace.check import kinds
-from tcptrace.check.case_text import Fault, lines_of
+from tcptrace.check.case_text import Fault, all_told, lines_of
 from tcptrace.check.consistency import inconsistencies
+from tcptrace.check.kinds import Problem
 from tcptrace.check.vocabulary import CASE
-from tcptrace.correlation.points import CASE_FILE, beside, inputs_of, read_document
+from tcptrace.correlation.points import CASE_FILE, DocumentError, beside, inputs_of, read_document
 from tcptrace.errors import UsageError
 from tcptrace.schema import SIDES
 
-CAPTURE_NAME = re.compile(r"\.(pcapng|pcap|cap|erf)\d*(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
+FORMATS, PACKED = r"(pcapng|pcap|cap|erf)\d*", r"(\.(gz|zst|lz4|xz))?$"
+CAPTURE_NAME = re.compile(rf"\.{FORMATS}{PACKED}", re.IGNORECASE)
 """What is a capture by its name, wherever it lies."""
-IN_A_CASE = re.compile(r"\.((pcapng|pcap|cap|erf)\d*|txt)(\.(gz|zst|lz4|xz))?$", re.IGNORECASE)
+IN_A_CASE = re.compile(rf"\.({FORMATS}|txt){PACKED}", re.IGNORECASE)
 """In the folder of a case, also what tcpdump printed."""
 
 
@@ -28,7 +30,7 @@ class CaseError(UsageError):
 
     def __init__(self, file: Path, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
-        super().__init__("\n  ".join(fault.told(str(file)) for fault in self.faults))
+        super().__init__(all_told(self.faults, str(file)))
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,14 @@ class Case:
 def read_case(folder: Path) -> Case:
     """The case of a folder. Raises CaseError naming the file, the line, the key and the nearest right name."""
     file = folder / CASE_FILE
-    text, told = read_document(file)
-    problems = [*CASE.problems(told, ())] or [*inconsistencies(told)]
-    if problems:
-        lines = lines_of(text, (problem.path for problem in problems))
-        raise CaseError(file, map(_fault, lines, problems))
-    points = _points(file, told)
+    try:
+        text, told = read_document(file)
+    except DocumentError as error:
+        raise CaseError(file, [Fault(error.line, error.reason if error.line else str(error))]) from None
+    _refuse(file, text, [*CASE.problems(told, ())] or [*inconsistencies(told)])
+    found = {name: _found(name, beside(folder, files)) for name, files in told.get("points", {}).items()}
+    _refuse(file, text, [paths for paths in found.values() if isinstance(paths, Problem)])
+    points = {name: paths for name, paths in found.items() if not isinstance(paths, Problem)}
     captures = () if points else captures_in(folder)
     if not points and not captures:
         raise UsageError(
@@ -74,6 +78,12 @@ def read_case(folder: Path) -> Case:
         )
     case = Case(str(folder), captures, points, file=str(file))
     return rewritten(replace(case, unused=_unused(folder, case.inputs)), text)
+
+
+def _refuse(file: Path, text: str, problems: Sequence[Problem]) -> None:
+    """CaseError where there is a problem."""
+    if problems:
+        raise CaseError(file, map(_fault, lines_of(text, (problem.path for problem in problems)), problems))
 
 
 def rewritten(case: Case, text: str) -> Case:
@@ -85,13 +95,14 @@ def rewritten(case: Case, text: str) -> Case:
     return replace(case, title=told.get("title", ""), expect=expect, limits=limits, text=text)
 
 
-def _points(file: Path, told: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
-    """The captures of each point; UsageError where a pattern has none."""
-    given = {name: beside(file.parent, files) for name, files in told.get("points", {}).items()}
+def _found(point: str, files: Sequence[str]) -> tuple[str, ...] | Problem:
+    """The captures of a point, or what is wrong: a pattern that has none, a file that is not there."""
     try:
-        return dict(inputs_of(given)) if given else {}
+        ((_, paths),) = inputs_of({point: files})
     except UsageError as error:
-        raise UsageError(f"{file}: points.{error}") from None
+        return Problem(("points", point), str(error).removeprefix(f"{point}: "))
+    lost = next((path for path in paths if not os.path.lexists(path)), None)
+    return Problem(("points", point), f"{lost}: there is no such file") if lost else paths
 
 
 def bare(capture: Path) -> Case:
@@ -113,11 +124,24 @@ def _is_note(file: Path) -> bool:
 def _unused(folder: Path, used: Collection[str]) -> tuple[str, ...]:
     """Captures of a folder and those below it that belong to no other case, without those that are used."""
     known = {os.path.realpath(path) for path in used}
-    found: list[str] = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(n for n in folders if not n.startswith(".") and not Path(place, n, CASE_FILE).exists())
-        found += (str(Path(place, file)) for file in sorted(files) if CAPTURE_NAME.search(file))
+    found = [*captures_in(folder)]
+    for place, below, files in walked(folder):
+        below[:] = (name for name in below if not (place / name / CASE_FILE).exists())
+        found += (str(place / file) for file in files if place != folder and CAPTURE_NAME.search(file))
     return tuple(path for path in found if os.path.realpath(path) not in known)
+
+
+def walked(
+    path: Path, unread: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Each folder once, links to folders too, with the names in it, sorted; a folder taken out is not entered."""
+    seen: set[str] = set()
+    for place, folders, files in os.walk(path, onerror=unread, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+        if real not in seen:  # a link may lead back
+            seen.add(real)
+            yield Path(place), folders, sorted(files)
 
 
 def is_no_special_file(path: Path) -> bool:
@@ -125,7 +149,7 @@ def is_no_special_file(path: Path) -> bool:
     return path.is_file() or not path.exists()
 
 
-def _fault(line: int, problem: kinds.Problem) -> Fault:
+def _fault(line: int, problem: Problem) -> Fault:
     """`expect.findings[0]: there is no rule ...`, and its line."""
     names = ""
     for part in problem.path:

@@ -5,7 +5,20 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tcptrace.check.kinds import Path
+from tcptrace.check.kinds import KeyPath
+
+TOKEN = re.compile(
+    r"""
+    "{3} (?:\\.|[^\\])*? "{3} (?!") | '{3} .*? '{3} (?!')   # texts of several lines, which may end with a quote more
+    | " (?:\\.|[^"\\])* " | ' [^']* ' | \# [^\n]*          # texts, comments
+    | [\[\]{}\n]
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+"""What may hold a line break, or a bracket that is none, and what brackets and line breaks there are."""
+OPEN, CLOSE = ("[", "{"), ("]", "}")
+DEEPEST = 8
+"""Keys on the way to a value; the vocabulary has fewer."""
 
 
 class Fault(NamedTuple):
@@ -20,47 +33,49 @@ class Fault(NamedTuple):
         return f"{file}:{self.line}: {self.text}" if self.line else self.text
 
 
-def lines_of(text: str, paths: Iterable[Path]) -> list[int]:
+def all_told(faults: Iterable[Fault], file: str) -> str:
+    """All of them, one after the other."""
+    return "\n  ".join(fault.told(file) for fault in faults)
+
+
+def lines_of(text: str, paths: Iterable[KeyPath]) -> list[int]:
     """For each path the line, from 1, of the statement that says it, or of the nearest table around it."""
     lines = dict(reversed([*statements(text)]))
     around = ((path[:depth] for depth in range(len(path), 0, -1)) for path in paths)
     return [next((lines[place] for place in places if place in lines), 1) for places in around]
 
 
-def statements(text: str) -> Iterator[tuple[Path, int]]:
+def statements(text: str) -> Iterator[tuple[KeyPath, int]]:
     """Every table and key of a TOML document, which must be well formed, with its line, from 1."""
-    lines = re.split(r"\r?\n", text)
-    table: Path = ()
-    entries: dict[Path, int] = {}
-    row = 0
-    while row < len(lines):
-        start = row
-        told = _parsed(lines[row])
-        while told is None and row < len(lines) - 1:
-            row += 1
-            told = _parsed("\n".join(lines[start : row + 1]))
-        row += 1
-        header = lines[start].lstrip()
+    table: KeyPath = ()
+    entries: dict[KeyPath, int] = {}
+    for line, statement in _statements(text):
+        told = tomllib.loads(statement)
+        header = statement.lstrip()
         if told and header.startswith("["):
             table = _table(_chain(told), entries, is_entry=header.startswith("[["))
-            yield table, start + 1
+            yield table, line
         elif told:
-            yield from ((path, start + 1) for path in _keys(told, table))
+            yield from ((path, line) for path in _keys(told, table))
 
 
-def _parsed(text: str) -> dict[str, Any] | None:
-    """What some lines say; None where they are no whole statement."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return None
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Each with its first line, from 1: it ends with a line in which no bracket is left open."""
+    depth = start = 0
+    line = now = 1
+    for token in TOKEN.finditer(text + "\n"):
+        now += token[0].count("\n")
+        depth += (token[0] in OPEN) - (token[0] in CLOSE)
+        if token[0] == "\n" and not depth:
+            yield line, text[start : token.end()]
+            start, line = token.end(), now
 
 
-def _keys(told: dict[str, Any], table: Path) -> Iterator[Path]:
+def _keys(told: dict[str, Any], table: KeyPath) -> Iterator[KeyPath]:
     """The keys of a statement, those of dotted keys and inline tables too."""
     for key, value in told.items():
         yield (*table, key)
-        if isinstance(value, dict):
+        if isinstance(value, dict) and len(table) < DEEPEST:
             yield from _keys(value, (*table, key))
 
 
@@ -74,9 +89,9 @@ def _chain(told: dict[str, Any]) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def _table(keys: tuple[str, ...], entries: dict[Path, int], *, is_entry: bool) -> Path:
+def _table(keys: tuple[str, ...], entries: dict[KeyPath, int], *, is_entry: bool) -> KeyPath:
     """Where a header leads: through the last entry of every list on its way, for `[[...]]` to a new one."""
-    path: Path = ()
+    path: KeyPath = ()
     for place, key in enumerate(keys):
         path = (*path, key)
         if is_entry and place == len(keys) - 1:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tcptrace.check.case_file import CAPTURE_NAME, Case, CaseError, bare, is_no_special_file, read_case
-from tcptrace.check.case_text import Fault
+from tcptrace.check.case_file import CAPTURE_NAME, Case, CaseError, bare, is_no_special_file, read_case, walked
+from tcptrace.check.case_text import Fault, all_told
 from tcptrace.correlation.points import CASE_FILE
 from tcptrace.errors import UsageError
 
@@ -28,7 +28,7 @@ class Unusable:
     @property
     def problem(self) -> str:
         """All of it."""
-        return "\n  ".join(fault.told(self.file) for fault in self.faults)
+        return all_told(self.faults, self.file)
 
 
 def find_cases(paths: Iterable[str | Path]) -> list[Case | Unusable]:
@@ -62,15 +62,13 @@ def _places(path: Path) -> Iterator[Path | Unusable]:
 
 def _below(path: Path, unread: list[OSError]) -> Iterator[Path]:
     in_a_case: set[Path] = set()
-    for place, folders, files in os.walk(path, onerror=unread.append):
-        folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
-        folder = Path(place)
+    for folder, below, files in walked(path, unread.append):
         if CASE_FILE in files:
             yield folder
         if CASE_FILE in files or folder in in_a_case:
-            in_a_case.update(folder / below for below in folders)
+            in_a_case.update(folder / name for name in below)
         else:
-            captures = (folder / file for file in sorted(files) if CAPTURE_NAME.search(file))
+            captures = (folder / file for file in files if CAPTURE_NAME.search(file))
             yield from filter(is_no_special_file, captures)
 
 

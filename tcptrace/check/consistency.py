@@ -26,18 +26,15 @@ def inconsistencies(told: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _no_points(told)
 
 
-def _misplaced(table: kinds.Table, told: Mapping[str, Any], path: kinds.Path, where: str) -> Iterator[Problem]:
+def _misplaced(table: kinds.Table, told: Mapping[str, Any], path: kinds.KeyPath, where: str) -> Iterator[Problem]:
     for key in told:
         if table.keys[key].where not in ("", where):
             yield Problem((*path, key), ELSEWHERE[where])
 
 
 def _no_points(told: Mapping[str, Any]) -> Iterator[Problem]:
-    """Names of points that have no host, and points that are expected and not named."""
+    """Points that are expected and not named."""
     points = told.get("points", {})
-    for name in points:
-        if name.startswith(":") or not name:
-            yield Problem(("points", name), "a point needs a name: client, or lvs:eth0")
     for place, flow in enumerate(told.get("expect", {}).get("flow", [])):
         for path, point in _points_of(flow):
             if point not in points and point.partition(":")[0] not in points:  # a capture may have many interfaces
@@ -45,7 +42,7 @@ def _no_points(told: Mapping[str, Any]) -> Iterator[Problem]:
                 yield Problem(("expect", "flow", place, *path), problem)
 
 
-def _points_of(flow: Mapping[str, Any]) -> Iterator[tuple[kinds.Path, str]]:
+def _points_of(flow: Mapping[str, Any]) -> Iterator[tuple[kinds.KeyPath, str]]:
     """Every point that an expected connection names, and where."""
     for direction, names in flow.get("path", {}).items():
         yield from ((("path", direction, number), name) for number, name in enumerate(names))

@@ -1,31 +1,34 @@
 """Kinds of values in a case.toml: each says what is wrong with a value, and what JSON Schema calls it."""
 
 import ipaddress
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Protocol
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """Where a value stands: keys and places in lists."""
 
 ENDPOINT = r"^(\[([0-9A-Fa-f:.]+)\]|([^\[\]:\s]+)):([0-9]{1,5})$"
 GREATEST_PORT = 65535
+GREATEST = 2**63 - 1
+"""What TOML asks of every reader."""
 
 
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with a value."""
 
-    path: Path
+    path: KeyPath
     text: str
 
 
 class Kind(Protocol):
     """What every kind offers."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """What is wrong with a value that stands at `path`, all of it."""
 
     def schema(self) -> dict[str, Any]:
@@ -36,7 +39,7 @@ class Kind(Protocol):
 class Text:
     """A text that is not empty."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is another type, or empty."""
         if not isinstance(value, str) or not value:
             yield Problem(path, f"is {_shown(value)}, not a text")
@@ -50,7 +53,7 @@ class Text:
 class Endpoint:
     """An address and a port, as reports write them."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It does not look like one."""
         if not isinstance(value, str) or not endpoint(value):
             yield Problem(path, f"is {_shown(value)}; write 10.0.0.1:80 or [2001:db8::1]:80")
@@ -64,7 +67,7 @@ class Endpoint:
 class Truth:
     """true or false."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is anything else."""
         if not isinstance(value, bool):
             yield Problem(path, f"is {_shown(value)}; write true or false")
@@ -80,15 +83,15 @@ class Number:
 
     whole: bool = False
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is below 0, no number, or not whole though it counts something."""
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= GREATEST
         if not is_number or (self.whole and value != int(value)):
             yield Problem(path, f"is {_shown(value)}, not a {'whole ' if self.whole else ''}number of 0 or more")
 
     def schema(self) -> dict[str, Any]:
         """A number or an integer."""
-        return {"type": "integer" if self.whole else "number", "minimum": 0}
+        return {"type": "integer" if self.whole else "number", "minimum": 0, "maximum": GREATEST}
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class OneOf:
     listed: str = ""
     """Where to find them, if they are many."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is none of them; the nearest is named."""
         if not isinstance(value, str):
             yield Problem(path, f"is {_shown(value)}, not the name of a {self.noun}")
@@ -119,7 +122,7 @@ class ListOf:
 
     kind: Kind
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is no list, or something in it is wrong."""
         if not isinstance(value, list):
             yield Problem(path, f"is {_shown(value)}, not a list")
@@ -136,7 +139,7 @@ class ListOf:
 class Files:
     """A file, or the rotated files of one recording."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is neither a text nor a list of it, or empty."""
         listed = value if isinstance(value, list) and value else [value]
         for item in listed:
@@ -165,7 +168,7 @@ class Table:
     least: int = 0
     """So many keys must be there; an empty table would say nothing."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """It is no table, has a key that is not, or something in it is wrong."""
         if not isinstance(value, dict):
             yield Problem(path, f"is {_shown(value)}, not a table")
@@ -187,21 +190,27 @@ class Table:
 
 @dataclass(frozen=True)
 class Names:
-    """A table of free names, each with a value of one kind."""
+    """A table of free names of some form, each with a value of one kind."""
 
     kind: Kind
+    pattern: str
+    advice: str
+    """What is said of another name."""
 
-    def problems(self, value: Any, path: Path) -> Iterator[Problem]:
-        """It is no table, has nothing, or something in it is wrong."""
+    def problems(self, value: Any, path: KeyPath) -> Iterator[Problem]:
+        """It is no table, has nothing, or something in it is wrong, a name too."""
         if not isinstance(value, dict) or not value:
             yield Problem(path, f"is {_shown(value)}, not a table with a line or more")
             return
         for name, item in value.items():
+            if not re.fullmatch(self.pattern, name):
+                yield Problem((*path, name), self.advice)
             yield from self.kind.problems(item, (*path, name))
 
     def schema(self) -> dict[str, Any]:
-        """An object with any properties."""
-        return {"type": "object", "minProperties": 1, "additionalProperties": self.kind.schema()}
+        """An object with any properties of such names."""
+        names = {"propertyNames": {"pattern": self.pattern}}
+        return {"type": "object", "minProperties": 1, **names, "additionalProperties": self.kind.schema()}
 
 
 def endpoint(text: str) -> str | None:
@@ -232,4 +241,6 @@ def _shown(value: Any) -> str:
         return "a table" if isinstance(value, dict) else "a list"
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    if isinstance(value, int) and abs(value) > GREATEST:  # Python refuses to write it where it is long
+        return "a number of more than 64 bits"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)

@@ -1,10 +1,11 @@
 """What became of an expectation, and of a case."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from tcptrace.check.case_text import Fault
-from tcptrace.check.kinds import Path
+from tcptrace.check.case_text import Fault, all_told
+from tcptrace.check.kinds import KeyPath
 from tcptrace.check.seen import Seen
 
 
@@ -14,7 +15,7 @@ class Outcome:
 
     name: str
     """`absent: lost-between`, `flow 10.0.0.1:40000 → 10.0.0.9:80`, `limits: lost`."""
-    path: Path
+    path: KeyPath
     """Where it stands in case.toml; empty where no case says it."""
     met: bool
     expected: str
@@ -50,12 +51,20 @@ class Result:
     @property
     def problem(self) -> str:
         """Why it could not be checked, all of it."""
-        return "\n  ".join(fault.told(self.file) for fault in self.faults)
+        return all_told(self.faults, self.file)
 
     @property
     def unmet(self) -> tuple[Outcome, ...]:
         """What is not as expected."""
         return tuple(outcome for outcome in self.outcomes if not outcome.met)
+
+
+def occurrences(names: Iterable[str]) -> Iterator[int]:
+    """Of each name how often it has come by now, from 1: tells equal ones apart."""
+    numbers: Counter[str] = Counter()
+    for name in names:
+        numbers[name] += 1
+        yield numbers[name]
 
 
 def rules_told(findings: Collection[Seen]) -> str:

@@ -3,17 +3,19 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Array
 
 from tcptrace.check.case_file import Case, rewritten
 from tcptrace.check.case_text import Fault
 from tcptrace.check.cases import Unusable, find_cases
 from tcptrace.check.expected_flows import ENDS, nearest_flows
-from tcptrace.check.kinds import Path
+from tcptrace.check.kinds import KeyPath
 from tcptrace.check.limits import LIMITS
 from tcptrace.check.outcome import Outcome
 from tcptrace.check.parts import Part
@@ -22,6 +24,10 @@ from tcptrace.check.toml_value import rounded_up, statement
 from tcptrace.check.verdict import judge
 from tcptrace.diagnosis.settings import Settings
 from tcptrace.errors import TcptraceError, UsageError
+
+BY_HAND = "change it by hand"
+LINE = re.compile(r".*\n|.+")
+"""As TOML has lines: U+2028 ends none."""
 
 
 @dataclass(frozen=True)
@@ -72,31 +78,51 @@ def update(case: Case, settings: Settings, parts: Collection[Part] = tuple(Part)
 
 
 def _unmet(case: Case, sight: Sight, parts: Collection[Part]) -> list[Outcome]:
-    return [outcome for outcome in judge(case, sight) if not outcome.met and PARTS[_kind(_key(outcome))] in parts]
+    return [outcome for outcome in judge(case, sight) if not outcome.met and KEYS[_kind(_key(outcome))].part in parts]
 
 
 def _changed(case: Case, sight: Sight, unmet: Collection[Outcome]) -> str:
     """The text in which what does not hold says what is seen."""
-    document = tomlkit.parse(case.text)
-    of_key: dict[Path, list[Outcome]] = {}
+    of_key: dict[KeyPath, list[Outcome]] = {}
     for outcome in unmet:
         of_key.setdefault(_key(outcome), []).append(outcome)
-    for path, outcomes in of_key.items():
-        value = NOW[_kind(path)](case, sight, outcomes)
-        if value is not None:
-            _put(document.setdefault(str(path[0]), tomlkit.table()), path[1], value)
-    text = document.as_string()
-    if tomllib.loads(text) != document.unwrap():
-        raise UsageError(f"{case.file}: is written in a way that cannot be changed in place\n  change it by hand")
-    return re.sub(r"\r?\n", "\r\n", text) if "\r\n" in case.text else text
+    values = {path: KEYS[_kind(path)].now(case, sight, outcomes) for path, outcomes in of_key.items()}
+    try:
+        return _written(case.text, {path: value for path, value in values.items() if value is not None})
+    except (ValueError, RecursionError, TOMLKitError):
+        raise UsageError(f"{case.file}: is written in a way that cannot be changed in place\n  {BY_HAND}") from None
 
 
-def _key(outcome: Outcome) -> Path:
+def _written(text: str, values: Mapping[KeyPath, Any]) -> str:
+    """The text with other values; ValueError where it would not say them."""
+    document = tomlkit.parse(text.replace("\r\n", "\n"))
+    for path, value in values.items():
+        _put(document.setdefault(str(path[0]), tomlkit.table()), path[1], value)
+    written = document.as_string()
+    if tomllib.loads(written) != document.unwrap():
+        raise ValueError(written)
+    return _ending_alike(text, written)
+
+
+def _ending_alike(before: str, after: str) -> str:
+    """The text after, in which each line ends as the one before in whose place it stands, be it as in DOS."""
+    was, now = LINE.findall(before) or [""], LINE.findall(after)
+    matcher = difflib.SequenceMatcher(None, [line.replace("\r\n", "\n") for line in was], now, autojunk=False)
+    lines: list[str] = []
+    for _, first, last, begin, end in matcher.get_opcodes():
+        like = [line if line.endswith("\n") else was[0] for line in was[first:last] or was[:1]]
+        for place, line in enumerate(now[begin:end]):
+            is_dos = like[min(place, len(like) - 1)].endswith("\r\n")
+            lines.append(line.replace("\n", "\r\n") if is_dos else line)
+    return "".join(lines)
+
+
+def _key(outcome: Outcome) -> KeyPath:
     """The key that must say something else: what nobody said, or `only` forbids, becomes one of the findings."""
     return ("expect", "findings") if outcome.path in ((), ("expect", "only")) else outcome.path[:2]
 
 
-def _kind(path: Path) -> str:
+def _kind(path: KeyPath) -> str:
     return "limits" if path[0] == "limits" else str(path[1])
 
 
@@ -113,15 +139,25 @@ def _put(place: Any, key: str | int, value: Any) -> None:
         place[key] = tomlkit.parse(f"{statement(str(key), value)}\n")[str(key)]
 
 
-def _is_mended(old: list[Any], value: list[Any]) -> bool:
-    """Take out of a list what is no more, and add what is new; whether it is then the same."""
+def _is_mended(old: Array, value: list[Any]) -> bool:
+    """Take out of a list what is no more, and add what is new; whether it then reads as it should.
+
+    What tomlkit puts behind a comment becomes part of it: then each item gets a line.
+    """
     for number in reversed(range(len(old))):
         if old[number] not in value:
             del old[number]
     for item in value:
         if item not in old:
             old.append(item)
-    return old == value
+    return any(_reads_as(value, old.multiline(lines)) for lines in (False, True))
+
+
+def _reads_as(value: list[Any], written: Array) -> bool:
+    try:
+        return tomllib.loads(f"key = {written.as_string()}") == {"key": value}
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def _findings(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> list[str]:
@@ -173,23 +209,20 @@ def _like(entry: Any, item: Any) -> Any:
     return entry if item is None else item
 
 
-NOW: dict[str | int, Callable[[Case, Sight, Sequence[Outcome]], Any]] = {
-    "findings": _findings,
-    "absent": _absent,
-    "flows": _flows,
-    "connections": _connections,
-    "mode": _mode,
-    "flow": _flow,
-    "limits": _limit,
-}
-"""Key → what it would have to say; None where nothing can be said."""
+class Refresh(NamedTuple):
+    """How a key is brought up to date."""
 
-PARTS = {
-    "findings": Part.FINDINGS,
-    "absent": Part.FINDINGS,
-    "flows": Part.FLOWS,
-    "connections": Part.FLOWS,
-    "mode": Part.FLOWS,
-    "flow": Part.FLOWS,
-    "limits": Part.LIMITS,
+    part: Part
+    now: Callable[[Case, Sight, Sequence[Outcome]], Any]
+    """What it would have to say; None where nothing can be said."""
+
+
+KEYS = {
+    "findings": Refresh(Part.FINDINGS, _findings),
+    "absent": Refresh(Part.FINDINGS, _absent),
+    "flows": Refresh(Part.FLOWS, _flows),
+    "connections": Refresh(Part.FLOWS, _connections),
+    "mode": Refresh(Part.FLOWS, _mode),
+    "flow": Refresh(Part.FLOWS, _flow),
+    "limits": Refresh(Part.LIMITS, _limit),
 }

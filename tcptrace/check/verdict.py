@@ -1,25 +1,24 @@
 """What a case shows held against what it expects: one outcome an expectation."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tcptrace.check.case_file import Case
 from tcptrace.check.expected_flows import expected_flows
-from tcptrace.check.kinds import Path
+from tcptrace.check.kinds import KeyPath
 from tcptrace.check.limits import LIMITS
-from tcptrace.check.outcome import Outcome, rules_told
+from tcptrace.check.outcome import Outcome, occurrences, rules_told
 from tcptrace.check.seen import Seen, Sight
 from tcptrace.check.toml_value import rounded_up
 from tcptrace.diagnosis.rule import SEVERITIES
 
 ONLY = "warning"
 """Nothing so severe or worse beyond what is expected, where a case says `only`."""
-EXACT = 6
-"""Digits of what was measured: rounded up, so that a limit of what is shown would be met."""
 BARE = "error"
 """The same of captures of which nothing is said."""
+EXACT = 6
+"""Digits of what was measured: rounded up, so that a limit of what is shown would be met."""
 
 
 def judge(case: Case, sight: Sight, least: str | None = None) -> tuple[Outcome, ...]:
@@ -47,12 +46,9 @@ def unexpected(case: Case, sight: Sight) -> tuple[Seen, ...]:
     return tuple(seen for seen in sight.findings if seen.finding.rule not in case.expect.get("findings", []))
 
 
-def _told_apart(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+def _told_apart(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
     """Equal names with a number: reports know an expectation by its name."""
-    numbers: Counter[str] = Counter()
-    for outcome in outcomes:
-        numbers[outcome.name] += 1
-        number = numbers[outcome.name]
+    for outcome, number in zip(outcomes, occurrences(one.name for one in outcomes), strict=True):
         yield replace(outcome, name=f"{outcome.name} ({number})") if number > 1 else outcome
 
 
@@ -81,7 +77,7 @@ def _only(case: Case, sight: Sight) -> Iterator[Outcome]:
         yield _nothing_beyond(case, sight, ONLY, "only", ("expect", "only"))
 
 
-def _nothing_beyond(case: Case, sight: Sight, least: str, name: str, path: Path) -> Outcome:
+def _nothing_beyond(case: Case, sight: Sight, least: str, name: str, path: KeyPath) -> Outcome:
     severe = SEVERITIES[: SEVERITIES.index(least) + 1]
     wrong = tuple(seen for seen in unexpected(case, sight) if seen.finding.severity in severe)
     beyond = f" beyond {', '.join(case.expect['findings'])}" if case.expect.get("findings") else ""
@@ -89,7 +85,7 @@ def _nothing_beyond(case: Case, sight: Sight, least: str, name: str, path: Path)
     return _none_of(wrong, name, path, f"no finding of {least}{above}{beyond}", sight)
 
 
-def _none_of(wrong: tuple[Seen, ...], name: str, path: Path, expected: str, sight: Sight) -> Outcome:
+def _none_of(wrong: tuple[Seen, ...], name: str, path: KeyPath, expected: str, sight: Sight) -> Outcome:
     look = wrong[0].look if wrong else sight.look
     return Outcome(name, path, not wrong, expected, rules_told(wrong), wrong, look)
 

@@ -13,6 +13,8 @@ from tcptrace.tcp.zeek import CONN_STATES
 
 ALONE, TOGETHER = "alone", "together"
 
+POINT = r"^[^:=]*[^:=\s][^:=]*(:[^=]*[^:=\s][^=]*)?$"
+"""A host, or host:interface; the command line has POINT=CAPTURE."""
 RULE = OneOf(tuple(sorted(BY_NAME)), "rule", "tcptrace explain lists the rules")
 STATE = OneOf(tuple(STATES), "state")
 MODE = OneOf(tuple(MODES), "mode")
@@ -97,7 +99,7 @@ CASE = Table(
     {
         "title": Key(Text(), "what the case shows, in a line"),
         "points": Key(
-            Names(Files()),
+            Names(Files(), POINT, "a point needs a name: client, or lvs:eth0"),
             "point, host:interface or a name, and its capture beside this file (rotated: a.pcap,b.pcap, or a list);"
             " without points every capture of the folder is analyzed alone",
         ),

@@ -1,5 +1,6 @@
 """Where captures were taken, as a user says it: `POINT=CAPTURE`, or a folder whose case.toml names its points."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from glob import escape, glob, has_magic
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple
 from tcptrace.errors import UsageError
 
 CASE_FILE = "case.toml"
+AT_LINE = re.compile(r"\(at line (\d+), column \d+\)$")
+"""How tomllib names a place."""
 EXAMPLE = "write POINT=CAPTURE, e.g. client=client.pcap lvs:eth0=director.pcap, or name a folder with a case.toml"
 
 
@@ -64,15 +67,25 @@ def _case(folder: Path) -> Mapping[str, str | Sequence[str]]:
     return {point: beside(folder, given) for point, given in points.items()}
 
 
+class DocumentError(UsageError):
+    """A case.toml that is no TOML, and the line that says so, from 1; 0 where none does."""
+
+    def __init__(self, file: Path, reason: object) -> None:
+        self.reason = f"cannot be read: {reason}"
+        found = AT_LINE.search(self.reason)
+        self.line = int(found[1]) if found else 0
+        super().__init__(f"{file}: {self.reason}")
+
+
 def read_document(file: Path) -> tuple[str, dict[str, Any]]:
-    """The text of a case.toml as it stands, its line breaks too, and what it says. Raises UsageError for no TOML."""
+    """The text of a case.toml as it stands, its line breaks too, and what it says. Raises DocumentError for no TOML."""
     try:
         text = file.read_bytes().decode("utf-8-sig")
         return text, tomllib.loads(text)
     except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{file}: cannot be read: {error}") from None
+        raise DocumentError(file, error.strerror) from None
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(file, error) from None
 
 
 def beside(folder: Path, given: object) -> list[str]:

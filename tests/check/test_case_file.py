@@ -1,5 +1,6 @@
 """A case.toml is taken at its word or refused, with file, line, key and the nearest right name."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tcptrace.check.case_text import lines_of, statements
 from tests.check.recorded import CAPTURES, altered, copied, result
+from tests.check.schemas import ROOT, problems_of_schema
 from tests.check.test_run import invoke
 
 WRONG = {
@@ -58,6 +60,7 @@ WRONG = {
     "an address too great": ("10.0.0.1:40000", "10.0.0.256:80", 'client: is "10.0.0.256:80"; write 10.0.0.1:80'),
     "a port too great": ("10.0.0.1:40000", "10.0.0.1:99999", 'client: is "10.0.0.1:99999"; write 10.0.0.1:80'),
     "no address in brackets": ("10.0.0.1:40000", "[::::::]:80", 'client: is "[::::::]:80"; write 10.0.0.1:80'),
+    "a line break": ("10.0.0.1:40000", "10.0.0.1:80\\n", 'client: is "10.0.0.1:80\\n"; write 10.0.0.1:80'),
     "no host": ("10.0.0.1:40000", ":80", 'client: is ":80"; write 10.0.0.1:80'),
     "a flow of which nothing is said": (
         "[[expect.flow]]",
@@ -81,7 +84,10 @@ WRONG = {
         "expect.mode: is told of several points: name them in [points]",
     ),
     "points that are none": ("[expect]", "[points]\n[expect]", "points: is a table, not a table with a line or more"),
-    "no TOML": ("[expect]", "[expect", "cannot be read: "),
+    "no TOML": ("[expect]", "[expect", "case.toml:6: cannot be read: "),
+    "an endless key": ("[expect]", f"expect{'.a' * 3000} = 1\n[limits]", "expect.a: there is no such key"),
+    "an endless number": ("flows = 1", f"flows = {'1' * 5000}", "cannot be read: "),
+    "a number too great": ("flows = 1", f"flows = 0x{'f' * 5000}", "flows: is a number of more than 64 bits, not"),
     "endless lists": ("[expect]", f"x = {'[' * 9999}\n[expect]", "cannot be read: "),
 }
 
@@ -114,12 +120,14 @@ def test_a_misspelt_point_is_refused(said: str, told: str, tmp_path: Path) -> No
     assert told in result(folder).problem
 
 
-def test_a_point_without_a_host_is_refused_at_its_line(tmp_path: Path) -> None:
-    folder = altered(copied("lvs-dr", tmp_path), "[points]", '[points]\n":eth0" = "client.txt"')
-    line = 1 + (folder / "case.toml").read_text().splitlines().index('":eth0" = "client.txt"')
-    assert (
-        result(folder).problem == f"{folder}/case.toml:{line}: points.:eth0: a point needs a name: client, or lvs:eth0"
-    )
+@pytest.mark.parametrize("name", ["", ":eth0", " ", "a=b", "lvs:", "lvs: "])
+def test_a_point_without_a_name_is_refused_at_its_line(name: str, tmp_path: Path) -> None:
+    folder = altered(copied("lvs-dr", tmp_path), "[points]", f'[points]\n"{name}" = "client.txt"')
+    line = 1 + (folder / "case.toml").read_text().splitlines().index(f'"{name}" = "client.txt"')
+    told = f"{folder}/case.toml:{line}: points.{name}: a point needs a name: client, or lvs:eth0"
+    assert result(folder).problem == told
+    schema = json.loads((ROOT / "docs" / "case.schema.json").read_text())
+    assert problems_of_schema(schema, {"points": {name: "client.txt"}})
 
 
 @pytest.mark.parametrize("written", ["[FD00::0:1]:40000", "[fd00:0::0001]:40000"])
@@ -158,7 +166,11 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 
 def test_a_capture_that_is_not_there_is_named(tmp_path: Path) -> None:
     folder = altered(copied("lvs-dr", tmp_path), '"client.txt"', '"klient.txt"')
-    assert f"{folder / 'klient.txt'}: " in result(folder).problem
+    line = 1 + (folder / "case.toml").read_text().splitlines().index('client = "klient.txt"')
+    told = f"{folder}/case.toml:{line}: points.client: {folder}/klient.txt: there is no such file"
+    assert result(folder).problem == told
+    altered(folder, '"klient.txt"', '"k*.txt"')
+    assert result(folder).problem.startswith(f"{folder}/case.toml:{line}: points.client: no capture matches")
 
 
 def test_a_case_without_a_capture_says_so(tmp_path: Path) -> None:
@@ -198,6 +210,19 @@ def test_every_statement_has_its_path_and_line() -> None:
 @pytest.mark.parametrize("before", ["# a\u2028b\u0085c\n", "# a\r\n"])
 def test_a_line_ends_where_toml_says(before: str) -> None:
     assert lines_of(before + "expect.flows = 1\nexpect.only = true\n", [("expect", "only")]) == [3]
+
+
+TOKENS = [
+    'title = """\n# no [comment\n\\"""\n"""""',
+    "title = '''\n[[\"\n''''",
+    'title = "[\\"{" # "[\nx = \'[\'',
+    "findings = [  # ]\n  ']',\n]",
+]
+
+
+@pytest.mark.parametrize("before", TOKENS)
+def test_a_statement_ends_where_toml_says(before: str) -> None:
+    assert lines_of(f"{before}\nonly = true\n", [("only",)]) == [before.count("\n") + 2]
 
 
 def test_a_line_is_that_of_the_nearest_statement() -> None:

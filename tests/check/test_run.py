@@ -127,6 +127,28 @@ def test_captures_that_a_case_does_not_look_at_are_named(name: str, tmp_path: Pa
     assert "http/client.pcap" not in done.stdout.replace("\n", "") or name == "json"
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_capture_that_was_cut_short_is_told(name: str, tmp_path: Path) -> None:
+    folder = altered(copied("idle", tmp_path), "only = true\n", "")
+    (folder / "client.pcap").write_bytes((folder / "client.pcap").read_bytes()[:-1])
+    bare = tmp_path / "cut.pcap"
+    bare.write_bytes(HEALTHY.read_bytes()[:60])
+    done = invoke(bare, folder, "--format", name)
+    told = " ".join(done.stdout.split())
+    assert "cut.pcap breaks off before its first frame" in told
+    assert "client.pcap breaks off after frame" in told
+    (folder / "case.toml").write_text('[expect]\nfindings = ["truncated-file"]\n')
+    assert invoke(folder).stdout.startswith("1 case: 1 as expected")
+
+
+def test_what_tcpdump_printed_is_named_where_points_do_not(tmp_path: Path) -> None:
+    folder = copied("lvs-dr", tmp_path)
+    shutil.copy(folder / "client.txt", folder / "forgotten.txt")
+    (folder / "notes.txt").write_text("What was seen.\n")
+    told = invoke(folder).stdout
+    assert "nothing checks forgotten.txt:" in told
+
+
 def test_notes_beside_a_capture_are_no_capture(tmp_path: Path) -> None:
     folder = copied("http", tmp_path)
     (folder / "README.txt").write_text("10.0.0.1 is the client.\n")
@@ -193,6 +215,21 @@ def test_cases_are_found_at_any_depth_each_once(tmp_path: Path) -> None:
     assert [Path(result.path).name for result in found.results] == ["bare.pcap", "http"]
 
 
+def test_a_linked_folder_is_a_folder_and_each_is_checked_once(tmp_path: Path) -> None:
+    altered(copied("http", tmp_path / "elsewhere"), "flows = 1", "flows = 2")
+    shutil.copy(REFUSED, tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path)
+    (tmp_path / "here").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "here" / name).symlink_to(tmp_path / "elsewhere")
+    found = run.check([tmp_path / "here"], jobs=1)
+    assert [Path(result.path) for result in found.results] == [
+        tmp_path / "here" / "a" / "client.pcap",
+        tmp_path / "here" / "a" / "http",
+    ]
+    assert found.status == 1
+
+
 def test_results_stand_in_order_however_many_processes_there_are(tmp_path: Path) -> None:
     names = ["vip-arp-conflict", "http", "few-losses", "refused", "lvs-dr", "idle"]
     folders = [CAPTURES / name for name in names]
@@ -211,7 +248,17 @@ def test_a_process_that_is_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         run.check([HEALTHY, STALL], jobs=2)
 
 
-@pytest.mark.parametrize("words", [["--init", "--update"], ["--part", "flows"], ["--write-baseline"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--init", "--update"],
+        ["--init", "--part", "flows"],
+        ["--update", "-j", "2"],
+        ["--update", "--quiet"],
+        ["--part", "flows"],
+        ["--write-baseline"],
+    ],
+)
 def test_options_that_do_not_go_together_are_refused(words: list[str]) -> None:
     assert "\n" in problem(CAPTURES / "http", *words)
 
@@ -330,10 +377,33 @@ def test_a_baseline_holds_from_any_folder_and_for_the_cases_that_are_checked(
     assert json.loads(known.read_text())["findings"] == entries
 
 
-@pytest.mark.parametrize("text", ["", "[]", "[" * 99_999, "{}", '{"schema": "else", "findings": []}', '{"schema": 1'])
-def test_what_is_no_baseline_is_refused(text: str, tmp_path: Path) -> None:
-    (tmp_path / BASELINE).write_text(text)
-    assert f"{tmp_path / BASELINE}: is no baseline" in problem(HEALTHY, "--baseline", tmp_path / BASELINE)
+ENTRY = '{"schema": "tcptrace.baseline/1", "findings": [{"rule": "a", "case": "b", "place": "", "ends": %s}]}'
+NO_BASELINES = {
+    "nothing": ("", "it is no JSON"),
+    "half of it": ('{"schema": 1', "it is no JSON"),
+    "endless lists": ("[" * 99_999, "it is no JSON"),
+    "a list": ("[]", "its schema is not"),
+    "a check's report": ('{"schema": "tcptrace.check/1", "findings": []}', "its schema is not"),
+    "no list of findings": ('{"schema": "tcptrace.baseline/1", "findings": {}}', "findings is no list"),
+    "a finding that is none": ('{"schema": "tcptrace.baseline/1", "findings": [[]]}', "findings is no list"),
+    "ends that are one text": (ENTRY % '"abc"', "findings is no list"),
+    "ends that are no text": (ENTRY % "[1]", "findings is no list"),
+}
+
+
+@pytest.mark.parametrize(("text", "told"), NO_BASELINES.values(), ids=NO_BASELINES)
+def test_what_is_no_baseline_is_refused_and_stays(text: str, told: str, tmp_path: Path) -> None:
+    known = tmp_path / BASELINE
+    known.write_text(text)
+    assert f"{known}: is no baseline: {told}" in problem(HEALTHY, "--baseline", known, "--write-baseline")
+    assert known.read_text() == text
+
+
+@pytest.mark.parametrize("other", [HEALTHY, CAPTURES])
+def test_no_one_is_told_to_remove_what_is_no_baseline(other: Path) -> None:
+    told = problem(HEALTHY, "--baseline", other, "--write-baseline")
+    assert "name another file" in told
+    assert "remove" not in told
 
 
 def test_a_baseline_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -154,6 +154,10 @@ WAYS = {
     "a table of its own": ('[[expect.flow]]\n[expect.flow.states]  # x\nclient = "CLOSED"\n', ("CLOSED", "TIME_WAIT")),
     "separators in a comment": ("# a\u2028b\u0085c\n[expect]\nflows = 7  # d\u2028\n", ("7", "1")),
     "DOS lines": ("[expect]\r\nflows = 7  # x\r\n", ("7", "1")),
+    "one DOS line": ("[expect]\nflows = 7\n# a\r\n", ("7", "1")),
+    "one DOS line, which changes": ("[expect]\nflows = 7\r\n# a\n", ("7", "1")),
+    "DOS lines in a text": ('title = """\r\na \\\r\n b\r\n"""\r\n[expect]\r\nflows = 7', ("7", "1")),
+    "a byte order mark": ("\ufeff[expect]\nflows = 7\n", ("7", "1")),
     "no last line break": ("[expect]\nflows = 7", ("7", "1")),
     "tables in any order": ("[expect]\nflows = 7\n[limits]\nresets = 0\n[[expect.flow]]\nmidstream=true\n", ("7", "1")),
 }
@@ -166,6 +170,17 @@ def test_an_update_knows_every_way_to_write_toml(text: str, change: tuple[str, s
     assert invoke("--update", folder).exit_code == 0
     expected = text.replace(*change).replace("midstream=true", "midstream=false")
     assert (folder / "case.toml").read_bytes().decode() == expected
+    assert result(folder).unmet == ()
+
+
+@pytest.mark.parametrize("text", ["[expect]\r\nonly = true", "[expect]\r\nonly = true\r\n", 'title = "x"'])
+def test_a_new_line_ends_as_the_others(text: str, tmp_path: Path) -> None:
+    folder = copied("refused", tmp_path)
+    (folder / "case.toml").write_bytes(text.encode())
+    assert invoke("--update", folder).exit_code == 0
+    after = (folder / "case.toml").read_bytes().decode()
+    assert "findings" in after
+    assert after.count("\r\n") == after.count("\n") * ("\r" in text)
     assert result(folder).unmet == ()
 
 
@@ -185,6 +200,30 @@ def test_an_update_keeps_the_comments_of_a_list(tmp_path: Path) -> None:
     (folder / "case.toml").write_text(COMMENTED)
     assert invoke("--update", folder).exit_code == 0
     assert (folder / "case.toml").read_text() == COMMENTED.replace('    "zero-window",\n', "")
+
+
+LISTS = {
+    "the last goes, a comment before it": ('["connection-refused", # why\n  "zero-window"]', "# why"),
+    "the only one goes, a comment before it": ('[   # why\n    "zero-window"]', "# why"),
+    "one comes behind a comment": ("[ # why\n]", ""),
+    "one comes behind the comment of another": ('["connection-refused" # why\n]', "# why"),
+}
+
+
+@pytest.mark.parametrize(("written", "kept"), LISTS.values(), ids=LISTS)
+def test_an_updated_list_is_none_of_its_comments(written: str, kept: str, tmp_path: Path) -> None:
+    folder = copied("refused", tmp_path)
+    (folder / "case.toml").write_text(
+        f'[expect]\nfindings = {written}  # all\nabsent = ["connection-refused"]\nonly=true\n'
+    )
+    if "connection" in written:
+        altered(folder, 'absent = ["connection-refused"]\n', "")
+    assert invoke("--update", folder).exit_code == 0
+    assert result(folder).problem == ""
+    assert result(folder).unmet == ()
+    after = (folder / "case.toml").read_text()
+    assert kept in after
+    assert "]  # all\n" in after
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,7 @@ def test_text_of_a_case_has_no_power(name: str, tmp_path: Path, monkeypatch: pyt
         Xml.fromstring(out)
     if name == "markdown":
         assert "\\<b\\>\\|\\`" in out
+        assert "&lt;b&gt;|`: flows</summary>" in out  # HTML knows no backslash
 
 
 def test_the_schema_of_cases_takes_every_recorded_case_and_refuses_what_check_refuses() -> None:
@@ -285,6 +286,11 @@ def test_the_action_runs_annotates_and_fails_as_the_check_does(mixed: Path) -> N
         ({"PATHS": "cases/idle", "ARGS": "-o x.txt"}, "-o is not for args"),
         ({"PATHS": "cases/idle", "ARGS": "--set 'a b=1'"}, "a b=1"),
         ({"PATHS": "cases/idle", "SARIF": "cases/idle/case.toml"}, "is an input"),
+        ({"PATHS": "cases/it's"}, "a quote is not closed: cases/it's"),
+        ({"PATHS": "cases/idle", "ARGS": '--baseline "kn'}, "a quote is not closed"),
+        ({"PATHS": "cases/idle", "SARIF": "cases/idle/case.toml/x.sarif"}, "case.toml"),
+        ({"PATHS": "cases/idle", "ARGS": "--fail-on bogus"}, "bogus"),
+        ({"PATHS": "cases\\idle"}, "cases\\idle"),
     ],
 )
 def test_the_action_says_why_it_could_not_check(inputs: dict[str, str], told: str, mixed: Path) -> None:
@@ -292,6 +298,9 @@ def test_the_action_says_why_it_could_not_check(inputs: dict[str, str], told: st
     assert done.returncode == 2
     (error,) = (line for line in done.stdout.splitlines() if line.startswith("::error "))
     assert told in error
+    heading, *lines = Path("summary.md").read_text(encoding="utf-8").splitlines()
+    assert heading.startswith("## ✖ Captures")
+    assert all(line.startswith(("    ", "| ")) for line in lines if line)
 
 
 def test_pre_commit_takes_the_hook() -> None:

@@ -1,6 +1,7 @@
 """What --init and --update write: each case.toml whole or not at all, and what is said of it."""
 
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,8 +54,10 @@ def _write(update: "Update | Unusable", view: View) -> bool:
     if isinstance(update, Unusable):
         raise UsageError(update.problem)
     if update.after != update.before:
-        with open_output(Path(update.file), remedy=WRITABLE) as out:
-            out.write(update.after)
+        file = Path(update.file)
+        mark = "\ufeff" if file.read_bytes().startswith(BOM_UTF8) else ""
+        with open_output(file, remedy=WRITABLE) as out:
+            out.write(mark + update.after)
     _show(update, view)
     return bool(update.left)
 

@@ -4,7 +4,7 @@ from typing import TextIO
 
 from tcptrace.check.outcome import Result
 from tcptrace.check.run import Check
-from tcptrace.report.check.outcome_words import gone_text, tally, unused_text, where, write_outcome
+from tcptrace.report.check.outcome_words import gone_text, notes, tally, where, write_outcome
 from tcptrace.report.terminal import Piece, Screen, wrapped
 from tcptrace.report.view import View
 
@@ -17,8 +17,8 @@ def write_check(check: Check, out: TextIO, view: View) -> None:
             _write_result(screen, result)
             screen.line()
     for result in check.results:
-        if result.unused:
-            screen.paragraph(unused_text(result), label=Piece("note  ", "odd"))
+        for note in notes(result, check.known):
+            screen.paragraph(note, label=Piece("note  ", "odd"))
     for known in check.gone:
         screen.paragraph(f"{gone_text(known)}: --write-baseline forgets it", label=Piece("gone  ", "good"))
     screen.paragraph(tally(check), style="bad" if check.status else "good")

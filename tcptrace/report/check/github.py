@@ -5,7 +5,7 @@ from typing import TextIO
 
 from tcptrace.check.outcome import Result
 from tcptrace.check.run import Check
-from tcptrace.report.check.outcome_words import gone_text, outcome_text, tally, unused_text
+from tcptrace.report.check.outcome_words import gone_text, notes, outcome_text, tally
 from tcptrace.report.escape import printable
 from tcptrace.report.view import View
 
@@ -15,8 +15,8 @@ def write_check(check: Check, out: TextIO, view: View) -> None:
     for result in check.results:
         out.writelines(f"{line}\n" for line in _annotations(result))
     for result in check.results:
-        if result.unused:
-            out.write(f"{_command('warning', 'not checked', unused_text(result), file=result.file)}\n")
+        for note in notes(result, check.known):
+            out.write(f"{_command('warning', 'not checked', note, file=result.file)}\n")
     for known in check.gone:
         out.write(f"{_command('notice', 'known finding is gone', gone_text(known))}\n")
     out.write(f"{tally(check)}\n")

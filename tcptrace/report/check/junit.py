@@ -8,7 +8,7 @@ from xml.etree import ElementTree as Xml
 
 from tcptrace.check.outcome import Outcome, Result
 from tcptrace.check.run import Check
-from tcptrace.report.check.outcome_words import outcome_text, unused_text, where
+from tcptrace.report.check.outcome_words import notes, outcome_text, where
 from tcptrace.report.escape import printable
 from tcptrace.report.view import View
 
@@ -21,13 +21,13 @@ def write_check(check: Check, out: TextIO, view: View) -> None:
     root = Xml.Element("testsuites")
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     for number, result in enumerate(check.results):
-        root.append(_suite(result, number, now))
+        root.append(_suite(result, check, number, now))
     Xml.indent(root)
     out.write('<?xml version="1.0" encoding="UTF-8"?>\n')
     out.write(Xml.tostring(root, encoding="unicode") + "\n")
 
 
-def _suite(result: Result, number: int, now: str) -> Xml.Element:
+def _suite(result: Result, check: Check, number: int, now: str) -> Xml.Element:
     suite = Xml.Element(
         "testsuite",
         name=valid(result.title or result.path),
@@ -51,7 +51,7 @@ def _suite(result: Result, number: int, now: str) -> Xml.Element:
             _tell(
                 test, "failure", _kind(outcome), _message(outcome), f"{where(result, place)}\n{outcome_text(outcome)}"
             )
-    Xml.SubElement(suite, "system-out").text = valid(unused_text(result)) if result.unused else None
+    Xml.SubElement(suite, "system-out").text = valid("\n".join(notes(result, check.known)), lines=True) or None
     Xml.SubElement(suite, "system-err")
     return suite
 

@@ -1,11 +1,12 @@
 """A check in Markdown, for the summary of a job: what is not as expected, and the count."""
 
+import html
 from collections.abc import Iterator
 from typing import TextIO
 
 from tcptrace.check.outcome import Result
 from tcptrace.check.run import Check
-from tcptrace.report.check.outcome_words import gone_text, outcome_text, tally, unused_text
+from tcptrace.report.check.outcome_words import gone_text, notes, outcome_text, tally
 from tcptrace.report.escape import markdown_cell, printable
 from tcptrace.report.view import View
 
@@ -21,7 +22,8 @@ def write_check(check: Check, out: TextIO, view: View) -> None:
         out.writelines(f"| {' | '.join(map(markdown_cell, row))} |\n" for result in bad for row in _rows(result))
     for result in bad:
         out.writelines(_stories(result))
-    out.writelines(f"\nNote: {markdown_cell(unused_text(result))}\n" for result in check.results if result.unused)
+    told = (note for result in check.results for note in notes(result, check.known))
+    out.writelines(f"\nNote: {markdown_cell(note)}\n" for note in told)
     if check.gone:
         out.write("\nKnown findings that are gone:\n\n")
         out.writelines(f"- {markdown_cell(gone_text(known))}\n" for known in check.gone)
@@ -36,7 +38,7 @@ def _rows(result: Result) -> Iterator[tuple[str, str, str, str]]:
 
 def _stories(result: Result) -> Iterator[str]:
     for outcome in result.unmet:
-        title = markdown_cell(f"{result.path}: {outcome.name}")
+        title = html.escape(printable(f"{result.path}: {outcome.name}"))  # within HTML nothing is Markdown
         yield f"\n<details><summary>{title}</summary>\n\n"
         yield from (f"    {printable(line)}\n" for line in outcome_text(outcome).split("\n"))
         yield "\n</details>\n"

@@ -1,13 +1,15 @@
 """An unmet expectation in words: what was expected, what was found, the story, and the command to look closer."""
 
 import os
+from collections.abc import Collection, Iterator
 from io import StringIO
 from pathlib import Path
 
-from tcptrace.check.baseline import Known
+from tcptrace.check.baseline import Known, known_as
 from tcptrace.check.outcome import Outcome, Result
 from tcptrace.check.run import Check
 from tcptrace.check.seen import Seen
+from tcptrace.diagnosis.rules import truncated_file
 from tcptrace.report.findings import Place, write_finding
 from tcptrace.report.terminal import Piece, Screen
 from tcptrace.report.units import count
@@ -51,8 +53,24 @@ def where(result: Result, number: int) -> str:
 def gone_text(known: Known) -> str:
     """A finding that is known and was not found."""
     ends = f" of {', '.join(known.ends)}" if known.ends else ""
-    case = os.path.relpath(known.case) if Path(known.case).is_relative_to(Path.cwd()) else known.case
-    return f"{known.rule}{ends} in {case}{f' at {known.place}' if known.place else ''}"
+    return f"{known.rule}{ends} in {from_here(known.case)}{f' at {known.place}' if known.place else ''}"
+
+
+def notes(result: Result, known: Collection[Known] | None) -> Iterator[str]:
+    """What a check that all is well does not cover: captures that nothing checks, and those that end early."""
+    if result.unused:
+        yield unused_text(result)
+    failing = [seen for outcome in result.unmet for seen in outcome.findings]
+    for seen in result.unexpected:
+        is_told = seen in failing or known_as(result.path, seen) in (known or ())
+        if seen.finding.rule == truncated_file.RULE.name and not is_told:
+            yield seen.finding.summary
+
+
+def from_here(path: str) -> str:
+    """With slashes, relative to the current folder where that holds it: there a pipeline runs."""
+    absolute = Path(os.path.normpath(Path(path).absolute()))
+    return absolute.relative_to(Path.cwd()).as_posix() if absolute.is_relative_to(Path.cwd()) else absolute.as_posix()
 
 
 def unused_text(result: Result) -> str:

@@ -3,8 +3,7 @@
 import hashlib
 import json
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,12 +11,12 @@ from urllib.parse import quote
 
 from tcptrace.analysis_json import valid_text
 from tcptrace.check.baseline import known_as
-from tcptrace.check.outcome import Outcome, Result
+from tcptrace.check.outcome import Outcome, Result, occurrences
 from tcptrace.check.run import Check
 from tcptrace.check.seen import Seen
 from tcptrace.diagnosis.handbook import sections, title
 from tcptrace.diagnosis.registry import BY_NAME
-from tcptrace.report.check.outcome_words import outcome_text, unused_text
+from tcptrace.report.check.outcome_words import from_here, notes, outcome_text
 from tcptrace.report.escape import printable
 from tcptrace.report.view import View
 
@@ -35,7 +34,7 @@ Json = dict[str, Any]
 
 def write_check(check: Check, out: TextIO, view: View) -> None:
     """One run: its rules with their handbook pages, a result for each thing that is wrong."""
-    results = _told_apart(one for result in check.results for one in _results(result, check))
+    results = [*_told_apart([one for result in check.results for one in _results(result, check)])]
     names = [UNMET, *BY_NAME]
     used = [name for name in names if any(one["ruleId"] == name for one in results)]
     for one in results:
@@ -79,18 +78,18 @@ def _rule(name: str) -> Json:
 
 
 def _invocation(check: Check) -> Json:
-    notes = [
+    told = [
         *(
             _note("error", fault.told(result.file), result.file, fault.line or 1)
             for result in check.results
             for fault in result.faults
         ),
-        *(_note("warning", unused_text(result), result.file, 1) for result in check.results if result.unused),
+        *(_note("warning", note, result.file, 1) for result in check.results for note in notes(result, check.known)),
     ]
     return {
         "executionSuccessful": check.status < 2,
         "exitCode": check.status,
-        "toolExecutionNotifications": notes,
+        "toolExecutionNotifications": told,
     }
 
 
@@ -145,16 +144,12 @@ def _fingerprint(*facts: str) -> str:
     return hashlib.sha256("\0".join(map(valid_text, facts)).encode()).hexdigest()[:32]
 
 
-def _told_apart(results: Iterable[Json]) -> list[Json]:
+def _told_apart(results: Sequence[Json]) -> Iterator[Json]:
     """With a number behind each fingerprint, as there may be several findings of a rule between the same ends."""
-    numbers: Counter[str] = Counter()
-    told = []
-    for one in results:
-        numbers[one["partialFingerprints"]] += 1
-        known = f"{one['partialFingerprints']}:{numbers[one['partialFingerprints']]}"
+    for one, number in zip(results, occurrences(one["partialFingerprints"] for one in results), strict=True):
+        known = f"{one['partialFingerprints']}:{number}"
         # GitHub reads the first
-        told.append({**one, "partialFingerprints": {"primaryLocationLineHash": known, "tcptraceFinding/v1": known}})
-    return told
+        yield {**one, "partialFingerprints": {"primaryLocationLineHash": known, "tcptraceFinding/v1": known}}
 
 
 def _location(path: str, line: int) -> Json:
@@ -163,7 +158,7 @@ def _location(path: str, line: int) -> Json:
 
 def _uri(path: str) -> str:
     """Relative to the current folder, from which a pipeline runs; absolute where that does not hold it."""
-    relative = _relative(path)
+    relative = from_here(path)
     return Path(relative).as_uri() if Path(relative).is_absolute() else quote(os.fsencode(relative))
 
 
@@ -172,12 +167,6 @@ def _name(path: str) -> str:
     place = Path(os.path.realpath(path))
     root = next((folder for folder in (place, *place.parents) if (folder / ".git").exists()), place.parent)
     return place.relative_to(root).as_posix()
-
-
-def _relative(path: str) -> str:
-    """As code scanning wants it: with slashes, from the current folder."""
-    absolute = Path(os.path.normpath(Path(path).absolute()))
-    return absolute.relative_to(Path.cwd()).as_posix() if absolute.is_relative_to(Path.cwd()) else absolute.as_posix()
 
 
 def _text(text: str) -> str:
