@@ -73,6 +73,8 @@ def _finding(story: Story, side: int, rst: Told | None) -> Finding:
     last_heard = story.sides[1 - side].last_frame
     probes = [told for told in story.kind("probe", side) if told.frame > last_heard]
     frames = numbers([*probes, *([rst] if rst else [])]) or (facts.last_frame,)
+    if last_heard and len(probes) < facts.unanswered:
+        frames = (last_heard, *frames)
     silence = elapsed(facts.last_ns - story.sides[1 - side].last_ns) if last_heard else "the whole flow"
     return RULE.finding(
         confidence=(0.95 if rst else 0.6) - (0.2 if not last_heard else 0),
