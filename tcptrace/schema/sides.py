@@ -29,7 +29,9 @@ class SideFacts(NamedTuple):
     closures: Annotated[I32, Column("", "times it closed its window")]
     closed_max_ns: Annotated[I64, Column("ns", "longest time that lasted, or has lasted at the flow's last segment")]
     probes: Annotated[I32, Column("", "zero window probes and keep-alives it sent")]
-    unanswered: Annotated[I32, Column("", "of those, the last ones, after which the other side sent nothing")]
+    probes_of_closed: Annotated[I32, Column("", "of those, the ones sent while the other side's window was closed")]
+    unanswered: Annotated[I32, Column("", "of the probes, the last ones, after which the other side sent nothing")]
+    unanswered_repeats: Annotated[I32, Column("", "segments it sent again, after which the other side sent nothing")]
     delayed_writes: Annotated[
         I32, Column("", "small writes that waited for a delayed acknowledgement of the one before")
     ]

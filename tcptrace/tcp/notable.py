@@ -2,12 +2,14 @@
 
 A diagnosis names segments, so those it may name are kept: what opens and ends a flow, the first of
 each direction, what came again, what breaks a silence, and what answers any of these; of each kind
-the first few, and of the silences each that is longer than all before it, since a time-out strikes after the longest.
+the first few. A verdict may hang on the end: so each silence longer than all before it is kept as well, each RST that
+changed a state, and two notes a direction that later ones overwrite: of the latest silence that something new broke,
+and of the latest segment that was sent again, a probe, or sent after the other side's FIN.
 How they are written down, `notes` says; their kinds are bits in the order of schema.KINDS.
 """
 
 from tcptrace.flows import FIN, RST, SYN
-from tcptrace.schema import I64, Directions, Packets, Segments
+from tcptrace.schema import I64, Directions, Endpoints, Packets, Segments
 from tcptrace.tcp.directions import FIRST, FRAME, RAW_WINDOW
 from tcptrace.tcp.directions import TIME_NS as FIRST_NS
 from tcptrace.tcp.labels import ACK_LOST_SEGMENT, KEEP_ALIVE, LOST_SEGMENT, ZERO_WINDOW_PROBE
@@ -17,6 +19,8 @@ from tcptrace.tcp.notes import TTL as NOTE_TTL
 from tcptrace.tcp.notes import WINDOW as NOTE_WINDOW
 from tcptrace.tcp.notes import begin as begin_note
 from tcptrace.tcp.repeats import COPY, NO_REPEAT, REORDERED_SEGMENT, TIMEOUT
+from tcptrace.tcp.transition_log import FRAME as STEP_FRAME
+from tcptrace.tcp.transition_log import STEP
 
 SYN_KIND = 0  # a SYN or SYN-ACK, again or not
 FIN_KIND = 1
@@ -37,6 +41,7 @@ TIMEOUT_KIND = 15  # sent again once its sender's timer had run out
 KINDS = 16
 
 CALLS = 1 << SYN_KIND | 1 << FIN_KIND | 1 << RST_KIND | 1 << DATA_KIND | 1 << RESUMED_KIND
+LATEST_KINDS = 1 << REPEAT_KIND | 1 << PROBE_KIND | 1 << AFTER_FIN_KIND
 KEPT_MAX = 7  # of a kind and direction
 REPEATS_KEPT = 3  # at least, after each silence that is longer than all before it
 COUNT_BITS = 4  # 16 counts of at most 7 fill a word and leave its sign alone
@@ -59,24 +64,29 @@ UNHEARD = 6  # segments with payload it has sent since the other side last sent 
 CLOSED_NS = 7  # when it closed its window, plus 1; 0: open
 CLOSED_MAX_NS = 8  # longest time its window was closed
 CLOSURES = 9
-PROBES = 10  # zero window probes and keep-alives sent
+PROBES = (
+    10  # zero window probes and keep-alives sent; from HIGH_SHIFT on, those while the other side's window was closed
+)
 DELAYED_NS = 11  # how long the first bare acknowledgement of all it sent took, while nothing followed; 0: none yet
 DELAYED_AT_NS = 12
 DELAYED_WRITES = 13
 DELAYED_WRITES_NS = 14  # of those together
-TTL = 15  # of its last segment without RST, plus 1; 0: none, or not said
-IP_ID = 16  # likewise
+IP = 15  # of its last segment without RST: TTL plus 1 (0: none, or not said), from IP_ID_SHIFT on IP ID plus 1
+LATEST = 16  # place + 1 of the latest silence's note, from PLACE_BITS on that of the latest of LATEST_KINDS; 0: none
 ALERT_FRAME = 17  # its first TLS alert; 0: none
 UNSEEN = 18  # acknowledgements it sent for what the capture lacks
 LARGEST = 19  # payload of the largest segment
 LARGEST_AT = 20  # position of the first of that size; -1 unknown
-UNANSWERED = 21  # probes since the other side last sent anything
+UNANSWERED = 21  # probes since the other side last sent anything; from HIGH_SHIFT on, what it sent again since then
 SENT_END = 22  # position after all it has sent
 WIDTH = 23
 
 CALLED = 1  # in MARKS: what answers the other side is yet to come from here
 FIN_SENT = 2
 PAUSE_SHIFT = 2  # the bits above are the longest silence that it broke, in ms
+HIGH_SHIFT = 32
+IP_ID_SHIFT = 9
+PLACE_BITS = 31
 
 
 def kinds_by_verdict(cause: int, labels: int) -> int:
@@ -179,6 +189,20 @@ def is_wanted(rows: I64, x: int, kinds: int) -> bool:
     return wanted
 
 
+def place_of(rows: I64, x: int, kinds: int, used: I64) -> int:
+    """The place for the note of a segment of these kinds, one to be overwritten where there are enough; -1: none."""
+    if is_wanted(rows, x, kinds):
+        used[2] += 1
+        return int(used[2]) - 1
+    shift = 0 if kinds & (1 << RESUMED_KIND | 1 << REPEAT_KIND) == 1 << RESUMED_KIND else PLACE_BITS
+    if shift != 0 and kinds & LATEST_KINDS == 0:
+        return -1
+    if rows[x + LATEST] >> shift & ((1 << PLACE_BITS) - 1) == 0:
+        used[2] += 1
+        rows[x + LATEST] |= used[2] << shift
+    return int(rows[x + LATEST] >> shift & ((1 << PLACE_BITS) - 1)) - 1
+
+
 def begin(rows: I64, first: I64, notes: I64, used: I64, pair: int, flow: int) -> None:
     """Let a new pair know the lone SYN that came before it was given."""
     at, x = pair * FIRST, pair * 2 * WIDTH
@@ -215,7 +239,9 @@ def note_seen(rows: I64, x: int, y: int, kinds: int, flags: int, ttl: int, ip_id
         rows[y + MARKS] |= CALLED
     if kinds & 1 << PROBE_KIND:
         rows[x + UNANSWERED] += 1
-        rows[x + PROBES] += 1
+        rows[x + PROBES] += 1 if rows[y + CLOSED_NS] == 0 else 1 | 1 << HIGH_SHIFT
+    if kinds & 1 << REPEAT_KIND:
+        rows[x + UNANSWERED] += 1 << HIGH_SHIFT
     rows[y + UNANSWERED] = 0
     rows[y + UNHEARD] = 0
     rows[x + LAST_FRAME] = frame
@@ -223,8 +249,7 @@ def note_seen(rows: I64, x: int, y: int, kinds: int, flags: int, ttl: int, ip_id
     if flags & FIN:
         rows[x + MARKS] |= FIN_SENT
     if flags & RST == 0:
-        rows[x + TTL] = ttl + 1
-        rows[x + IP_ID] = ip_id + 1
+        rows[x + IP] = ttl + 1 | (ip_id + 1) << IP_ID_SHIFT
     return kinds
 
 
@@ -261,10 +286,16 @@ def kinds_of(packets: Packets, segments: Segments, i: int, rows: I64, x: int, y:
     return note_seen(rows, x, y, kinds, flags, packets.ttl[i], packets.ip_id[i], frame, time_ns)
 
 
-def note(packets: Packets, count: int, segments: Segments, directions: Directions, notes: I64) -> None:
-    """Keep the notable ones of `count` rows; the caller has room for two notes a row."""
+def note(
+    packets: Packets, count: int, segments: Segments, directions: Directions, endpoints: Endpoints, notes: I64
+) -> None:
+    """Keep the notable ones of `count` rows, whose steps `endpoints` has; there is room for two more notes a row."""
     rows, used, row_of = directions.notable, directions.used, segments.direction
+    step, steps = 0, endpoints.used[1]
     for i in range(count):
+        frame = packets.frame[i]
+        while step < steps and endpoints.steps[step * STEP + STEP_FRAME] < frame:
+            step += 1
         row = row_of[i]
         if row < 0 or packets.flags[i] < 0:
             continue
@@ -273,10 +304,12 @@ def note(packets: Packets, count: int, segments: Segments, directions: Direction
         if rows[x + LAST_FRAME] == 0 and rows[y + LAST_FRAME] == 0:
             begin(rows, directions.first, notes, used, row >> 1, segments.flow[i])
         kinds = kinds_of(packets, segments, i, rows, x, y)
-        if kinds == 0 or not is_wanted(rows, x, kinds):
+        if kinds & 1 << RST_KIND and step < steps and endpoints.steps[step * STEP + STEP_FRAME] == frame:
+            make_room(rows, x, RST_KIND, 1)
+        at = place_of(rows, x, kinds, used) if kinds != 0 else -1
+        if at < 0:
             continue
-        at = used[2]
-        begin_note(notes, at, packets.frame[i], packets.time_ns[i], end, kinds, packets.flags[i])
+        begin_note(notes, at, frame, packets.time_ns[i], end, kinds, packets.flags[i])
         put(notes, at, REPEAT, segments.repeat[i])
         put(notes, at, SEQ, segments.seq_relative[i])
         put(notes, at, NOTE_TTL, packets.ttl[i])
@@ -287,4 +320,3 @@ def note(packets: Packets, count: int, segments: Segments, directions: Direction
         put(notes, at, NOTE_WINDOW, segments.window_bytes[i])
         put(notes, at, TSVAL, packets.tsval[i])
         put(notes, at, IDLE_MS, max(0, segments.idle_ns[i]) // NS_PER_MS)
-        used[2] += 1

@@ -14,7 +14,8 @@ def notable_table(tracker: Tracker, client: I8) -> Notable:
     """Every segment kept, by flow and in order; sides are client and server as `client_sides` tells them."""
     words = tracker.take_notes()
     end = _values(words, notes.END)
-    order = stable_order(end >> 1)
+    order = stable_order(_values(words, notes.FRAME))  # a note that was overwritten stands in its old place
+    order = order[stable_order(end[order] >> 1)]
     flow = end[order] >> 1
     dtypes = {name: dtype for name, (dtype, _) in columns(Notable).items()}
 

@@ -10,12 +10,11 @@ from tcptrace.tcp import sending_rows as s
 from tcptrace.tcp.measures import Measured, rows_of
 from tcptrace.tcp.sending import WIDTH as SENDING_WIDTH
 
+LOW = (1 << n.HIGH_SHIFT) - 1
 FIELDS = {
     "last_frame": n.LAST_FRAME,
     "last_data_frame": n.LAST_DATA_FRAME,
     "closures": n.CLOSURES,
-    "probes": n.PROBES,
-    "unanswered": n.UNANSWERED,
     "delayed_writes": n.DELAYED_WRITES,
     "delayed_ns": n.DELAYED_WRITES_NS,
     "unseen": n.UNSEEN,
@@ -39,8 +38,12 @@ def side_facts(measured: Measured, flows: I64, side: int) -> SideFacts:
     facts = dict(
         last_ns=np.where(seen, kept[:, n.LAST_NS], UNKNOWN),
         last_data_ns=np.where(kept[:, n.LAST_DATA_FRAME] > 0, kept[:, n.LAST_DATA_NS], UNKNOWN),
-        ttl=kept[:, n.TTL] - 1,
-        ip_id=kept[:, n.IP_ID] - 1,
+        ttl=(kept[:, n.IP] & ((1 << n.IP_ID_SHIFT) - 1)) - 1,
+        ip_id=(kept[:, n.IP] >> n.IP_ID_SHIFT) - 1,
+        probes=kept[:, n.PROBES] & LOW,
+        probes_of_closed=kept[:, n.PROBES] >> n.HIGH_SHIFT,
+        unanswered=kept[:, n.UNANSWERED] & LOW,
+        unanswered_repeats=kept[:, n.UNANSWERED] >> n.HIGH_SHIFT,
         sent=_relative(np.where(seen, sending[:, s.NEXT], UNKNOWN), start),
         acked=_relative(np.where(seen, sending[:, s.ACKED], UNKNOWN), start),
         largest_seq=_relative(np.where(kept[:, n.LARGEST] > 0, kept[:, n.LARGEST_AT], UNKNOWN), start),

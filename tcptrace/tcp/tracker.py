@@ -72,9 +72,7 @@ class Tracker:
         self._segments = allocate(Segments, 0)
         self._steps = np.empty(0, np.int64)
         self._step_count = 0
-        self._fresh_notes = np.empty(0, np.int64)
         self._notes = np.empty(0, np.int64)
-        self._note_count = 0
 
     @property
     def flow_count(self) -> int:
@@ -92,12 +90,11 @@ class Tracker:
         endpoints, pairs = kernels.view(self.endpoints), kernels.view(self.directions)
         kernels["tcp.directions"].begin(rows, count, segments, flows, endpoints, pairs)
         kernels["tcp.segment_pass"].advance(rows, count, segments, flows, kernels.view(self._holes), endpoints)
-        self._keep_steps()
         unacked, histograms = kernels.view(self._unacked), kernels.view(self.histograms)
         kernels["tcp.labels"].label(rows, count, segments, flows, pairs)
         kernels["tcp.sending"].measure(rows, count, segments, pairs, unacked, histograms)
-        kernels["tcp.notable"].note(rows, count, segments, pairs, kernels.view(self._fresh_notes))
-        self._keep_notes()
+        kernels["tcp.notable"].note(rows, count, segments, pairs, endpoints, kernels.view(self._notes))
+        self._keep_steps()
         if self._statistics:
             kernels["tcp.counters"].count(rows, count, segments, pairs)
         if self._zeek:
@@ -137,9 +134,9 @@ class Tracker:
         )
 
     def take_notes(self) -> I64:
-        """The notable segments as tcptrace.tcp.notes writes them, a row each in order; they are kept no longer."""
-        written = self._notes[: self._note_count * notes.NOTE].reshape(-1, notes.NOTE)
-        self._notes, self._note_count = np.empty(0, np.int64), 0
+        """The notable segments as tcptrace.tcp.notes writes them, a row each; they are kept no longer."""
+        written = self._notes[: int(self.directions.used[2]) * notes.NOTE].reshape(-1, notes.NOTE)
+        self._notes = np.empty(0, np.int64)
         return written
 
     def _reserve(self, count: int, kernels: Kernels) -> None:
@@ -169,7 +166,7 @@ class Tracker:
         if len(self.histograms) < (histograms + count) * round_trips.WORDS:
             self.histograms = sparse(self.histograms, histograms * round_trips.WORDS, count * round_trips.WORDS)
         grow(self.directions.notable, pairs * 2 * notable.WIDTH)
-        grow(self._fresh_notes, 2 * count * notes.NOTE)
+        grow(self._notes, (int(self.directions.used[2]) + 2 * count) * notes.NOTE)
         if self._statistics:
             grow(self.directions.counters, pairs * 2 * counters.WIDTH)
         if self._zeek:
@@ -184,20 +181,14 @@ class Tracker:
         self._step_count += int(self.endpoints.used[1])
         self.endpoints.used[1] = 0
 
-    def _keep_notes(self) -> None:
-        written, kept = int(self.directions.used[2]) * notes.NOTE, self._note_count * notes.NOTE
-        grow(self._notes, kept + written)
-        self._notes[kept : kept + written] = self._fresh_notes[:written]
-        self._note_count += int(self.directions.used[2])
-        self.directions.used[2] = 0
-
     def _release(self) -> None:
         """Give back what only reading needs, and the room that was kept for more."""
         self.flows = self.flows._replace(slots=np.zeros(0, np.int32))
         self.endpoints = self.endpoints._replace(steps=np.empty(0, np.int64))
-        self._segments, self._fresh_notes = allocate(Segments, 0), np.empty(0, np.int64)
+        self._segments = allocate(Segments, 0)
         self._holes, self._unacked = np.zeros(0, np.int64), np.zeros(0, np.int64)
         flows, pairs = self.flow_count, int(self.directions.used[0])
+        shrink(self._notes, int(self.directions.used[2]) * notes.NOTE)
         shrink(self.flows.rows, flows * flow_fields.WIDTH)
         shrink(self.endpoints.wide, flows * 2 * endpoint_rows.WIDE)
         shrink(self.endpoints.narrow, flows * 2 * endpoint_rows.NARROW)

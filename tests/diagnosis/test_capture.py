@@ -29,6 +29,22 @@ class TestCaptureLoss:
         )
         assert (finding.severity, finding.confidence, finding.flow, finding.frames) == ("warning", 0.9, 0, (7, 6))
 
+    @pytest.mark.parametrize(
+        ("later", "missing"),
+        [
+            ("60 S . 4001:5001 101", "2,000"),
+            ("60 S . 4001:5001 101\n 61 S F. 5001 101", "2,000"),
+            ("60 S . 6001:7001 101", "1,000"),
+        ],
+        ids=["data", "data and FIN", "beyond a second gap"],
+    )
+    def test_what_is_not_acknowledged_does_not_make_up_for_it(self, later: str, missing: str) -> None:
+        (finding,) = of_rule("capture-loss", PART + LATER + ALL_ACKED + later)
+        assert f"acknowledged {missing} bytes of 10.0.0.2:80 that the capture lacks" in finding.summary
+
+    def test_a_gap_that_is_not_acknowledged_is_none(self) -> None:
+        assert of_rule("capture-loss", PART + LATER + "50 C . 101 1001\n") == []
+
     def test_an_acknowledgement_beyond_all_that_was_seen(self) -> None:
         (finding,) = of_rule("capture-loss", PART + "50 C . 101 4001")
         assert "3,000 bytes" in finding.summary

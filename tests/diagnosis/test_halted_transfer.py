@@ -46,6 +46,14 @@ class TestZeroWindow:
             ("0 probes by 10.0.0.2:80 meanwhile", "20 openings seen"),
         )
 
+    @pytest.mark.parametrize(("probes", "severity"), [("9900 S . 1000 81\n", "warning"), ("", "info")])
+    def test_a_keep_alive_while_the_window_is_open_is_no_probe(self, probes: str, severity: str) -> None:
+        shut = "".join(f"{200 * n} C . 81 1 window=0\n {200 * n + 5} C . 81 1 window=900\n" for n in range(1, 7))
+        asked = "".join(f"{2000 + 1000 * n} S . 0 81\n {2000 + 1000 * n + 5} C . 81 1 window=900\n" for n in range(7))
+        last = f"9800 S . 1:1001 81\n 9800.1 C . 81 1001 window=0\n {probes} 9900.1 C . 81 1001 window=900"
+        (finding,) = of_rule("zero-window", REQUEST + shut + asked + last, closed_ms=200)
+        assert (finding.severity, finding.evidence[0][:8]) == (severity, "1 probe " if probes else "0 probes")
+
     @pytest.mark.parametrize(
         ("meanwhile", "severity"),
         [("", "info"), ("400 S . 1000 81\n", "warning"), ("400 S P. 1:1001 81\n", "warning")],
@@ -236,6 +244,12 @@ class TestKeepaliveTimeout:
     def test_how_many(self, probes: int, rst: bool, found: int) -> None:
         asked = "".join(PROBES.splitlines(keepends=True)[:probes])
         assert len(of_rule("keepalive-timeout", IDLE + asked + "4031 C R. 81 201" * rst)) == found
+
+    def test_after_many_that_were_answered_it_shows_the_last_answer_and_probe(self) -> None:
+        answered = "".join(f"{2000 * n} C . 80 201\n {2000 * n + 5} S . 201 81\n" for n in range(1, 10))
+        asked = "20000 C . 80 201\n 22000 C . 80 201\n 24000 C . 80 201\n"
+        (finding,) = of_rule("keepalive-timeout", IDLE + answered + asked + "26000 C R. 81 201")
+        assert finding.frames == (25, 27, 28, 29)
 
     def test_a_server_asks_too(self) -> None:
         probes = "".join(f"{1000 * n} S . 200 81\n" for n in range(2, 5))

@@ -99,7 +99,7 @@ class TestIdleTimeout:
         ("fate", "said"),
         [
             ("940040 S R 201 ip_id=0", "got a RST 40 ms later"),
-            ("".join(f"{940300 + 2**n * 300} C P. 1281:1361 201\n" for n in range(9)), "at least 3 times in 77.1 s"),
+            ("".join(f"{940300 + 2**n * 300} C P. 1281:1361 201\n" for n in range(9)), "9 times in 77.1 s"),
             ("940040 S . 201 1361", None),
         ],
     )
@@ -109,6 +109,24 @@ class TestIdleTimeout:
             for at, seq in zip(range(3000, 48000, 3000), range(81, 1281, 80), strict=True)
         )
         found = of_rule("idle-timeout", ANSWERED + polls + "940000 C P. 1281:1361 201\n" + fate)
+        assert len(found) == (said is not None)
+        assert all(said in finding.summary for finding in found if said)
+
+    @pytest.mark.parametrize(
+        ("fate", "said"),
+        [
+            ("60040 S R 201 ip_id=0", "got a RST 40 ms later"),
+            ("60300 C P. 1281:1361 201\n 60900 C P. 1281:1361 201\n", "was repeated twice in 900 ms"),
+            ("60040 S . 201 1361", None),
+        ],
+        ids=["RST", "silence", "answered"],
+    )
+    def test_the_latest_of_many_pauses_of_one_length(self, fate: str, said: str | None) -> None:
+        beats = "".join(
+            f"{at} C P. {seq}:{seq + 80} 201\n {at + 10} S . 201 {seq + 80}\n"
+            for at, seq in zip(range(3000, 60000, 3800), range(81, 1281, 80), strict=True)
+        )
+        found = of_rule("idle-timeout", ANSWERED + beats + "60000 C P. 1281:1361 201\n" + fate)
         assert len(found) == (said is not None)
         assert all(said in finding.summary for finding in found if said)
 
@@ -196,7 +214,9 @@ class TestTheKernelsOwnTtl:
 class TestIgnoredResets:
     """A RST that its receiver ignores neither is the end nor hides it."""
 
-    @pytest.mark.parametrize("ignored", ["20 S R 9000000", "20 C R 9000000", "5 S R. 0 0"])
+    MANY = "\n".join(f"{15 + n / 10} S R {9000000 + n}" for n in range(12))
+
+    @pytest.mark.parametrize("ignored", ["20 S R 9000000", "20 C R 9000000", "5 S R. 0 0", MANY])
     @pytest.mark.parametrize(
         ("story", "rule"),
         [
@@ -207,7 +227,7 @@ class TestIgnoredResets:
         ],
     )
     def test_it_does_not_hide_the_one_that_ends(self, story: str, rule: str, ignored: str) -> None:
-        lines = [*story.strip().splitlines(), ignored]
+        lines = [*story.strip().splitlines(), *ignored.splitlines()]
         finding = diagnosed("\n".join(sorted(lines, key=lambda line: float(line.split()[0]))))[rule]
         assert finding.frames[-1] == len(lines)
 

@@ -119,3 +119,9 @@ def test_each_listener_is_told_apart() -> None:
 def test_its_symptoms_are_not_told_beside_it() -> None:
     text = syns(60, 5, "S S. 0 1 @ / S S. 0 1 @")
     assert [rule for rule in diagnosed(text, until_ms=60_000) if rule in ("half-open", "syn-unanswered")] == []
+
+
+@pytest.mark.parametrize(("rst", "found"), [("R. 1 1", 0), ("R 1", 1)], ids=["a health check", "a forged address"])
+def test_a_rst_that_acknowledges_the_answer_is_no_silence(rst: str, found: int) -> None:
+    answered = f"S S. 0 1 @ / C {rst} %"
+    assert len(of_rule(RULE, syns(30, apart_ms=25, more=answered), until_ms=5000)) == found

@@ -40,6 +40,14 @@ class TestHighRetransmission:
         assert "10.0.0.2:80 sent 12 of" in finding.summary
         assert "behind the place of this capture" in finding.cause
 
+    @pytest.mark.parametrize(
+        ("answer", "where"), [("", "nothing of it came after frame 5"), ("S . 1 161", "a full queue")]
+    )
+    def test_who_is_never_heard_again_is_gone(self, answer: str, where: str) -> None:
+        again = "".join(f"{100 + 300 * n * n} C P. 81:161 1\n" for n in range(12))
+        (finding,) = of_rule("high-retransmission", REQUEST + again + answer)
+        assert where in finding.cause
+
     def test_lost_before_the_capture(self) -> None:
         lines, now = [REQUEST], 100.0
         for number in range(12):
@@ -94,7 +102,7 @@ class TestRtoStall:
             for at, seq in zip(range(100, 20100, 1000), range(1, 1601, 80), strict=True)
         )
         (finding,) = of_rule("rto-stall", OPEN + lines)
-        assert "stood still at least 7 times, 2.1 s in all" in finding.summary
+        assert "stood still at least 8 times, 2.4 s or more in all" in finding.summary
         assert "20 timeouts in all" in finding.evidence
 
     def test_what_it_tells(self) -> None:

@@ -20,7 +20,7 @@ OPEN = "0 C S 0\n 10 S S. 0 1\n 20 C . 1 1\n"
 MS = 1_000_000
 FACTS = (
     "last_frame last_ns last_data_frame last_data_ns ttl ip_id largest_bytes largest_seq is_closed closures "
-    "closed_max_ns probes unanswered delayed_writes delayed_ns unseen alert_frame"
+    "closed_max_ns probes probes_of_closed unanswered unanswered_repeats delayed_writes delayed_ns unseen alert_frame"
 ).split()
 
 
@@ -34,6 +34,8 @@ class Outcome:
     """Of client and server of flow 0."""
     client: int
     """Its side, by who sent first."""
+    changes: set[int]
+    """Frames that told of a change of a state, or of what no sound endpoint does."""
 
     @property
     def kinds(self) -> list[tuple[int, frozenset[str]]]:
@@ -49,7 +51,8 @@ def told(*chunks: Packets, with_kernels: Kernels | None = None) -> Outcome:
     measured, flow = Measured(tracker, client), np.zeros(1, np.int64)
     of_side = (side_facts(measured, flow, side)._asdict() for side in (0, 1))
     both = [SimpleNamespace(**{name: int(columns[name][0]) for name in FACTS}) for columns in of_side]
-    return Outcome(notable_table(tracker, client), segments, (both[0], both[1]), int(client[0]))
+    changes = set(tracker.take_transitions().frame.tolist())
+    return Outcome(notable_table(tracker, client), segments, (both[0], both[1]), int(client[0]), changes)
 
 
 def kinds_in(kinds: int) -> frozenset[str]:

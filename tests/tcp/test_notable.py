@@ -90,11 +90,11 @@ def test_where_a_kind_begins_and_ends(text: str, kind: str, is_one: bool) -> Non
     assert (kind in last(text)) is is_one
 
 
-def test_of_each_kind_and_direction_the_first_seven_are_kept() -> None:
+def test_of_each_kind_and_direction_the_first_seven_are_kept_and_the_latest() -> None:
     repeats = "".join(f"{100 + 900 * number} C . 1:101 1\n" for number in range(12))
     kept = told(packets(OPEN + repeats)).kinds
-    assert sum("repeat" in kinds for _, kinds in kept) == 7
-    assert len(kept) == 3 + 1 + 7
+    assert [frame for frame, kinds in kept if "repeat" in kinds] == [5, 6, 7, 8, 9, 10, 11, 15]
+    assert len(kept) == 3 + 1 + 8
     kept = told(packets(OPEN + repeats + "99999 C . 1:101 1\n")).kinds
     assert kept[-1][1] == {"repeat", "timeout", "resumed"}
 
@@ -103,10 +103,25 @@ def test_what_breaks_a_longer_silence_than_all_before_is_kept_whatever_the_numbe
     asked = [f"{2000 + 1500 * n} C . {1 + 10 * n}:{11 + 10 * n} 1\n" for n in range(12)]
     again = [f"{30000 + 900 * n} C . 111:121 1\n" for n in range(5)]
     kept = told(packets(OPEN + "".join(asked))).kinds
-    assert [frame for frame, kinds in kept if "resumed" in kinds] == [4, 5, 6, 7, 8, 9, 10]
+    assert [frame for frame, kinds in kept if "resumed" in kinds] == [4, 5, 6, 7, 8, 9, 10, 15]
     kept = told(packets(OPEN + "".join(asked) + "".join(again) * 2 + "90000 C . 121:131 1\n 90300 C . 121:131 1")).kinds
     assert (26, {"resumed"}) in kept
     assert kept[-1][1] >= {"repeat"}
+
+
+def test_a_rst_that_changes_a_state_is_kept_whatever_the_number() -> None:
+    ignored = "".join(f"{100 + n} S R {5000000 + n}\n" for n in range(12))
+    kept = told(packets(OPEN + ignored + "200 S R 1\n 201 S R 5000000")).kinds
+    assert [frame for frame, kinds in kept if "rst" in kinds] == [4, 5, 6, 7, 8, 9, 10, 16]
+
+
+def test_probes_of_a_closed_window_and_what_is_sent_again_unanswered_are_counted() -> None:
+    client, server = facts("100 C . 1 1 window=0\n 300 S . 0 1\n 301 C . 1 1\n 9000 S . 0 1")
+    assert (server.probes, server.probes_of_closed) == (2, 1)
+    client, _ = facts("100 C . 1:101 1\n" + "".join(f"{400 * n} C . 1:101 1\n" for n in range(1, 12)))
+    assert client.unanswered_repeats == 11
+    client, _ = facts("100 C . 1:101 1\n 400 C . 1:101 1\n 500 S . 1 101")
+    assert client.unanswered_repeats == 0
 
 
 def test_a_lone_syn_is_kept_once_its_flow_is_more() -> None:

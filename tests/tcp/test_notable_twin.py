@@ -30,7 +30,9 @@ class Side:
     closures: int = 0
     closed_max_ns: int = 0
     probes: int = 0
+    probes_of_closed: int = 0
     unanswered: int = 0
+    unanswered_repeats: int = 0
     stalls: list[int] = field(default_factory=list)
     unseen: int = 0
     fin: bool = False
@@ -47,6 +49,9 @@ class Twin:
     def __init__(self) -> None:
         self.sides = (Side(), Side())
         self.notes: list[tuple[int, frozenset[str]]] = []
+        """Those that stay."""
+        self.latest: dict[tuple[int, bool], tuple[int, frozenset[str]]] = {}
+        """By side, and whether it is a silence that something new broke."""
         self.lone_syn: Any = None
 
     def tell(self, row: Any) -> None:
@@ -63,10 +68,15 @@ class Twin:
         self.keep(x, row, {"copy"} if row.repeat == "copy" else self.kinds(x, y, row))
 
     def keep(self, x: Side, row: Any, kinds: set[str]) -> None:
+        if "rst" in kinds and row.changes_state:
+            x.kept["rst"] = min(x.kept["rst"], 6)
         wanted = {kind for kind in kinds if x.kept[kind] < 7}
         x.kept.update(wanted)
+        is_pause = "resumed" in kinds and "repeat" not in kinds
         if wanted:
             self.notes.append((row.frame, frozenset(kinds)))
+        elif is_pause or kinds & {"repeat", "probe", "after_fin"}:
+            self.latest[row.side, is_pause] = row.frame, frozenset(kinds)
 
     def kinds(self, x: Side, y: Side, row: Any) -> set[str]:
         found = {name for name, bit in (("syn", 2), ("fin", 1), ("rst", 4)) if row.flags & bit}
@@ -138,8 +148,10 @@ class Twin:
         y.called |= bool(found & {"syn", "fin", "rst", "data", "resumed"})
         if "probe" in found:
             x.probes += 1
+            x.probes_of_closed += y.closed_at is not None
             x.unanswered += 1
-        y.unanswered, y.unheard = 0, 0
+        x.unanswered_repeats += "repeat" in found
+        y.unanswered, y.unanswered_repeats, y.unheard = 0, 0, 0
         x.fin |= bool(row.flags & 1)
         x.segments.append(row)
         return found
@@ -166,7 +178,9 @@ class Twin:
             "closures": x.closures,
             "closed_max_ns": max(x.closed_max_ns, self.last_ns - x.closed_at if x.closed_at is not None else 0),
             "probes": x.probes,
+            "probes_of_closed": x.probes_of_closed,
             "unanswered": x.unanswered,
+            "unanswered_repeats": x.unanswered_repeats,
             "delayed_writes": len(x.stalls),
             "delayed_ns": sum(x.stalls),
             "unseen": x.unseen,
@@ -204,7 +218,8 @@ WAIT = st.builds(
     st.sampled_from([29, 30, 40, 250, 251]),
     st.sampled_from([0, 1, 20, 21]),
 )
-STEPS = st.lists(st.one_of(STEP.map(lambda step: [step]), WAIT), min_size=1, max_size=20).map(
+MANY = st.tuples(STEP, st.integers(7, 9)).map(lambda many: [many[0]] * many[1])
+STEPS = st.lists(st.one_of(STEP.map(lambda step: [step]), WAIT, MANY), min_size=1, max_size=30).map(
     lambda several: [step for steps in several for step in steps]
 )
 
@@ -236,7 +251,7 @@ def conversation(steps: list[Any], opened: bool) -> Packets:
     return packets("\n".join(lines), {"C": 1_000_000, "S": 2_000_000})
 
 
-def rows_of(chunk: Packets, segments: Segments) -> list[Any]:
+def rows_of(chunk: Packets, segments: Segments, changes: set[int]) -> list[Any]:
     """What the twin is told of each segment."""
     names = "frame time_ns flags len window ttl ip_id alert".split()
     values = [getattr(chunk, name).tolist() for name in names]
@@ -245,7 +260,8 @@ def rows_of(chunk: Packets, segments: Segments) -> list[Any]:
     labels = [{name for bit, name in enumerate(LABELS) if mask >> bit & 1} for mask in segments.labels.tolist()]
     repeats = [REPEATS[repeat] for repeat in segments.repeat.tolist()]
     rows = zip(labels, repeats, zip(*values, strict=True), strict=True)
-    return [SimpleNamespace(labels=known, repeat=why, **dict(zip(names, row, strict=True))) for known, why, row in rows]
+    told = [SimpleNamespace(labels=known, repeat=why, **dict(zip(names, row, strict=True))) for known, why, row in rows]
+    return [SimpleNamespace(changes_state=row.frame in changes, **vars(row)) for row in told]
 
 
 @settings(max_examples=300, deadline=None)
@@ -253,11 +269,12 @@ def rows_of(chunk: Packets, segments: Segments) -> list[Any]:
 def test_what_is_kept_is_what_the_twin_keeps(steps: list[Any], cut: int, opened: bool) -> None:
     chunk = conversation(steps, opened)
     chunks = part(chunk, 0, cut), part(chunk, cut, len(chunk.frame))
-    rows = rows_of(chunk, told(*chunks).segments)
+    first = told(*chunks)
+    rows = rows_of(chunk, first.segments, first.changes)
     twins = {row.flow: Twin() for row in rows}
     for row in rows:
         twins[row.flow].tell(row)
-    expected = [note for flow in sorted(twins) for note in twins[flow].notes]
+    expected = [note for _, twin in sorted(twins.items()) for note in sorted([*twin.notes, *twin.latest.values()])]
     for chosen in (kernels.plain(), kernels.compiled()):
         found = told(*chunks, with_kernels=chosen)
         assert found.kinds == expected

@@ -143,7 +143,7 @@ def missing_bytes(evidence: Evidence, side: int, least: int, gaps: Rows) -> I64:
     flows, facts, peer = evidence.flows, evidence.sides[side], evidence.sides[1 - side]
     payload = (flows.client_payload_bytes, flows.server_payload_bytes)[side]
     fin_acked = (evidence.count("fin", side) > 0) & (facts.acked >= facts.sent)
-    missing = facts.acked - 1 - fin_acked - payload
+    missing = facts.acked - 1 - fin_acked - (payload - _unacked(evidence, side, gaps))
     is_shown = gaps & ((flows.midstream == 0) | ((peer.unseen > 0) & (missing > KEEP_ALIVE_BYTES)))
     is_sound = (facts.acked > 0) & (payload > 0) & (missing >= max(1, least))
     is_plausible = missing < np.maximum(PLAUSIBLE_BYTES, PLAUSIBLE_TIMES * payload)
@@ -152,6 +152,20 @@ def missing_bytes(evidence: Evidence, side: int, least: int, gaps: Rows) -> I64:
         if lacking[row] < _sent_before(evidence.story(row), side):
             lacking[row] = 0
     return lacking
+
+
+def _unacked(evidence: Evidence, side: int, gaps: Rows) -> I64:
+    """For each flow with a gap the payload seen beyond what was acknowledged; 0 where more may be missing there too."""
+    facts = evidence.sides[side]
+    beyond = np.where(gaps & (facts.acked > 0), np.maximum(facts.sent - facts.acked, 0), 0)
+    for row in np.flatnonzero(beyond).tolist():
+        story, acked = evidence.story(row), int(facts.acked[row])
+        skipped = any(told.has_label("lost_segment") and told.seq > acked for told in story.kind("gap", side))
+        if skipped or story.is_more("gap", side):
+            beyond[row] = 0
+        elif any(told.is_fin and told.seq + told.len >= acked for told in story.kind("fin", side)):
+            beyond[row] -= 1
+    return beyond
 
 
 def _sent_before(story: Story, side: int) -> int:

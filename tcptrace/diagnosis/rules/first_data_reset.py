@@ -1,9 +1,11 @@
-"""The server answers the connection's first data by a RST: it knows no such connection.
+"""The server answers data by a RST, mostly the connection's first: it knows no such connection.
 
 What it detects
 ---------------
 A handshake that completes, a first segment of data from the client, and in answer a bare RST (no ACK flag) from where
-the SYN-ACK left off: not one byte was acknowledged, so no socket was there to take it.
+the SYN-ACK left off: not one byte was acknowledged, so no socket was there to take it. Or the same later, on a
+connection in use: data from the client, nothing of it acknowledged, and a bare RST at what the client had acknowledged
+last.
 
 Why it happens
 --------------
@@ -26,9 +28,9 @@ Find who sent the SYN-ACK: capture at the server and compare. Let the balancer k
 
 When it stays silent
 --------------------
-The data was acknowledged (sidecar-reset, abortive-close), the RST carries an ACK and so comes from a socket
-(abortive-close), the server had sent payload or a FIN or repeated its SYN-ACK (accept-queue-overflow), the RST came too
-soon to be an answer to the data, the handshake is not in the capture.
+The data was acknowledged (sidecar-reset, abortive-close), the RST carries an ACK and so comes from a socket (abortive-
+close), the server had sent a FIN (write-after-close) or repeated its SYN-ACK (accept-queue-overflow), the RST came too
+soon to be an answer to the data, the handshake is not in the capture. After a pause idle-timeout tells it.
 
 References
 ----------
@@ -50,8 +52,13 @@ RULE = Rule(
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
-    """A flow whose server sent a SYN-ACK, a RST and nothing else."""
+    """A flow whose server sent a SYN-ACK, a RST and nothing else, or a bare RST in answer to later data."""
     flows = evidence.flows
+    in_use = flows_with_reset(evidence) & (flows.client_payload_bytes > 0) & (flows.server_payload_bytes > 0)
+    for story in evidence.stories(in_use & (flows.midstream == 0)):
+        reset = next(endings(story), None)
+        if reset and reset.side == SERVER and _forgot(reset):
+            yield _finding_in_use(reset)
     refused = flows_with_reset(evidence) & (flows.client_payload_bytes > 0) & (flows.server_payload_bytes == 0)
     for story in evidence.stories(refused & (flows.midstream == 0)):
         data, reset = story.first("data", CLIENT), next(endings(story, SERVER), None)
@@ -66,6 +73,40 @@ def _answers(reset: Reset, data: Told) -> bool:
     in_time = apart_ns(data, rst) * 2 >= story.flow.syn_to_synack_ns
     exact = reset.is_bare and rst.seq == data.ack and rst.frame > data.frame
     return unknown and in_time and exact and reset.is_first
+
+
+def _forgot(reset: Reset) -> bool:
+    """Whether the RST is a kernel's answer to data on a connection that had worked, of which it knew nothing."""
+    client, server = reset.story.sides
+    asked = client.acked < client.sent and server.last_frame == reset.rst.frame > client.last_data_frame
+    in_time = (reset.rst.time_ns - client.last_data_ns) * 2 >= reset.story.flow.syn_to_synack_ns
+    exact = reset.is_bare and reset.rst.seq == server.acked and not reset.is_unasked
+    return bool(asked and in_time and exact) and reset.is_first and not reset.sent_before("fin", SERVER)
+
+
+def _finding_in_use(reset: Reset) -> Finding:
+    story, rst = reset.story, reset.rst
+    client, server = story.sides
+    frames = tuple(sorted({int(server.last_data_frame), int(client.last_data_frame), rst.frame}))
+    return RULE.finding(
+        confidence=0.8 if rst.ip_id <= 0 else 0.65,
+        flows=(story.number,),
+        frames=frames,
+        alike=f"{story.server} in use",
+        summary=(
+            f"{story.server} had answered {story.client} until frame {server.last_data_frame}, then answered its next"
+            f" data (frame {client.last_data_frame}) after {elapsed(rst.time_ns - client.last_data_ns)} by a RST"
+            f" (frame {rst.frame}): it no longer knew the connection."
+        ),
+        cause=(
+            "the kernel that got the data had no socket for it: the server restarted, its address moved to another"
+            " machine (failover), or a balancer gave the connection to another server"
+        ),
+        evidence=(f"nothing of the data was acknowledged; {reset.form}, at what the data acknowledged",),
+        disproof=f"a socket for the connection on {story.server} at that time, or a RST that it sent of its own accord",
+        confirm=f"Wireshark: {frames_filter(frames)}   server: uptime; ip monitor address; director: ipvsadm -lnc",
+        fix="synchronise connection tables, drain servers before they restart, and let clients connect again",
+    )
 
 
 def _finding(reset: Reset, data: Told) -> Finding:

@@ -113,7 +113,7 @@ def _finding(story: Story, side: int, repeats: list[Told], copies: int, segments
             f"{sender} sent {copies:,} of {segments:,} segments again to {receiver}, {100 * copies / segments:.2g} %"
             f" (first at frame {frames[0]}, {story.at(repeats[0].time_ns)} after the flow's start)."
         ),
-        cause=f"segments are lost {_where(story, side, repeats)}: a full queue, a policer, a damaged link",
+        cause=_cause(story, side, repeats, copies),
         evidence=(
             f"{timeouts:,} of them only after a timeout, the others on duplicate or selective acknowledgements",
             f"{counted(story.measured(side, 'dsacks'), 'duplicate')} reported by the receiver (DSACK), not counted",
@@ -123,6 +123,14 @@ def _finding(story: Story, side: int, repeats: list[Told], copies: int, segments
         f"   sender: ss -ti dst {receiver.rpartition(':')[0]}; nstat -az TcpRetransSegs",
         fix="find the hop that drops: capture nearer to both ends and compare; ethtool -S, tc -s qdisc there",
     )
+
+
+def _cause(story: Story, side: int, repeats: list[Told], copies: int) -> str:
+    """Loss on the way, or a peer that was never heard of again once most of them began."""
+    last_heard = int(story.sides[1 - side].last_frame)
+    if last_heard and 2 * story.sides[side].unanswered_repeats >= copies:
+        return f"the peer, its host or the way to or from it was lost: nothing of it came after frame {last_heard}"
+    return f"segments are lost {_where(story, side, repeats)}: a full queue, a policer, a damaged link"
 
 
 def _where(story: Story, side: int, repeats: list[Told]) -> str:

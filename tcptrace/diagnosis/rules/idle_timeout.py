@@ -149,14 +149,13 @@ def _expired(story: Story, rst: Told) -> Finding | None:
 def _unanswered(story: Story, first: Told, repeats: float) -> Finding | None:
     """The finding where the segment was repeated and the other side never heard of again."""
     again = [told for told in story.after(first, first.side) if told.is_kind("repeat") and told.seq == first.seq]
-    heard = story.sides[1 - first.side].last_frame
-    unanswered = len(again) >= max(repeats, 1) and 0 < heard < first.frame
+    heard, facts = story.sides[1 - first.side].last_frame, story.sides[first.side]
+    unanswered = again and facts.unanswered_repeats >= max(repeats, 1) and 0 < heard < first.frame
     if first.is_kind("probe") or not unanswered:
         return None
     certainty = 0.7 if any(told.len for told in story.before(first, 1 - first.side)) else 0.6
-    how_often = times(len(again), at_least=story.is_more("repeat", first.side))
-    waited_ns = max(apart_ns(first, again[-1]), story.sides[first.side].last_ns - first.time_ns)
-    said = f"was repeated {how_often} in {elapsed(waited_ns)} without an answer"
+    waited_ns = max(apart_ns(first, again[-1]), facts.last_ns - first.time_ns)
+    said = f"was repeated {times(facts.unanswered_repeats)} in {elapsed(waited_ns)} without an answer"
     cause = (
         "a balancer, NAT or firewall forgot the idle connection and drops what belongs to it;"
         f" or {story.end(1 - first.side)} or the way to it was lost meanwhile"

@@ -73,14 +73,17 @@ def _finding(story: Story, side: int, rst: Told | None) -> Finding:
     last_heard = story.sides[1 - side].last_frame
     probes = [told for told in story.kind("probe", side) if told.frame > last_heard]
     frames = numbers([*probes, *([rst] if rst else [])]) or (facts.last_frame,)
-    silence = elapsed(facts.last_ns - story.sides[1 - side].last_ns) if last_heard else "the whole flow"
+    if last_heard and len(probes) < facts.unanswered:
+        frames = (last_heard, *frames)
+    silence = elapsed(facts.last_ns - story.sides[1 - side].last_ns)
+    last = f", last heard of {silence} before the end" if last_heard else ", which was never heard of"
     return RULE.finding(
         confidence=(0.95 if rst else 0.6) - (0.2 if not last_heard else 0),
         flows=(story.number,),
         frames=frames,
         alike=story.end(1 - side) if side == CLIENT else story.server,
         summary=(
-            f"{prober} asked {times(facts.unanswered)} whether {peer} is still there and got no answer for {silence}"
+            f"{prober} asked {times(facts.unanswered)} whether {peer} is still there and got no answer{last}"
             + (f", then gave up with a RST (frame {rst.frame})." if rst else f" (last at frame {facts.last_frame}).")
         ),
         cause="the peer's host or its link is gone, or something between forgot the connection and drops its segments",

@@ -6,8 +6,8 @@ Within one second at least `syns` SYNs for one address and port, answered or not
 the SYN-ACK nor repeat the SYN, though the capture goes on long enough: where they are answered until the server repeats
 its SYN-ACK, or for `silence_ms` and twice as long as the slowest handshake took; where they are not for `repeat_ms`.
 Where no handshake was completed, or nothing answered, `silence_ms` are enough for SYNs of many addresses, with less
-confidence. A RST of theirs changes nothing: so answers a host whose address was forged. It is one finding, however many
-there are.
+confidence. A bare RST of theirs changes nothing: so answers a host whose address was forged. It is one finding, however
+many there are.
 
 Why it happens
 --------------
@@ -29,9 +29,9 @@ Keep net.ipv4.tcp_syncookies = 1, raise tcp_max_syn_backlog and somaxconn, limit
 
 When it stays silent
 --------------------
-Clients acknowledge, however late, or repeat their SYN (a server that is down): those are syn-unanswered or
-accept-queue-overflow. The server refuses (connection-refused): no queue fills. Fewer SYNs than the threshold in every
-second.
+Clients acknowledge, however late (a health check does by RST+ACK), or repeat their SYN (a server that is down): those
+are syn-unanswered or accept-queue-overflow. The server refuses (connection-refused): no queue fills. Fewer SYNs than
+the threshold in every second.
 
 References
 ----------
@@ -46,7 +46,7 @@ import numpy.typing as npt
 
 from tcptrace.diagnosis.evidence import Evidence, Rows
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER
+from tcptrace.diagnosis.story import ACK, CLIENT, RST, SERVER
 from tcptrace.schema import I32, I64, NO_TIME, Flows
 
 RULE = Rule(
@@ -99,7 +99,7 @@ def _suspects(evidence: Evidence, thresholds: Thresholds) -> tuple[I32, Rows]:
         return np.empty(0, np.int32), is_proved
     flows = evidence.flows
     sent = flows.client_frames - evidence.measures.client_copies
-    silent = (evidence.count("syn", CLIENT) == 1) & (sent == 1 + evidence.count("rst", CLIENT))
+    silent = (evidence.count("syn", CLIENT) == 1) & (sent == 1 + _bare_rsts(evidence))
     silent &= (evidence.count("rst", SERVER) == 0) & (flows.midstream == 0)
     repeat_ns, silence_ns = int(thresholds["repeat_ms"] * 1e6), int(thresholds["silence_ms"] * 1e6)
     opened_ns = _opened_ns(evidence, repeat_ns)
@@ -112,6 +112,13 @@ def _suspects(evidence: Evidence, thresholds: Thresholds) -> tuple[I32, Rows]:
     lone = lone[_is_old(evidence, start_ns[lone], max(silence_ns, opened_ns))]
     is_proved[lone] = _is_old(evidence, start_ns[lone], repeat_ns)
     return np.concatenate((lone, answered.astype(np.int32))), is_proved
+
+
+def _bare_rsts(evidence: Evidence) -> I64:
+    """How many RSTs without ACK each client sent, by which a host says that it knows nothing of a connection."""
+    told, flows = evidence.notable, evidence.flows.flow
+    bare = told.flow[(told.side == CLIENT) & (told.flags & (RST | ACK) == RST)]
+    return np.searchsorted(bare, flows, "right") - np.searchsorted(bare, flows)
 
 
 def _opened_ns(evidence: Evidence, most_ns: int) -> int:

@@ -64,7 +64,9 @@ class Closures(NamedTuple):
     """Segments that closed it."""
     opened: list[Told]
     probes: list[Told]
-    """Of the peer, while it was closed."""
+    """Of the peer, while it was closed, those that are notable."""
+    probed: int
+    """How many there were."""
     longest_ns: int
     was_idle: bool
     """Whether the peer, which would have probed, had nothing to send."""
@@ -76,7 +78,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         for story in evidence.stories(evidence.sides[side].closures > 0):
             closures = _closures(story, side, thresholds["probed_ms"])
             if closures.shut:
-                is_short = closures.longest_ns < thresholds["closed_ms"] * 1e6 and not closures.probes
+                is_short = closures.longest_ns < thresholds["closed_ms"] * 1e6 and not closures.probed
                 yield _finding(story, side, closures, "info" if is_short or closures.was_idle else "warning")
 
 
@@ -85,12 +87,14 @@ def _closures(story: Story, side: int, probed_ms: float) -> Closures:
     steps = [told for told in story.kind("window", side) if not fin or told.frame < fin.frame]
     shut = [told for told in steps if told.has_label("zero_window")]
     opened = [told for told in steps if not told.has_label("zero_window")]
-    probes = [told for told in story.kind("probe", 1 - side) if _is_shut_at(told, steps)]
+    probes = [told for told in story.kind("probe", 1 - side) if peer.probes_of_closed and _is_shut_at(told, steps)]
     longest_ns = facts.closed_max_ns
     if fin and shut and NO_TIME not in (fin.time_ns, shut[0].time_ns):
         longest_ns = min(longest_ns, fin.time_ns - shut[0].time_ns)
     silent = peer.last_frame > 0 and peer.probes + story.measured(1 - side, "retransmissions") == 0
-    return Closures(shut, opened, probes, longest_ns, silent and longest_ns >= probed_ms * 1e6)
+    return Closures(
+        shut, opened, probes, int(peer.probes_of_closed), longest_ns, silent and longest_ns >= probed_ms * 1e6
+    )
 
 
 def _is_shut_at(told: Told, steps: list[Told]) -> bool:
@@ -103,7 +107,7 @@ def _finding(story: Story, side: int, found: Closures, severity: str) -> Finding
     receiver, sender, facts = story.end(side), story.end(1 - side), story.sides[side]
     return RULE.finding(
         severity=severity,
-        confidence=0.95 if found.probes else 0.6 if found.was_idle else 0.85,
+        confidence=0.95 if found.probed else 0.6 if found.was_idle else 0.85,
         flows=(story.number,),
         sender=1 - side,
         frames=numbers([*found.shut[:3], *found.probes[:3], *found.opened[:3]]),
@@ -115,7 +119,7 @@ def _finding(story: Story, side: int, found: Closures, severity: str) -> Finding
         ),
         cause=f"the application at {receiver} does not read as fast as data comes, or its receive buffer is small",
         evidence=(
-            f"{counted(len(found.probes), 'probe', at_least=story.is_more('probe', 1 - side))} by {sender} meanwhile",
+            f"{counted(found.probed, 'probe')} by {sender} meanwhile",
             f"{counted(facts.closures - facts.is_closed, 'opening')} seen",
         ),
         disproof="the sender had nothing to send meanwhile: then the closed window cost no time"
