@@ -84,7 +84,7 @@ class TestIdleTimeout:
     @pytest.mark.parametrize(
         ("rst", "symptoms"),
         [
-            ("5040 S R 201 ip_id=0 ttl=60", ("reset-injected",)),
+            ("5040 S R 201 ip_id=0 ttl=60", ("reset-injected", "first-data-reset")),
             ("5040 S R 201 ip_id=0\n 5100 S P. 201:301 81", ()),
         ],
         ids=["another TTL", "the server goes on"],

@@ -82,8 +82,9 @@ def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
         frames=frames,
         alike=f"{story.server} {side}",
         summary=(
-            f"{sender} stood still {how_often}, {elapsed(sum(waits))}{' or more' * is_more} in all, until its timer ran out and it sent"
-            f" again what {receiver} had not acknowledged (frame{'s' * (len(frames) > 1)} {_listed(frames)})."
+            f"{sender} stood still {how_often}, {elapsed(sum(waits))}{' or more' * is_more} in all, until its timer"
+            f" ran out and it sent again what {receiver} had not acknowledged"
+            f" (frame{'s' * (len(frames) > 1)} {_listed(frames)})."
         ),
         cause=_cause(story, side, stalls),
         evidence=(
