@@ -64,9 +64,7 @@ UNHEARD = 6  # segments with payload it has sent since the other side last sent 
 CLOSED_NS = 7  # when it closed its window, plus 1; 0: open
 CLOSED_MAX_NS = 8  # longest time its window was closed
 CLOSURES = 9
-PROBES = (
-    10  # zero window probes and keep-alives sent; from HIGH_SHIFT on, those while the other side's window was closed
-)
+PROBES = 10  # zero window probes and keep-alives sent; from HIGH_SHIFT on, while the other side's window was closed
 DELAYED_NS = 11  # how long the first bare acknowledgement of all it sent took, while nothing followed; 0: none yet
 DELAYED_AT_NS = 12
 DELAYED_WRITES = 13

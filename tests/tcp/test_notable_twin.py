@@ -188,8 +188,10 @@ class Twin:
         }
 
     def origin(self, x: Side) -> int:
-        """Where its numbers begin; the latest SYN says."""
-        return int(x.segments[-1].position - x.segments[-1].seq_relative)
+        """Where its numbers begin; the latest SYN says. What lies before that wraps around."""
+        last = x.segments[-1]
+        relative = (last.seq_relative + 2**31) % 2**32 - 2**31
+        return int(last.position - relative)
 
 
 OPS = "data data data ack ack part repeat skip keep_alive fin rst syn".split()
