@@ -15,6 +15,7 @@ from tcptrace.capture.kernel_choice import KernelChoice
 from tcptrace.correlation.directions import NOWHERE, REPLY, REQUEST
 from tcptrace.correlation.passages import Passages
 from tcptrace.flows import KEY_0, KEY_1, WIDTH
+from tcptrace.rows import part
 from tcptrace.schema import I64, NO_TIME, UNKNOWN, Packets, columns
 from tcptrace.tcp.endpoint import UNKNOWN_STATE
 from tcptrace.tcp.endpoint_rows import NARROW, STATE
@@ -27,6 +28,8 @@ NONE = frozenset(
 """Columns of packets that are -1 where there is nothing of the kind."""
 ROUNDS = 8
 """So many segments in a row, each the cause of the next, are moved where their delays differ much."""
+CHUNK_ROWS = 1 << 12
+"""Segments taken at a time: the tracker makes room for a flow each."""
 LATEST = np.iinfo(np.int64).max
 PORT_BITS = 16
 """Of an end in the flow table, below its address."""
@@ -128,7 +131,8 @@ def states(passages: Passages, timelines: Sequence[Timeline], end_ns: int | None
     """Of every timeline the last state of the end whose it is; waits are over by `end_ns`."""
     tracker, packets = Tracker(statistics=False, zeek=False), _packets(passages, timelines)
     kernels = KernelChoice(None, _silent).next(len(packets.frame), 0)
-    tracker.take(packets, kernels)
+    for start in range(0, len(packets.frame), CHUNK_ROWS):
+        tracker.take(part(packets, start, start + CHUNK_ROWS), kernels)
     tracker.finish(NO_TIME if end_ns is None else end_ns, kernels)
     flows = tracker.flows.rows[: tracker.flow_count * WIDTH].reshape(-1, WIDTH)
     ends = (flows[:, [KEY_0, KEY_1]] >> PORT_BITS).ravel()
