@@ -46,10 +46,7 @@ def told(name: str, order: tuple[str, ...]) -> Told:
 @pytest.mark.parametrize("name", [name for name in recorded_paths() if name not in HEAVY])
 def test_the_points_may_be_given_in_any_order(name: str) -> None:
     given = tuple(inputs(name))
-    truth = told(name, given)
-    middle = len(given) // 2
-    for order in (given[::-1], given[middle:] + given[:middle]):
-        assert told(name, order) == truth, order
+    assert told(name, given[::-1]) == told(name, given)
 
 
 @pytest.mark.parametrize("name", [name for name in recorded_paths() if case(name).truth["mode"] == "proxy"])
