@@ -18,7 +18,7 @@ from tcptrace.diagnosis.rule import Finding
 from tcptrace.diagnosis.wanted import ALL, Wanted
 from tcptrace.errors import UsageError
 from tcptrace.kernels import Kernels, Notice, plain
-from tcptrace.rows import chosen, joined
+from tcptrace.rows import chosen, distinct, joined
 from tcptrace.schema import I64, NO_TIME, Flows, Packets, Segments, Transitions
 from tcptrace.selection import EVERYTHING, Selection
 from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
@@ -205,7 +205,7 @@ def frames_of(path: str | Path, flows: Sequence[int], notice: Notice = _silent) 
     with open_capture(path, notice) as reader:
         for packets, segments in _track(reader, tracker):
             found.append(packets.frame[np.isin(segments.flow, numbers)].astype(np.int64))
-    return np.unique(np.concatenate(found))
+    return distinct(np.concatenate(found))
 
 
 def _track(reader: CaptureReader, tracker: Tracker) -> Iterator[tuple[Packets, Segments]]:
@@ -213,7 +213,7 @@ def _track(reader: CaptureReader, tracker: Tracker) -> Iterator[tuple[Packets, S
     kernels: Kernels = plain()
     for chunk in reader.chunks():
         kernels = chunk.kernels
-        yield chunk.packets, tracker.take(chunk.packets, kernels)
+        yield chunk.packets, tracker.take(chunk)
     end_ns = reader.summary.end_ns
     tracker.finish(NO_TIME if end_ns is None else end_ns, kernels)
 

@@ -14,7 +14,7 @@ its first segment, which completes the announcement, finds it and is not taken f
 """
 
 from tcptrace.capture.ftp import FTP
-from tcptrace.schema import I8, I64, NO_TIME, FlowRows, Packets
+from tcptrace.schema import NO_TIME, FlowRows, Packets, Segments
 
 KEY_0 = 0  # address number << 16 | port of side 0
 KEY_1 = 1
@@ -171,13 +171,14 @@ def note_segment(flows: FlowRows, flow: int, side: int, flags: int, seq: int, ac
         rows[row + SEEN] |= bit << (SIDE_SHIFT * side)
 
 
-def assign(packets: Packets, count: int, flows: FlowRows, flow_of: I64, side_of: I8) -> None:
+def assign(packets: Packets, count: int, segments: Segments, flows: FlowRows) -> None:
     """Give each of `count` rows its flow and side (-1: too little of the header is there).
 
     The caller has room for `count` further flows and keeps `slots` at most half full.
     """
     src, sport, dst, dport = packets.src, packets.sport, packets.dst, packets.dport
     flags_of, seq_of, ack_of, time_of, quoted = packets.flags, packets.seq, packets.ack, packets.time_ns, packets.quoted
+    flow_of, side_of = segments.flow, segments.side
     rows, slots, rfb, window, announced = flows.rows, flows.slots, packets.rfb, packets.window, packets.announced
     for i in range(count):
         flags, seq = flags_of[i], seq_of[i]

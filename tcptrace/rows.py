@@ -16,8 +16,14 @@ C = TypeVar("C", Flows, Transitions)
 
 def part(table: T, start: int, stop: int) -> T:
     """Rows start to stop - 1; nothing is copied."""
-    per_row = (len(array) // max(len(table[0]), 1) for array in table)
-    return type(table)(*(array[start * values : stop * values] for array, values in zip(table, per_row, strict=True)))
+    rows = len(table[0])
+    return table._make([_values(array, rows, start, stop) for array in table])
+
+
+def _values(column: npt.NDArray[Any], rows: int, start: int, stop: int) -> npt.NDArray[Any]:
+    """The values of some of its rows."""
+    width = 1 if len(column) == rows else len(column) // rows
+    return column[start * width : stop * width]
 
 
 def chosen(table: T, index: Any) -> T:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tcptrace import kernels
 from tcptrace.capture.address_book import AddressBook
+from tcptrace.capture.decoding import Chunk
 from tcptrace.kernels import Kernels
 from tcptrace.schema import SACK_BLOCKS_MAX, SIDES, STATES, UNKNOWN, Flows, Packets, Transitions, allocate
 from tcptrace.tcp.endpoint import EVENTS
@@ -92,7 +93,7 @@ def track(*chunks: Packets, with_kernels: Kernels | None = None) -> Outcome:
     with_kernels = with_kernels or kernels.plain()
     tracker = Tracker()
     for chunk in chunks:
-        tracker.take(chunk, with_kernels)
+        tracker.take(Chunk.of(chunk, with_kernels))
     tracker.finish(max(int(chunk.time_ns.max()) for chunk in chunks), with_kernels)
     client, guessed = client_sides(tracker)
     return Outcome(flow_table(tracker, client, guessed), transition_table(tracker, client))

@@ -78,7 +78,7 @@ class Decoded:
         records.time_ns[:] = np.arange(count) * 1000
         records.interface[:] = 0
         records.link_type[:] = link_type
-        packets = Decoder(self.book, self.summary).decode_chunk(buffer, records, count, 1, chosen)
+        packets = Decoder(self.book, self.summary).decode_chunk(buffer, records, count, 1, chosen).packets
         self.columns = {name: array.tolist() for name, array in packets._asdict().items()}
         self.rows = len(packets.frame)
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tcptrace import flows as f
 from tcptrace import kernels
+from tcptrace.capture.decoding import Chunk
 from tcptrace.schema import UNKNOWN, Packets, allocate
 from tcptrace.tcp.tracker import Tracker
 from tests.conversation import outcome, packets, track
@@ -60,7 +61,7 @@ def naive_numbers(rows) -> list[int]:
 
 @given(st.lists(ROW, max_size=60))
 def test_numbers_are_those_of_a_dictionary(rows):
-    assert Tracker().take(table(rows), kernels.plain()).flow.tolist() == naive_numbers(rows)
+    assert Tracker().take(Chunk.of(table(rows), kernels.plain())).flow.tolist() == naive_numbers(rows)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,8 @@ def test_compiled_kernels_agree_with_plain_ones(compiled, rows, cut):
     outcomes = []
     for chosen in (kernels.plain(), compiled):
         tracker = Tracker()
-        seen = [column.tolist() for part in (rows[:cut], rows[cut:]) for column in tracker.take(table(part), chosen)]
+        parts = [Chunk.of(table(part), chosen) for part in (rows[:cut], rows[cut:])]
+        seen = [column.tolist() for part in parts for column in tracker.take(part)]
         tracker.finish(10**12, chosen)
         outcomes.append((seen, [column.tolist() for column in tracker.take_transitions()]))
     assert outcomes[0] == outcomes[1]
@@ -108,7 +110,7 @@ def announced_flows(rows, chosen) -> list[bool]:
     made = table([(source[0], target[0], source[1], target[1], ACK, 1, False) for source, target, _ in rows])
     made.announced[:] = [UNKNOWN if named is None else named[0] << 16 | named[1] for _, _, named in rows]
     tracker = Tracker()
-    tracker.take(made, chosen)
+    tracker.take(Chunk.of(made, chosen))
     return [bool(seen & f.ANNOUNCED) for seen in tracker.flows.rows[f.SEEN : tracker.flow_count * f.WIDTH : f.WIDTH]]
 
 
@@ -133,9 +135,10 @@ def test_many_flows_and_growth():
     made = table([(0, 1, 1, 2, SYN, 5, False)] * 5000)
     made.sport[:] = np.arange(5000)
     tracker = Tracker()
-    numbers = [tracker.take(Packets._make(c[i::5] for c in made), kernels.plain()).flow.tolist() for i in range(5)]
+    parts = [Chunk.of(Packets._make(c[i::5] for c in made), kernels.plain()) for i in range(5)]
+    numbers = [tracker.take(part).flow.tolist() for part in parts]
     assert sorted(n for part in numbers for n in part) == list(range(5000))
-    again = tracker.take(Packets._make(c[0::5] for c in made), kernels.plain()).flow.tolist()
+    again = tracker.take(parts[0]).flow.tolist()
     assert again == numbers[0]
 
 
@@ -149,7 +152,7 @@ def test_a_quoted_header_uses_up_a_number_and_makes_no_flow():
     made = packets("C S 0\n C S 0\n S S. 0 1")
     made.quoted[0], made.sport[0] = 1, 9
     tracker = Tracker()
-    assert tracker.take(made, kernels.plain()).flow.tolist() == [0, 1, 1]
+    assert tracker.take(Chunk.of(made, kernels.plain())).flow.tolist() == [0, 1, 1]
 
 
 def test_the_end_with_more_flows_is_the_server_of_midstream_ones():
@@ -157,7 +160,7 @@ def test_the_end_with_more_flows_is_the_server_of_midstream_ones():
     from tcptrace.tcp.flow_table import client_sides, flow_table
 
     tracker = Tracker()
-    tracker.take(made, kernels.plain())
+    tracker.take(Chunk.of(made, kernels.plain()))
     assert flow_table(tracker, *client_sides(tracker)).server_port.tolist() == [60000] * 3
 
 
@@ -165,7 +168,7 @@ def test_a_vnc_version_message_begins_a_new_number_that_goes_on():
     made = packets("C S 0\n S S. 0 1\n C . 1 1\n S P. 1:13 1\n C P. 1:13 13\n S . 13 13\n C R. 13 13")
     made.rfb[3:5] = 1
     tracker = Tracker()
-    assert tracker.take(made, kernels.plain()).flow.tolist() == [0, 0, 0, 0, 1, 1, 1]
+    assert tracker.take(Chunk.of(made, kernels.plain())).flow.tolist() == [0, 0, 0, 0, 1, 1, 1]
     got = track(made)
     assert got.states(0) == ("ESTABLISHED", "ESTABLISHED")
     assert got.path("client", 1) == ["ESTABLISHED", "CLOSED"]

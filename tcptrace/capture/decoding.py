@@ -2,7 +2,7 @@
 
 from collections import Counter
 from mmap import mmap
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -13,11 +13,14 @@ from tcptrace.capture.context_frames import TELLING, read_context
 from tcptrace.capture.dissect import step
 from tcptrace.capture.frame_names import frame_name
 from tcptrace.capture.summary import CUT_EXAMPLES, CaptureSummary
-from tcptrace.kernels import Kernels
+from tcptrace.kernels import Kernels, plain
 from tcptrace.rows import part
 from tcptrace.schema import I64, Packets, Records, allocate, columns
 
-ABSENT = {
+ALWAYS_SAID = {"frame", "time_ns", "interface", "src", "dst", "sport", "dport", "ttl", "ip_at"}
+"""Columns that the decoding of every row fills."""
+
+ABSENT = {name: -1 for name in columns(Packets) if name not in ALWAYS_SAID} | {
     "quoted": 0,
     "len_cut": 0,
     "rfb": 0,
@@ -28,10 +31,27 @@ ABSENT = {
     "options_cut": 0,
     "sack_count": 0,
 }
-"""What a column holds where the frame says nothing; -1 in all others."""
+"""What the other columns hold where the frame says nothing."""
+
+_CLEARED = ABSENT.keys() - {"sack"}
 
 ROOM_STEP = 4096
 """Addresses for which room is made at a time."""
+
+
+class Chunk(NamedTuple):
+    """The TCP rows of some frames in a row."""
+
+    packets: Packets
+    kernels: Kernels
+    """The set that decoded them; later stages use the same."""
+    view: Any
+    """`packets` as these kernels take them."""
+
+    @classmethod
+    def of(cls, packets: Packets, kernels: Kernels) -> Self:
+        """A chunk of rows that no kernel has made."""
+        return cls(packets, kernels, kernels.view(packets))
 
 
 class Decoder:
@@ -39,20 +59,20 @@ class Decoder:
 
     def __init__(self, book: AddressBook, summary: CaptureSummary) -> None:
         self.book, self.summary = book, summary
-        self._table, *self._others = (allocate(Packets, 0) for _ in range(ITEMS_ALIVE))
+        self._tables = [Chunk.of(allocate(Packets, 0), plain()) for _ in range(ITEMS_ALIVE)]
         self._cursor = np.zeros(c.CURSOR_SIZE, np.int64)
         self._verdicts = np.zeros(0, np.int32)
 
     def decode_chunk(
         self, buffer: bytearray | mmap, records: Records, n: int, first_frame: int, kernels: Kernels
-    ) -> Packets:
+    ) -> Chunk:
         """The rows of the first `n` records; record 0 is frame `first_frame`.
 
         The columns are views of arrays that a later call uses again; ITEMS_ALIVE of them are valid at a time.
         """
-        self._make_room(n)
-        rows = self._decode(buffer, records, n, first_frame, kernels)
-        packets = part(self._table, 0, rows)
+        room = self._room(n, kernels)
+        rows = self._decode(buffer, records, n, first_frame, room)
+        packets = part(room.packets, 0, rows)
         places = packets.frame - first_frame
         np.take(records.time_ns, places, out=packets.time_ns)
         np.take(records.interface, places, out=packets.interface)
@@ -60,24 +80,29 @@ class Decoder:
         if not TELLING.isdisjoint(met):
             read_context(buffer, records, first_frame, self._verdicts[:n], met, packets, self.summary.context)
         self._note_cuts(packets, records, places)
-        return packets
+        return room._replace(packets=packets)
 
-    def _make_room(self, n: int) -> None:
+    def _room(self, n: int, kernels: Kernels) -> Chunk:
         """Columns for `n` rows that say nothing yet."""
-        self._others.append(self._table)
-        self._table = self._others.pop(0)
-        if n > len(self._table.frame):
-            self._table = allocate(Packets, n)
+        room = self._tables.pop(0)
+        is_new = n > len(room.packets.frame)
+        if is_new or kernels is not room.kernels:
+            room = Chunk.of(allocate(Packets, n) if is_new else room.packets, kernels)
+        self._tables.append(room)
         if n > len(self._verdicts):
             self._verdicts = np.empty(n, np.int32)
-        for name, (_, column) in columns(Packets).items():
-            getattr(self._table, name)[: n * column.per_row] = ABSENT.get(name, -1)
+        if is_new or room.packets.sack_count.any():  # a quarter of the table, and seldom needed
+            room.packets.sack[:] = ABSENT["sack"]
+        for name in _CLEARED:
+            getattr(room.packets, name)[:n] = ABSENT[name]
+        return room
 
-    def _decode(self, buffer: bytearray | mmap, records: Records, n: int, first_frame: int, kernels: Kernels) -> int:
-        """Fill the table; how many rows."""
+    def _decode(self, buffer: bytearray | mmap, records: Records, n: int, first_frame: int, room: Chunk) -> int:
+        """Fill the columns; how many rows."""
+        _, kernels, table = room
         decode = kernels["capture.decode"].decode
         data, cursor, verdicts = kernels.view_bytes(buffer), kernels.view(self._cursor), kernels.view(self._verdicts)
-        chunk, table = kernels.view(records), kernels.view(self._table)
+        chunk = kernels.view(records)
         self._cursor[c.KIND] = c.NEXT_FRAME
         record = row = 0
         while True:

@@ -5,13 +5,13 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from tcptrace.capture import pcapng
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.ahead import Ahead
 from tcptrace.capture.container import Container
-from tcptrace.capture.decoding import Decoder
+from tcptrace.capture.decoding import Chunk, Decoder
 from tcptrace.capture.erf import Erf, looks_like_erf
 from tcptrace.capture.kernel_choice import KernelChoice
 from tcptrace.capture.lookalikes import OTHER_TEXT, lookalike
@@ -21,16 +21,8 @@ from tcptrace.capture.summary import CaptureSummary
 from tcptrace.capture.text_lines import text_of
 from tcptrace.capture.walking import Walked, Walker
 from tcptrace.errors import CaptureError
-from tcptrace.kernels import Kernels, Notice
-from tcptrace.schema import I64, NO_TIME, Packets
-
-
-class Chunk(NamedTuple):
-    """The TCP rows of some frames in a row; the arrays are valid until the next chunk is asked for."""
-
-    packets: Packets
-    kernels: Kernels
-    """The set that decoded them; later stages use the same."""
+from tcptrace.kernels import Notice
+from tcptrace.schema import I64, NO_TIME
 
 
 class CaptureReader:
@@ -63,7 +55,10 @@ class CaptureReader:
                 self.addresses.settle()
 
     def chunks(self) -> Iterator[Chunk]:
-        """All packets, once. Ends early, and says so in the summary, where the capture is damaged."""
+        """All packets, once; the arrays of a chunk are valid until the next is asked for.
+
+        Ends early, and says so in the summary, where the capture is damaged.
+        """
         return self._text_chunks() if self._container is None else self._binary_chunks(self._container)
 
     def _text_chunks(self) -> Iterator[Chunk]:
@@ -72,7 +67,7 @@ class CaptureReader:
 
         kind = self.summary.format
         for packets in read_text(io.BufferedReader(self._source), self.addresses, self.summary):
-            yield Chunk(packets, self._choice.next(self.summary.frames, 0))
+            yield Chunk.of(packets, self._choice.next(self.summary.frames, 0))
         self.summary.format = kind
         if self._source.damage:
             self.summary.note_truncated(self._source.damage)
@@ -94,10 +89,10 @@ class CaptureReader:
         for part in walked:
             buffer, records, first_frame, kernels, then_reads = part
             filled = len(records.offset)
-            packets = decoder.decode_chunk(buffer, records, filled, first_frame, kernels)
+            chunk = decoder.decode_chunk(buffer, records, filled, first_frame, kernels)
             self.summary.frames += filled
             self._note_times(records.time_ns)
-            yield Chunk(packets, kernels), then_reads
+            yield chunk, then_reads
         self.summary.note_unread()
 
     def _note_times(self, times: I64) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.context import Context
-from tcptrace.capture.reader import Chunk, open_capture
+from tcptrace.capture.decoding import Chunk
+from tcptrace.capture.reader import open_capture
 from tcptrace.capture.summary import CUT_EXAMPLES, CaptureSummary
 from tcptrace.kernels import Notice
 from tcptrace.schema import I32

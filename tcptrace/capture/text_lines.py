@@ -1,7 +1,6 @@
 """Lines of text as it reaches a ticket: in whatever encoding, and with what web pages make of blanks and arrows."""
 
 import codecs
-import html
 import io
 from collections.abc import Iterator
 
@@ -38,5 +37,7 @@ def lines_of(stream: io.BufferedReader) -> Iterator[str]:
 def readable(line: str) -> str:
     """A line with the blanks and arrows of a web page's source, or of its rendering, as tcpdump printed them."""
     if _ARROW not in line and any(escape in line for escape in _ESCAPES):
-        line = html.unescape(line)
+        from html import unescape  # its table of names takes longer than a small capture
+
+        line = unescape(line)
     return line.replace(_NO_BREAK_SPACE, " ")

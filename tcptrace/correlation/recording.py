@@ -87,7 +87,7 @@ def _read(given: Input, gathering: Gathering, notice: Notice) -> _Read:
     vias, agains = [np.empty(0, np.int64)], [np.empty(0, np.bool_)]
     for chunk in reader.chunks():
         kernels, packets = chunk.kernels, chunk.packets
-        segments = tracker.take(packets, kernels)
+        segments = tracker.take(chunk)
         rows = gathering.add(packets, segments)
         vias.append(way(packets.interface[rows].astype(np.int64), packets.if_index[rows].astype(np.int64)))
         agains.append(segments.copy[rows] == 1)

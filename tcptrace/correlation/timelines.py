@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tcptrace.capture.decoding import Chunk
 from tcptrace.capture.kernel_choice import KernelChoice
 from tcptrace.correlation.directions import NOWHERE, REPLY, REQUEST
 from tcptrace.correlation.passages import Passages
@@ -132,7 +133,7 @@ def states(passages: Passages, timelines: Sequence[Timeline], end_ns: int | None
     tracker, packets = Tracker(statistics=False, zeek=False), _packets(passages, timelines)
     kernels = KernelChoice(None, _silent).next(len(packets.frame), 0)
     for start in range(0, len(packets.frame), CHUNK_ROWS):
-        tracker.take(part(packets, start, start + CHUNK_ROWS), kernels)
+        tracker.take(Chunk.of(part(packets, start, start + CHUNK_ROWS), kernels))
     tracker.finish(NO_TIME if end_ns is None else end_ns, kernels)
     flows = tracker.flows.rows[: tracker.flow_count * WIDTH].reshape(-1, WIDTH)
     ends = (flows[:, [KEY_0, KEY_1]] >> PORT_BITS).ravel()

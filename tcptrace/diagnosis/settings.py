@@ -1,6 +1,5 @@
 """Thresholds as a user sets them: by option, by tcptrace.toml, or by pyproject.toml; the option counts most."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -76,8 +75,10 @@ def _table(file: Path, path: tuple[str, ...]) -> dict[str, Any]:
         text = file.read_bytes()
         if not all(key.encode() in text for key in path):
             return {}
+        import tomllib  # few folders have settings
+
         table: Any = tomllib.loads(text.decode())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"{file}: cannot be read: {error}\n  correct it, or run elsewhere") from error
     for key in path:
         table = table.get(key) if isinstance(table, dict) else None

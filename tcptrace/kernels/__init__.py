@@ -7,7 +7,7 @@ later runs load without numba.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -82,6 +82,8 @@ class Kernels:
 
     compiled: bool
     modules: dict[str, Any]
+    in_turn: Callable[[Iterable[tuple[Any, ...]]], None]
+    """Calls kernels that return nothing, each given with what it takes, one after the other."""
 
     def __getitem__(self, name: str) -> Any:
         """The kernel module of that name below `tcptrace`, e.g. "capture.addresses"."""
@@ -103,7 +105,12 @@ class Kernels:
 @cache
 def plain() -> Kernels:
     """The kernels as Python functions: ready at once, some microseconds a frame."""
-    return Kernels(False, {name: importlib.import_module(name) for name in KERNEL_MODULES})
+    return Kernels(False, {name: importlib.import_module(name) for name in KERNEL_MODULES}, _in_turn)
+
+
+def _in_turn(calls: Iterable[tuple[Any, ...]]) -> None:
+    for kernel, *arguments in calls:
+        kernel(*arguments)
 
 
 def are_kept() -> bool:
@@ -142,7 +149,7 @@ def _kept() -> bytes | None:
 
 
 def _load(notice: Notice) -> Kernels:
-    from tcptrace.kernels.interface import bind, interface
+    from tcptrace.kernels.interface import Bound, InTurn, interface
     from tcptrace.kernels.machine_code import MachineCode, runs_here
 
     if not runs_here():
@@ -163,8 +170,8 @@ def _load(notice: Notice) -> Kernels:
     bound: dict[str, Any] = {module: SimpleNamespace() for module in modules}
     for full_name, taken in interfaces.items():
         module, _, name = full_name.rpartition(".")
-        setattr(bound[module], name, bind(code, full_name, taken))
-    return Kernels(True, bound)
+        setattr(bound[module], name, Bound(code, full_name, taken))
+    return Kernels(True, bound, InTurn(code))
 
 
 def _made(interfaces: dict[str, Any], notice: Notice) -> bytes:

@@ -22,7 +22,7 @@ from numba.core import codegen
 from numba.cpython import slicing
 
 from tcptrace.kernels import KERNEL_MODULES, source
-from tcptrace.kernels.interface import Interface, interface
+from tcptrace.kernels.interface import IN_TURN, Interface, interface
 from tcptrace.kernels.machine_code import empty_module, target_machine
 from tcptrace.schema import DTYPES, columns
 
@@ -39,6 +39,30 @@ SCALARS = {int: types.int64, bool: types.boolean}
 _SIGNATURE = types.void(types.CPointer(types.voidptr), types.CPointer(types.int64))
 _RUNTIME_CALL = re.compile(r"^declare (.*@(?:NRT|numba)_\w+\(.*)$", re.MULTILINE)
 _TRAP = r"define linkonce_odr \1 {\n  call void @llvm.trap()\n  unreachable\n}"
+
+_IN_TURN = f"""
+define void @{IN_TURN}(ptr %steps, ptr %numbers) {{
+start:
+  %count = load i64, ptr %numbers
+  br label %next
+next:
+  %i = phi i64 [0, %start], [%following, %step]
+  %ended = icmp eq i64 %i, %count
+  br i1 %ended, label %end, label %step
+step:
+  %at = getelementptr [3 x ptr], ptr %steps, i64 %i
+  %arrays_at = getelementptr ptr, ptr %at, i64 1
+  %numbers_at = getelementptr ptr, ptr %at, i64 2
+  %kernel = load ptr, ptr %at
+  %kernel_arrays = load ptr, ptr %arrays_at
+  %kernel_numbers = load ptr, ptr %numbers_at
+  call void %kernel(ptr %kernel_arrays, ptr %kernel_numbers)
+  %following = add i64 %i, 1
+  br label %next
+end:
+  ret void
+}}
+"""
 
 
 def object_code(interfaces: dict[str, Interface]) -> bytes:
@@ -61,6 +85,7 @@ def object_code(interfaces: dict[str, Interface]) -> bytes:
     finally:
         for worker in workers:
             worker.kill()
+    program.link_in(llvm.parse_assembly(_IN_TURN))
     made: bytes = target_machine().emit_object(program)
     return made
 

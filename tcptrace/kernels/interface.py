@@ -7,7 +7,8 @@ order. What it returns lies at the start of `numbers` afterwards.
 """
 
 import ctypes
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 _C_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 _NO_BYTES = ctypes.c_char * 0
+
+IN_TURN = "in_turn"
+"""A C function of that signature beside the kernels': for each step in `arrays`, numbers[0] of them, it calls the
+function at the first of three addresses with the other two."""
 
 
 class Interface(NamedTuple):
@@ -59,8 +64,8 @@ def _leaves(hint: Any) -> Iterator[Any]:
 class Columns(NamedTuple):
     """Arrays as machine code takes them; they must stay where they are until it has run."""
 
-    addresses: list[int]
-    lengths: list[int]
+    addresses: "array[int]"
+    lengths: "array[int]"
     dtypes: list[np.dtype[Any]]
     arrays: Any
     """Themselves, which this keeps alive."""
@@ -70,43 +75,66 @@ def columns_of(table: Any) -> Columns:
     """A table, or one array. Raises TypeError for an array that is not contiguous or cannot be written to."""
     arrays: Any = [table] if isinstance(table, np.ndarray) else table
     return Columns(
-        [ctypes.addressof(_NO_BYTES.from_buffer(array)) for array in arrays],
-        [len(array) for array in arrays],
-        [array.dtype for array in arrays],
+        array("Q", map(ctypes.addressof, map(_NO_BYTES.from_buffer, arrays))),
+        array("q", map(len, arrays)),
+        [column.dtype for column in arrays],
         arrays,
     )
 
 
-def bind(code: "MachineCode", name: str, taken: Interface) -> Callable[..., Any]:
-    """A function of the machine code, in Python, of what its kernel takes, arrays and tables as Columns.
+class Bound:
+    """A function of the machine code, in Python, of what its kernel takes, arrays and tables as Columns."""
 
-    It raises TypeError for arrays of other dtypes.
-    """
-    function: Any = _C_FUNCTION(code.address(name))
-    function.code = code  # keeps it in memory
-    addresses_of = ctypes.c_void_p * len(taken.dtypes)
-    numbers_of = ctypes.c_int64 * max(len(taken.dtypes) + taken.ints, taken.results, 1)
+    def __init__(self, code: "MachineCode", name: str, taken: Interface) -> None:
+        self.address = code.address(name)
+        self._function = _C_FUNCTION(self.address)
+        self._code = code  # keeps it in memory
+        self._taken = taken
+        self._results = array("q", bytes(8 * abs(taken.results)))
 
-    def call(*arguments: Any) -> Any:
-        addresses: list[int] = []
-        lengths: list[int] = []
+    def __call__(self, *arguments: Any) -> Any:
+        """Run it. Raises TypeError for arrays of other dtypes."""
+        addresses, numbers = self.given(arguments)
+        self._function(addresses.buffer_info()[0], numbers.buffer_info()[0])
+        results = self._taken.results
+        if results < 0:
+            return numbers[0]
+        return tuple(numbers[:results]) if results else None
+
+    def given(self, arguments: Iterable[Any]) -> "tuple[array[int], array[int]]":
+        """The two arrays that its C function takes; TypeError for arrays of other dtypes."""
+        addresses, numbers = array("Q"), array("q")
         dtypes: list[np.dtype[Any]] = []
         ints: list[int] = []
         for argument in arguments:
             if isinstance(argument, Columns):
                 addresses += argument.addresses
-                lengths += argument.lengths
+                numbers += argument.lengths
                 dtypes += argument.dtypes
             elif isinstance(argument, tuple):
                 ints += argument
             else:
                 ints.append(argument)
+        taken = self._taken
         if dtypes != taken.dtypes or len(ints) != taken.ints:
             raise TypeError(f"takes {taken.ints} ints and arrays of {', '.join(map(str, taken.dtypes))}")
-        numbers = numbers_of(*lengths, *ints)
-        function(addresses_of(*addresses), numbers)
-        if taken.results < 0:
-            return numbers[0]
-        return tuple(numbers[: taken.results]) if taken.results else None
+        numbers.extend(ints)
+        numbers += self._results  # room for them, even where nothing is taken
+        return addresses, numbers
 
-    return call
+
+class InTurn:
+    """Runs kernels one after the other in one call, so that no other thread's Python comes between them."""
+
+    def __init__(self, code: "MachineCode") -> None:
+        self._function = _C_FUNCTION(code.address(IN_TURN))
+        self._code = code
+
+    def __call__(self, calls: Iterable[tuple[Any, ...]]) -> None:
+        """Call each: a kernel, which returns nothing, and what it takes."""
+        given = [(kernel.address, *kernel.given(arguments)) for kernel, *arguments in calls]
+        steps = array("Q")
+        for address, addresses, numbers in given:
+            steps.extend((address, addresses.buffer_info()[0], numbers.buffer_info()[0]))
+        count = array("q", [len(given)])
+        self._function(steps.buffer_info()[0], count.buffer_info()[0])

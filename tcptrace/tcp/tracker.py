@@ -1,14 +1,16 @@
 """Drives the kernels over a capture's chunks and keeps the tables they fill."""
 
 from random import SystemRandom
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tcptrace import flows as flow_fields
+from tcptrace.capture.decoding import Chunk
 from tcptrace.kernels import Kernels
 from tcptrace.rows import stable_order
-from tcptrace.schema import I64, Directions, Endpoints, FlowRows, Packets, Segments, Transitions, allocate
+from tcptrace.schema import I64, Directions, Endpoints, FlowRows, Segments, Transitions, allocate
 from tcptrace.tcp import (
     counters,
     directions,
@@ -70,6 +72,9 @@ class Tracker:
         self._unacked = np.zeros(0, np.int64)
         self.histograms = np.zeros(0, np.int64)
         self._segments = allocate(Segments, 0)
+        self._segments_view: Any = None
+        self._kernels: Kernels | None = None
+        """Those for which the view is."""
         self._steps = np.empty(0, np.int64)
         self._step_count = 0
         self._notes = np.empty(0, np.int64)
@@ -79,26 +84,29 @@ class Tracker:
         """How many flow numbers are used, those of quoted headers included."""
         return int(self.flows.used[0])
 
-    def take(self, packets: Packets, kernels: Kernels) -> Segments:
-        """Segments for the rows of one chunk; valid until the next call."""
+    def take(self, chunk: Chunk) -> Segments:
+        """Segments for its rows; valid until the next call."""
+        packets, kernels, rows = chunk
         count = len(packets.frame)
         self._reserve(count, kernels)
-        rows, flows, segments = kernels.view(packets), kernels.view(self.flows), kernels.view(self._segments)
-        flow_of, side_of = kernels.view(self._segments.flow), kernels.view(self._segments.side)
-        kernels["flows"].assign(rows, count, flows, flow_of, side_of)
         self._reserve_directions(count)
-        endpoints, pairs = kernels.view(self.endpoints), kernels.view(self.directions)
-        kernels["tcp.directions"].begin(rows, count, segments, flows, endpoints, pairs)
-        kernels["tcp.segment_pass"].advance(rows, count, segments, flows, kernels.view(self._holes), endpoints)
-        unacked, histograms = kernels.view(self._unacked), kernels.view(self.histograms)
-        kernels["tcp.labels"].label(rows, count, segments, flows, pairs)
-        kernels["tcp.sending"].measure(rows, count, segments, pairs, unacked, histograms)
-        kernels["tcp.notable"].note(rows, count, segments, pairs, endpoints, kernels.view(self._notes))
-        self._keep_steps()
+        segments, flows = self._segments_view, kernels.view(self.flows)
+        endpoints, pairs, held = kernels.view(self.endpoints), kernels.view(self.directions), kernels.view(self._holes)
+        unacked, histograms, kept = map(kernels.view, (self._unacked, self.histograms, self._notes))
+        passes: list[tuple[Any, ...]] = [
+            (kernels["flows"].assign, rows, count, segments, flows),
+            (kernels["tcp.directions"].begin, rows, count, segments, flows, endpoints, pairs),
+            (kernels["tcp.segment_pass"].advance, rows, count, segments, flows, held, endpoints),
+            (kernels["tcp.labels"].label, rows, count, segments, flows, pairs),
+            (kernels["tcp.sending"].measure, rows, count, segments, pairs, unacked, histograms),
+            (kernels["tcp.notable"].note, rows, count, segments, pairs, endpoints, kept),
+        ]
         if self._statistics:
-            kernels["tcp.counters"].count(rows, count, segments, pairs)
+            passes.append((kernels["tcp.counters"].count, rows, count, segments, pairs))
         if self._zeek:
-            kernels["tcp.zeek_history"].note(rows, count, segments, pairs)
+            passes.append((kernels["tcp.zeek_history"].note, rows, count, segments, pairs))
+        kernels.in_turn(passes)
+        self._keep_steps()
         return Segments._make(column[:count] for column in self._segments)
 
     def finish(self, end_ns: int, kernels: Kernels) -> None:
@@ -147,8 +155,9 @@ class Tracker:
         grow(self.endpoints.narrow, flows * 2 * endpoint_rows.NARROW)
         grow(self.endpoints.steps, count * STEPS_PER_SEGMENT * transition_log.STEP)
         grow(self._holes, (holes.used(self._holes) + 2 * count + 1) * holes.NODE)
-        if len(self._segments.flow) < count:
-            self._segments = allocate(Segments, count)
+        if len(self._segments.flow) < count or self._kernels is not kernels:
+            self._segments = allocate(Segments, max(count, len(self._segments.flow)))
+            self._segments_view, self._kernels = kernels.view(self._segments), kernels
         if len(self.flows.slots) < 2 * flows:
             slots = np.zeros(1 << (2 * flows - 1).bit_length(), np.int32)
             self.flows = self.flows._replace(slots=slots)
@@ -185,7 +194,7 @@ class Tracker:
         """Give back what only reading needs, and the room that was kept for more."""
         self.flows = self.flows._replace(slots=np.zeros(0, np.int32))
         self.endpoints = self.endpoints._replace(steps=np.empty(0, np.int64))
-        self._segments = allocate(Segments, 0)
+        self._segments, self._segments_view = allocate(Segments, 0), None
         self._holes, self._unacked = np.zeros(0, np.int64), np.zeros(0, np.int64)
         flows, pairs = self.flow_count, int(self.directions.used[0])
         shrink(self._notes, int(self.directions.used[2]) * notes.NOTE)

@@ -11,7 +11,6 @@ import pytest
 from tcptrace import kernels
 from tcptrace.capture import chunks, decoding, kernel_choice, walking
 from tcptrace.capture.reader import open_capture
-from tcptrace.schema import Packets
 from tests.capture_files import drain, erf, frames, pcap, pcapng, read, tcp_frame
 
 FILES = {"pcap": pcap, "pcapng": pcapng, "ERF": erf}
@@ -121,7 +120,7 @@ def test_chunks_hold_while_the_thread_runs_ahead(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(walking, "CHUNK_RECORDS", 7)
     decode_chunk = decoding.Decoder.decode_chunk
 
-    def slow(*arguments: Any) -> Packets:
+    def slow(*arguments: Any) -> decoding.Chunk:
         time.sleep(0.002)
         return decode_chunk(*arguments)
 
@@ -139,7 +138,7 @@ def test_buffers_without_frames_do_not_overtake(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 1000)
     decode_chunk = decoding.Decoder.decode_chunk
 
-    def slow(*arguments: Any) -> Packets:
+    def slow(*arguments: Any) -> decoding.Chunk:
         time.sleep(0.01)
         return decode_chunk(*arguments)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tcptrace import kernels
+from tcptrace.capture.decoding import Chunk
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.diagnose import diagnose
 from tcptrace.diagnosis.evidence import Evidence
@@ -29,7 +30,7 @@ def evidence(text: str, *, until_ms: float | None = None, summary: dict[str, Any
     rows = packets(text)
     rows.ttl[rows.ttl < 0] = 64
     tracker, end_ns = Tracker(), int(until_ms * 1e6) if until_ms is not None else int(rows.time_ns.max())
-    tracker.take(rows, kernels.plain())
+    tracker.take(Chunk.of(rows, kernels.plain()))
     tracker.finish(end_ns, kernels.plain())
     client, guessed = client_sides(tracker)
     count = len(rows.frame)

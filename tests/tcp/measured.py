@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tcptrace import kernels
+from tcptrace.capture.decoding import Chunk
 from tcptrace.kernels import Kernels
 from tcptrace.schema import LIMITS, NO_TIME, REPEATS, Packets, Segments
 from tcptrace.tcp.measures import Measured
@@ -19,7 +20,8 @@ MS = 1_000_000
 def told(*chunks: Packets, with_kernels: Kernels | None = None) -> tuple[Tracker, Segments]:
     """The tracker after these chunks, and all their segments."""
     tracker = Tracker()
-    taken = [Segments._make(c.copy() for c in tracker.take(c, with_kernels or kernels.plain())) for c in chunks]
+    chosen = with_kernels or kernels.plain()
+    taken = [Segments._make(c.copy() for c in tracker.take(Chunk.of(chunk, chosen))) for chunk in chunks]
     return tracker, Segments._make(np.concatenate(columns) for columns in zip(*taken, strict=True))
 
 

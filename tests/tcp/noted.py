@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tcptrace import kernels
+from tcptrace.capture.decoding import Chunk
 from tcptrace.kernels import Kernels
 from tcptrace.rows import records
 from tcptrace.schema import KINDS, Notable, Packets, Segments
@@ -45,7 +46,8 @@ class Outcome:
 
 def told(*chunks: Packets, with_kernels: Kernels | None = None) -> Outcome:
     tracker = Tracker()
-    taken = [Segments._make(c.copy() for c in tracker.take(c, with_kernels or kernels.plain())) for c in chunks]
+    chosen = with_kernels or kernels.plain()
+    taken = [Segments._make(c.copy() for c in tracker.take(Chunk.of(chunk, chosen))) for chunk in chunks]
     segments = Segments._make(np.concatenate(columns) for columns in zip(*taken, strict=True))
     client, _ = client_sides(tracker)
     measured, flow = Measured(tracker, client), np.zeros(1, np.int64)

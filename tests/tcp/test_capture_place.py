@@ -3,6 +3,7 @@
 import pytest
 
 from tcptrace import kernels
+from tcptrace.capture.decoding import Chunk
 from tcptrace.schema import NO_TIME, TAKEN_NEAR, Packets
 from tcptrace.tcp.capture_place import taken_near
 from tcptrace.tcp.flow_table import client_sides, flow_table
@@ -13,7 +14,7 @@ from tests.conversation import packets
 
 def places(chunk: Packets) -> list[str]:
     tracker = Tracker(statistics=False)
-    tracker.take(chunk, kernels.plain())
+    tracker.take(Chunk.of(chunk, kernels.plain()))
     client, guessed = client_sides(tracker)
     near = taken_near(Measured(tracker, client), flow_table(tracker, client, guessed))
     return [TAKEN_NEAR[place] for place in near.tolist()]

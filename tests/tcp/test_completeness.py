@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tcptrace import kernels
+from tcptrace.capture.decoding import Chunk
 from tcptrace.rows import part
 from tcptrace.schema import NO_TIME, Packets
 from tcptrace.tcp.measures import Measured
@@ -16,7 +17,7 @@ SYN, SYN_ACK, ACK, DATA, FIN, RST = (1 << bit for bit in range(6))
 def completeness(*chunks: Packets) -> list[int]:
     tracker = Tracker()
     for chunk in chunks:
-        tracker.take(chunk, kernels.plain())
+        tracker.take(Chunk.of(chunk, kernels.plain()))
     tracker.finish(NO_TIME, kernels.plain())
     client = np.zeros(tracker.flow_count, np.int8)
     return [int(bits) for bits in Measured(tracker, client).of(np.arange(tracker.flow_count)).completeness]

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcptrace import kernels
+from tcptrace.capture.decoding import Chunk
 from tcptrace.kernels import Kernels
 from tcptrace.rows import part, records
 from tcptrace.schema import SACK_BLOCKS_MAX, Packets
@@ -28,7 +29,7 @@ def directions(*chunks: Packets, with_kernels: Kernels | None = None) -> list[An
     """The rows of all flows, client before server."""
     tracker = Tracker()
     for chunk in chunks:
-        tracker.take(chunk, with_kernels or kernels.plain())
+        tracker.take(Chunk.of(chunk, with_kernels or kernels.plain()))
     client, guessed = client_sides(tracker)
     return list(records(direction_table(tracker, client, flow_table(tracker, client, guessed).flow)))
 
@@ -154,7 +155,7 @@ def test_the_client_comes_first_though_the_server_spoke_first() -> None:
 
 def waits_of(text: str) -> tuple[int, int]:
     tracker = Tracker()
-    tracker.take(packets(OPEN + text), kernels.plain())
+    tracker.take(Chunk.of(packets(OPEN + text), kernels.plain()))
     stalled = stalls(tracker, np.array([0]))
     return int(stalled.stalled_ns[0]) // 1_000_000, int(stalled.stall_max_ns[0]) // 1_000_000
 
@@ -338,7 +339,7 @@ def of_first_flow(*chunks: Packets, with_kernels: Kernels) -> dict[int, dict[str
     """Both directions of flow 0, by the sender's port, each with what is known of the flow."""
     tracker = Tracker()
     for chunk in chunks:
-        tracker.take(chunk, with_kernels)
+        tracker.take(Chunk.of(chunk, with_kernels))
     client, guessed = client_sides(tracker)
     flows = flow_table(tracker, client, guessed)
     both = records(direction_table(tracker, client, flows.flow[:1]))
@@ -351,7 +352,7 @@ def of_first_flow(*chunks: Packets, with_kernels: Kernels) -> dict[int, dict[str
 @given(st.lists(LINE, min_size=1, max_size=14), st.integers(0, 17), st.booleans())
 def test_sums_are_those_of_the_twin(lines: list[str], cut: int, opened: bool) -> None:
     chunk = packets((OPEN if opened else "") + "\n".join(lines), ISN)
-    segments = Tracker().take(chunk, kernels.plain())
+    segments = Tracker().take(Chunk.of(chunk, kernels.plain()))
     rows = map(Row, *(getattr(chunk, name).tolist() for name in Row._fields))
     twin = Twin()
     for row, flow, new_bytes, window_bytes, *waits in zip(

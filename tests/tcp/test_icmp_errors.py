@@ -2,6 +2,7 @@
 
 from tcptrace import kernels
 from tcptrace.capture.context import IcmpError
+from tcptrace.capture.decoding import Chunk
 from tcptrace.tcp.flow_table import client_sides
 from tcptrace.tcp.icmp_errors import about_flows
 from tcptrace.tcp.tracker import Tracker
@@ -19,7 +20,7 @@ def error(frame: int, src: tuple[int, int] = CLIENT, dst: tuple[int, int] = SERV
 def joined(text: str, *errors: IcmpError) -> list[tuple[int, int, int]]:
     """Flow, side and sequence number of each."""
     tracker = Tracker()
-    tracker.take(packets(text), kernels.plain())
+    tracker.take(Chunk.of(packets(text), kernels.plain()))
     client, _ = client_sides(tracker)
     return [(found.flow, found.side, found.seq) for found in about_flows(errors, tracker, client)]
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tcptrace import kernels
+from tcptrace.capture.decoding import Chunk
 from tcptrace.tcp.flow_table import client_sides
 from tcptrace.tcp.joined_flows import ONLY_NUMBERS, SAME_CLIENT, Joined, joined_flows
 from tcptrace.tcp.tracker import Tracker
@@ -17,7 +18,7 @@ SYN, ANSWER = "C S 0", "S S. 0 1"
 
 def joined(text: str) -> Joined:
     tracker = Tracker()
-    tracker.take(packets(text), kernels.plain())
+    tracker.take(Chunk.of(packets(text), kernels.plain()))
     return joined_flows(tracker, client_sides(tracker)[0])
 
 
@@ -70,7 +71,7 @@ def test_surer_evidence_goes_first() -> None:
 def test_numbers_that_wrap_are_joined_too() -> None:
     rows = packets(f"{SYN}\n{ANSWER} {OTHER_SERVER}", {"C": 2**32 - 1, "S": 7})
     tracker = Tracker()
-    tracker.take(rows, kernels.plain())
+    tracker.take(Chunk.of(rows, kernels.plain()))
     assert joined_flows(tracker, client_sides(tracker)[0]).flow.tolist() == [0, 1]
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcptrace import kernels
+from tcptrace.capture.decoding import Chunk
 from tcptrace.kernels import Kernels
 from tcptrace.report.label_names import label_names
 from tcptrace.schema import Packets
@@ -20,7 +21,7 @@ OPEN = "0 C S 0\n 10 S S. 0 1\n 20 C . 1 1\n"
 
 def labels_of(*chunks: Packets, with_kernels: Kernels | None = None) -> list[tuple[str, ...]]:
     tracker = Tracker()
-    taken = [tracker.take(chunk, with_kernels or kernels.plain()).labels.copy() for chunk in chunks]
+    taken = [tracker.take(Chunk.of(chunk, with_kernels or kernels.plain())).labels.copy() for chunk in chunks]
     return [label_names(bits) for bits in np.concatenate(taken).tolist()]
 
 
@@ -241,7 +242,7 @@ ISN = {"C": 1_000_000, "S": 2_000_000}
 def test_labels_are_those_of_the_twin(lines: list[str], cut: int, opened: bool) -> None:
     chunk = packets((OPEN if opened else "") + "\n".join(lines), ISN)
     twin = Twin()
-    flows = Tracker().take(chunk, kernels.plain()).flow.tolist()
+    flows = Tracker().take(Chunk.of(chunk, kernels.plain())).flow.tolist()
     rows = [row for row, flow in zip(_rows(chunk), flows, strict=True) if flow == 0]
     expected = [tuple(sorted(twin.tell(row))) for row in rows]
     for chosen in (kernels.plain(), kernels.compiled()):

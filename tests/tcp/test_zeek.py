@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcptrace import kernels
+from tcptrace.capture.decoding import Chunk
 from tcptrace.kernels import Kernels
 from tcptrace.rows import part
 from tcptrace.schema import SIDES, Packets
@@ -25,7 +26,7 @@ OPEN = "C S 0\n S S. 0 1\n C . 1 1\n"
 def views_of(*chunks: Packets, with_kernels: Kernels | None = None) -> list[ZeekView]:
     tracker = Tracker()
     for chunk in chunks:
-        tracker.take(chunk, with_kernels or kernels.plain())
+        tracker.take(Chunk.of(chunk, with_kernels or kernels.plain()))
     return zeek_views(tracker, np.arange(tracker.flow_count), client_sides(tracker)[0])
 
 
@@ -192,7 +193,7 @@ def test_views_are_those_of_the_twin(
     for ports in (chunk.sport, chunk.dport):
         ports[ports == 80] = server_port
     tracker = Tracker()
-    flows = tracker.take(chunk, kernels.plain()).flow.tolist()
+    flows = tracker.take(Chunk.of(chunk, kernels.plain())).flow.tolist()
     twins: dict[int, Twin] = {}
     for row, flow in zip(rows_of(chunk), flows, strict=True):
         twins.setdefault(flow, Twin(row)).tell(row)
@@ -207,7 +208,7 @@ def ports_of(chunks: list[Packets], chosen: Kernels) -> list[tuple[str, str, int
     """conn_state, history, and the originator's port."""
     tracker = Tracker()
     for chunk in chunks:
-        tracker.take(chunk, chosen)
+        tracker.take(Chunk.of(chunk, chosen))
     client = client_sides(tracker)[0]
     keys = tracker.flows.rows[: tracker.flow_count * 12].reshape(-1, 12)[:, :2] & 0xFFFF
     views = zeek_views(tracker, np.arange(tracker.flow_count), client)

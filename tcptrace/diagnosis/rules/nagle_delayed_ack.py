@@ -39,7 +39,6 @@ tcp_send_delayed_ack.
 """
 
 from collections.abc import Iterator
-from statistics import median
 
 import numpy as np
 
@@ -70,7 +69,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         late = _delay_ns(facts) >= thresholds["delay_ms"] * 1e6
         for story in evidence.stories(often & late):
             prompt_ns = max(0, story.sides[1 - side].rtt_min_ns) + thresholds["prompt_ms"] * 1e6
-            if median([told.idle_ns for told in story.kind("stall", side)] or [0]) <= prompt_ns:
+            if np.median([told.idle_ns for told in story.kind("stall", side)] or [0]) <= prompt_ns:
                 yield _finding(story, side)
 
 

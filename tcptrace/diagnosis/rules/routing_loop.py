@@ -44,6 +44,7 @@ import numpy as np
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import FIN, SYN, Story, Told, elapsed, frames_filter, numbers
+from tcptrace.rows import distinct
 from tcptrace.schema import I64, KINDS
 
 RULE = Rule(
@@ -88,8 +89,7 @@ def _suspects(evidence: Evidence) -> I64:
     again = again[again > 0]
     falls = (told.ttl[again] >= 0) & (told.ttl[again] < told.ttl[again - 1])
     same = (told.flow[again] == told.flow[again - 1]) & (told.seq[again] == told.seq[again - 1])
-    found: I64 = np.unique(told.flow[again[falls & same]])
-    return found
+    return distinct(told.flow[again[falls & same]])
 
 
 def _runs(story: Story, least: int) -> Iterator[list[Told]]:
