@@ -47,18 +47,17 @@ class Talk(NamedTuple):
 @under_uml
 def through_dr(lab: Lab) -> None:
     """24 connections at once through DR to two realservers in turn; of the requests the back wire loses some."""
-    site = Site(lab, "dr", realservers=2)
-    dice = _crowd(site)
-    for (client, seq, length), times in dice.lost.items():
-        number = _realserver(lab, client)
-        lab.dropped(Drop("client", seq, length, "lvs:eth1", f"rs{number}:bond1", times, client))
+    _through(lab, "dr")
 
 
 @under_uml
 def through_nat(lab: Lab) -> None:
     """24 connections at once through NAT to two realservers in turn; of the requests the back wire loses some."""
-    site = Site(lab, "nat", realservers=2)
-    dice = _crowd(site)
+    _through(lab, "nat")
+
+
+def _through(lab: Lab, mode: str) -> None:
+    dice = _crowd(Site(lab, mode, realservers=2))
     for (client, seq, length), times in dice.lost.items():
         number = _realserver(lab, client)
         lab.dropped(Drop("client", seq, length, "lvs:eth1", f"rs{number}:bond1", times, client))

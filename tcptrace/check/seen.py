@@ -71,6 +71,11 @@ class Sight:
     look: str
     """The command that shows everything."""
 
+    @property
+    def rules(self) -> set[str]:
+        """Those that have found something, be it told as a symptom in another's finding."""
+        return {rule for seen in self.findings for rule in (seen.finding.rule, *seen.finding.symptoms)}
+
 
 def look_at(case: Case, settings: Settings, *, with_flows: bool) -> Sight:
     """Read the captures of a case. Raises CaptureError for one that cannot be read at all."""

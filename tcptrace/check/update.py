@@ -162,8 +162,7 @@ def _reads_as(value: list[Any], written: Array) -> bool:
 
 def _findings(case: Case, sight: Sight, unmet: Sequence[Outcome]) -> list[str]:
     """Those that are still there, then those that must not be and are."""
-    seen = {rule for one in sight.findings for rule in (one.finding.rule, *one.finding.symptoms)}
-    kept = [rule for rule in case.expect.get("findings", []) if rule in seen]
+    kept = [rule for rule in case.expect.get("findings", []) if rule in sight.rules]
     new = [one.finding.rule for outcome in unmet for one in outcome.findings]
     return [*kept, *dict.fromkeys(new)]
 

@@ -53,13 +53,11 @@ def _told_apart(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
 
 
 def _findings(expect: Mapping[str, Any], sight: Sight) -> Iterator[Outcome]:
-    """A rule that stands as a symptom in another's finding has found it too."""
-    found = {rule for seen in sight.findings for rule in (seen.finding.rule, *seen.finding.symptoms)}
     for place, rule in enumerate(expect.get("findings", [])):
         yield Outcome(
             f"findings: {rule}",
             ("expect", "findings", place),
-            rule in found,
+            rule in sight.rules,
             f"a finding of {rule}",
             rules_told(sight.findings),
             look=sight.look,

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tcptrace.correlation.clock_limits import Limits
-from tcptrace.correlation.crossings import Bools
 from tcptrace.correlation.linear_program import Floats, maximize
 from tcptrace.correlation.order_evidence import DRIFT_MAX
-from tcptrace.schema import I64
+from tcptrace.schema import I64, Bools
 
 UNDECIDED = 0.1
 """Offsets so close, in nanoseconds, are one."""

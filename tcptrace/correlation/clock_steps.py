@@ -10,11 +10,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace.correlation.order_evidence import DRIFT_MAX
 from tcptrace.correlation.result import ClockStep
-from tcptrace.schema import I64
+from tcptrace.schema import I64, Bools
 
 MERGED_NS = 100_000_000
 """Contradictions so close are of one step: around it, the order of the bounds is not quite known."""
@@ -39,7 +38,7 @@ class Bounds(NamedTuple):
     moment_ns: I64
     """By the aligned hosts."""
     offset_ns: I64
-    is_upper: npt.NDArray[np.bool_]
+    is_upper: Bools
     """Whether the offset is at most that, or at least."""
     passage: I64
     own: Sights

@@ -10,14 +10,11 @@ from collections.abc import Container, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.order import Route
 from tcptrace.correlation.passages import Passages
 from tcptrace.schema import I64, NO_TIME
-
-Bools = npt.NDArray[np.bool_]
 
 CLOSE = 1e-3
 """Points so little below a chord, in nanoseconds, lie on it."""

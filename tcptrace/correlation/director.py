@@ -161,7 +161,7 @@ class _One:
     def _rows(self) -> I64:
         """The stream's passages that may reach the director."""
         passages, number = self.common.passages, self.stream.stream
-        rows = np.arange(*np.searchsorted(passages.stream, (number, number + 1)))
+        rows = passages.rows(number)
         wanted = np.ones(len(rows), np.bool_)
         if self.table == "input_only":
             wanted &= passages.direction[rows] == REQUEST

@@ -14,14 +14,14 @@ import numpy as np
 from tcptrace.correlation.directions import NOWHERE, REPLY, REQUEST
 from tcptrace.correlation.fates import Fates
 from tcptrace.correlation.order import Route
-from tcptrace.correlation.passages import Bools, Passages
+from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.recording import Recording
 from tcptrace.correlation.reset_origin import from_sender
 from tcptrace.correlation.result import Leg, ResetOrigin, Stream
 from tcptrace.correlation.timelines import Timeline, states, timeline
 from tcptrace.correlation.ways import counted_at
 from tcptrace.flows import RST, SYN
-from tcptrace.schema import I64, SIDES, STATES
+from tcptrace.schema import I64, SIDES, STATES, Bools
 
 
 def end_states(
@@ -90,7 +90,7 @@ class _Told:
     def corrected(self, stream: Stream, side: int, order: Sequence[int]) -> Timeline | None:
         """The timeline of a side, if it is not what the first point of `order` shows."""
         told, point = self.passages, order[0]
-        rows = self._rows(stream.stream)
+        rows = self.passages.rows(stream.stream)
         at = told.row[rows, point]
         seen = (at >= 0) & ~told.partly[rows, point]
         seen[seen] = told.sightings.flow[at[seen]] == self._leg(stream, side, point).flow
@@ -137,13 +137,10 @@ class _Told:
         """Of several legs at a point, the one of that side's first segment there."""
         legs = [leg for leg in stream.legs if leg.point == point]
         if len(legs) > 1:
-            rows = self._rows(stream.stream)
+            rows = self.passages.rows(stream.stream)
             row = self.passages.row[rows[self.passages.direction[rows] == side], point]
             seen = row[row >= 0]
             if len(seen):
                 flow = int(self.passages.sightings.flow[seen.min()])
                 return next((leg for leg in legs if leg.flow == flow), legs[0])
         return legs[0]
-
-    def _rows(self, stream: int) -> I64:
-        return np.arange(*np.searchsorted(self.passages.stream, (stream, stream + 1)))

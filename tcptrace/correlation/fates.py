@@ -17,12 +17,12 @@ import numpy as np
 from tcptrace.correlation.directions import NOWHERE
 from tcptrace.correlation.numbering import numbered
 from tcptrace.correlation.order import Route
-from tcptrace.correlation.passages import Bools, Passages
+from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import Points, ResetOrigin
 from tcptrace.correlation.unproven import unproven
 from tcptrace.correlation.ways import highest_acknowledged, reset_at, ways
 from tcptrace.flows import ACK, RST
-from tcptrace.schema import I16, I64, NO_TIME
+from tcptrace.schema import I16, I64, NO_TIME, Bools
 
 TICK_BITS = 32
 """Of a timestamp."""
@@ -202,7 +202,7 @@ def _is_spent(passages: Passages, point: I16, last: I64) -> Bools:
     is_low = (ttl[passages.row[rows, there]] | 1) == 1
     found = np.zeros(len(last), np.bool_)
     for row, place in zip(rows[is_low].tolist(), there[is_low].tolist(), strict=True):
-        stream = slice(*np.searchsorted(passages.stream, (passages.stream[row], passages.stream[row] + 1)))
+        stream = passages.rows(passages.stream[row])
         seen = passages.row[stream, place][passages.direction[stream] == passages.direction[row]]
         found[row] = ttl[seen[seen >= 0]].max() > 1
     return found
@@ -217,7 +217,7 @@ def _is_refused(
     for stream, origin in origins:
         if origin.side != "middlebox":
             continue
-        rows = slice(*np.searchsorted(passages.stream, (stream, stream + 1)))
+        rows = passages.rows(stream)
         own = _points_of(passages.points, origin.host or passages.points[origin.point].host)
         at_host = np.isin(ending[rows], own)
         is_routed = first[rows] < point.shape[1]
@@ -235,7 +235,7 @@ def _is_refused(
     return found
 
 
-def _is_answered_unseen(passages: Passages, rows: slice, reset: int, own: Sequence[int]) -> Bools:
+def _is_answered_unseen(passages: Passages, rows: I64, reset: int, own: Sequence[int]) -> Bools:
     """Of a stream's rows, which one a bare RST answers whose maker captured at `own` and missed it.
 
     That is the last one before it at another point that has the RST, if it acknowledges up to where the RST begins.

@@ -17,8 +17,6 @@ COPY = REPEATS.index("copy")
 GROWTH = 1.25
 LOOP_TTLS = 2
 
-Bools = npt.NDArray[np.bool_]
-
 
 class Gathering:
     """The table while it grows; its columns are remapped, not copied, so that no view may outlive an `add`."""

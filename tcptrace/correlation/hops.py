@@ -16,10 +16,10 @@ from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.fates import SPAN, Fates
 from tcptrace.correlation.numbering import numbered
 from tcptrace.correlation.order import Route
-from tcptrace.correlation.passages import Bools, Passages
+from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import Delay, Hop, Points
 from tcptrace.correlation.ways import ways
-from tcptrace.schema import I16, I64, NO_TIME, UNKNOWN
+from tcptrace.schema import I16, I64, NO_TIME, UNKNOWN, Bools
 
 IP_IDS = 1 << 16
 """How many there are."""

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
 
-import numpy as np
-
 from tcptrace.correlation.clock_limits import reference_ns
 from tcptrace.correlation.clocks import Alignment
 from tcptrace.correlation.passages import Passages
@@ -43,7 +41,7 @@ class Lifetimes:
 
     def _lives(self, stream: int) -> Iterator[_Life]:
         told = self._passages
-        rows = slice(*np.searchsorted(told.stream, (stream, stream + 1)))
+        rows = told.rows(stream)
         for number, point in enumerate(told.points):
             clock = self._alignment.clocks[point.host]
             times = reference_ns(clock, number, told.frame[rows, number], told.time_ns[rows, number])

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace.correlation.numbering import packed
-from tcptrace.schema import I32, I64, Sightings
+from tcptrace.schema import I32, I64, Bools, Sightings
 from tcptrace.tcp.sequence import CYCLE
 
 SAMPLE = 16
@@ -25,8 +24,6 @@ PLAIN_MAX = 1 << 20
 """Numbers below this are no evidence: text counts from 0, and so do generators of traffic."""
 ENDS_MAX = 64
 """A number that more sides of legs hold tells nothing."""
-
-Bools = npt.NDArray[np.bool_]
 
 
 class Shared(NamedTuple):

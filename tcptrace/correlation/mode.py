@@ -15,11 +15,11 @@ import numpy as np
 
 from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.order import Route
-from tcptrace.correlation.passages import Bools, Passages
+from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import Points, Rewrite, Stream
 from tcptrace.correlation.ways import counted_at, highest_acknowledged
 from tcptrace.flows import RST
-from tcptrace.schema import I64
+from tcptrace.schema import I64, Bools
 
 OUTER_BYTES = 20
 """Least that a tunnel puts before the innermost IP header."""

@@ -33,9 +33,8 @@ def onward(passages: Passages, routes: Sequence[Route], streams: Sequence[Stream
     first = np.full(len(routes) * 2, NONE_SENT, np.int64)
     np.minimum.at(first, way, passages.start)
     in_vain = first >= highest_acknowledged(passages, len(routes))
-    in_vain[way[(passages.direction == REQUEST) & (passages.flags & (SYN | RST) == 0)]] = (
-        False  # the client was answered
-    )
+    is_answered = (passages.direction == REQUEST) & (passages.flags & (SYN | RST) == 0)  # the client was
+    in_vain[way[is_answered]] = False
     known = _Known(passages, routes, streams)
     found = list(routes)
     for stream in np.unique(np.flatnonzero(in_vain & (first < NONE_SENT)) >> 1).tolist():

@@ -12,10 +12,10 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from tcptrace.correlation.directions import DIRECTIONS, NOWHERE, REPLY, REQUEST
-from tcptrace.correlation.order_evidence import KINDS, Bools, answering_ns, sample, votes
+from tcptrace.correlation.order_evidence import KINDS, answering_ns, sample, votes
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import Points
-from tcptrace.schema import I8, I64
+from tcptrace.schema import I8, I64, Bools
 
 RST = 0x04
 CLEARLY = 0.5

@@ -11,15 +11,12 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace.correlation.directions import NOWHERE, REPLY, REQUEST
 from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import Points
 from tcptrace.flows import SYN
-from tcptrace.schema import I8, I64, NO_TIME, UNKNOWN
-
-Bools = npt.NDArray[np.bool_]
+from tcptrace.schema import I8, I64, NO_TIME, UNKNOWN, Bools
 
 SAMPLES = 16
 """Segments of a stream that are asked, each way: its first. The others would say the same."""

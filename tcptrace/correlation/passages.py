@@ -6,12 +6,11 @@ order and time. Segmentation offload cuts and joins segments: what one point saw
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace.correlation.bases import bases_of, signed
 from tcptrace.correlation.directions import NOWHERE
@@ -21,9 +20,7 @@ from tcptrace.correlation.pieces import Spans, find_pieces
 from tcptrace.correlation.result import Points
 from tcptrace.correlation.twins import tell_apart
 from tcptrace.flows import RST, SYN
-from tcptrace.schema import I8, I32, I64, NO_TIME, UNKNOWN, Sightings
-
-Bools = npt.NDArray[np.bool_]
+from tcptrace.schema import I8, I32, I64, NO_TIME, UNKNOWN, Bools, Sightings
 
 NUMBERED = 0x07
 """FIN, SYN and RST: flags that are the same wherever a segment is seen."""
@@ -75,12 +72,9 @@ class Passages:
         found: I64 = np.where(self.row >= 0, column[self.row], missing)
         return found
 
-    def of_streams(self, streams: Sequence[int]) -> "Passages":
-        """Those of some streams."""
-        parts = [np.arange(*np.searchsorted(self.stream, (stream, stream + 1))) for stream in sorted(streams)]
-        rows = np.concatenate([np.empty(0, np.int64), *parts])
-        columns = {field.name: getattr(self, field.name)[rows] for field in fields(self)[2:]}
-        return replace(self, **columns)
+    def rows(self, stream: int) -> I64:
+        """The rows of a stream."""
+        return np.arange(*np.searchsorted(self.stream, (stream, stream + 1)))
 
 
 def passages_of(legs: Legs, stream_of_leg: Sequence[int], points: Points) -> Passages:

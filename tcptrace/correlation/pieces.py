@@ -4,13 +4,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace.correlation.directions import NOWHERE
 from tcptrace.correlation.numbering import ranked
-from tcptrace.schema import I32, I64
-
-Bools = npt.NDArray[np.bool_]
+from tcptrace.schema import I32, I64, Bools
 
 
 class Spans(NamedTuple):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tcptrace.correlation.directions import REPLY, REQUEST
-from tcptrace.correlation.passages import Bools, Passages
-from tcptrace.schema import I64, NO_TIME
+from tcptrace.correlation.passages import Passages
+from tcptrace.schema import I64, NO_TIME, Bools
 
 FIN, SYN, RST = 0x01, 0x02, 0x04
 LATEST = 2**63 - 1

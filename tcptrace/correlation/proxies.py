@@ -89,7 +89,7 @@ def _parties(
     """What must be known of these streams."""
     found = {}
     for number in concerned:
-        rows = slice(*np.searchsorted(passages.stream, (number, number + 1)))
+        rows = passages.rows(number)
         begin = passages.start[rows] + (passages.flags[rows] & SYN != 0)
         end = np.where(passages.len[rows] > 0, begin - 1 + passages.len[rows], 0)
         found[number] = Party(

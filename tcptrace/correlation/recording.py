@@ -9,13 +9,13 @@ import numpy as np
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.rotated import RotatedReader
 from tcptrace.capture.summary import CaptureSummary
-from tcptrace.correlation.gathering import Bools, Gathering
+from tcptrace.correlation.gathering import Gathering
 from tcptrace.correlation.points import Input
 from tcptrace.correlation.result import Point
 from tcptrace.errors import UsageError
 from tcptrace.kernels import Kernels, Notice, plain
 from tcptrace.rows import part
-from tcptrace.schema import I64, NO_TIME, Flows, Sightings, Transitions
+from tcptrace.schema import I64, NO_TIME, Bools, Flows, Sightings, Transitions
 from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
 from tcptrace.tcp.joined_flows import joined_flows
 from tcptrace.tcp.measures import Measured

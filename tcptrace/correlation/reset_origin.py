@@ -70,41 +70,41 @@ class _Birth:
         self.point = next(point for point in self.order if has_it[point])
         self.host: str = passages.points[self.point].host
 
-    @property
+    @cached_property
     def nearer(self) -> list[int]:
         """Points that the claimed sender's other segments pass, sooner than the first that has this one."""
         others = self._others
         place = self.order.index(self.point)
         return [point for point in self.order[:place] if (self.passages.row[others, point] >= 0).any()]
 
-    @property
+    @cached_property
     def _others(self) -> I64:
         """The claimed sender's segments that are no RST."""
         found: I64 = self._plain[self.passages.direction[self._plain] == self.direction]
         return found
 
-    @property
+    @cached_property
     def _back(self) -> I64:
         """The segments to the claimed sender that are no RST."""
         found: I64 = self._plain[self.passages.direction[self._plain] != self.direction]
         return found
 
-    @property
+    @cached_property
     def _plain(self) -> I64:
         found: I64 = self._stream[self.passages.flags[self._stream] & RST == 0]
         return found
 
-    @property
+    @cached_property
     def _stream(self) -> I64:
-        stream = self.passages.stream
-        return np.arange(*np.searchsorted(stream, (stream[self.row], stream[self.row] + 1)))
+        return self.passages.rows(self.passages.stream[self.row])
 
     def origin(self) -> ResetOrigin:
-        side, host = self._sender()
+        side, host = self._sender
         claimed = SIDES[self.direction]
         frame = int(self.passages.frame[self.row, self.point])
         return ResetOrigin(self.point, side, host, frame, tuple(self._evidence(claimed)), self.direction)
 
+    @cached_property
     def _sender(self) -> tuple[str, str]:
         """Which side sent it, and its host."""
         claimed, nearer = SIDES[self.direction], self.nearer
@@ -221,7 +221,7 @@ class _Birth:
         if self.nearer:
             names = ", ".join(told.points[point].name for point in self.nearer)
             yield f"{names} saw nothing of it, nearer to the {claimed}, whose other segments pass there"
-            maker = self._sender()[1]
+            maker = self._sender[1]
             if maker not in ("", self.host) and not self._missed:
                 yield f"its TTL is that of what leaves {maker}, whose capture missed it"
             if self._missed:

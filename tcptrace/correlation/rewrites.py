@@ -12,11 +12,11 @@ import numpy as np
 
 from tcptrace.correlation.fates import Fates
 from tcptrace.correlation.numbering import numbered, ranked
-from tcptrace.correlation.passages import Bools, Passages
+from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.result import Rewrite, Stream
 from tcptrace.correlation.ways import ways
 from tcptrace.flows import SYN
-from tcptrace.schema import I16, I64, UNKNOWN, Sightings
+from tcptrace.schema import I16, I64, UNKNOWN, Bools, Sightings
 
 OPTIONS = {2: "MSS", 3: "window scale", 4: "SACK permitted", 5: "SACK", 8: "timestamps", 19: "MD5", 28: "user timeout"}
 OPTIONS |= {29: "TCP-AO", 30: "MPTCP", 34: "fast open", 253: "experiment 253", 254: "experiment 254"}

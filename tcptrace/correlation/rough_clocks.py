@@ -4,15 +4,12 @@ from bisect import bisect
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace.correlation.legs import Legs
-from tcptrace.schema import I64, NO_TIME
+from tcptrace.schema import I64, NO_TIME, Bools
 
 SAMPLES = 10_000
 """Sightings of a leg or a point by which its clock is compared, spread over all of them."""
-
-Bools = npt.NDArray[np.bool_]
 
 
 class RoughClocks:

@@ -11,12 +11,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace.correlation.legs import Legs
 from tcptrace.correlation.numbering import distinct, numbered, ranked, renumbered
 from tcptrace.correlation.rough_clocks import RoughClocks
-from tcptrace.schema import I32, I64, NO_TIME, UNKNOWN
+from tcptrace.schema import I32, I64, NO_TIME, UNKNOWN, Bools
 
 NEIGHBOURS = 16
 """Sets of sightings that are tried for one more, either way in time."""
@@ -104,11 +103,11 @@ class _Twins:
         below: I64 = np.where(ttl >= 0, highest[place] - ttl, UNKNOWN)
         return below
 
-    def _all_have(self, mark: I64) -> npt.NDArray[np.bool_]:
+    def _all_have(self, mark: I64) -> Bools:
         """Whether all sightings of a sighting's group have a mark other than 0."""
         lacking = np.zeros(int(self.group[-1]) + 1, np.bool_)
         lacking[self.group[mark == 0]] = True
-        found: npt.NDArray[np.bool_] = ~lacking[self.group]
+        found: Bools = ~lacking[self.group]
         return found
 
     def _pair(self, places: I64, number: I64) -> None:

@@ -8,10 +8,10 @@ of several back, and where a capture missed what is known to have arrived, it ma
 import numpy as np
 
 from tcptrace.correlation.numbering import numbered
-from tcptrace.correlation.passages import Bools, Passages
+from tcptrace.correlation.passages import Passages
 from tcptrace.correlation.ways import ways
 from tcptrace.flows import RST, SYN
-from tcptrace.schema import I16, I64
+from tcptrace.schema import I16, I64, Bools
 
 THINNED_MIN = 8
 """Bare acknowledgements that end at one point, before that may be called thinning ..."""

@@ -7,8 +7,6 @@ than on the upstream one, wherever on its way either was captured, and each wait
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
 from tcptrace.correlation.directions import REPLY, REQUEST
 from tcptrace.correlation.http_heads import statuses
 from tcptrace.correlation.order_evidence import DRIFT_MAX
@@ -42,7 +40,7 @@ class Waits:
     def _of(self, stream: int, at: int) -> Iterator[tuple[float, float]]:
         """At each point the least and the most that the request at a position can have waited."""
         told = self._passages
-        rows = slice(*np.searchsorted(told.stream, (stream, stream + 1)))
+        rows = told.rows(stream)
         start, end, direction = told.start[rows], told.end[rows], told.direction[rows]
         for point, tick_ns in enumerate(self._ticks_ns[: len(told.points)]):
             time_ns = told.time_ns[rows, point]

@@ -3,9 +3,9 @@
 import numpy as np
 
 from tcptrace.correlation.directions import NOWHERE
-from tcptrace.correlation.passages import Bools, Passages
+from tcptrace.correlation.passages import Passages
 from tcptrace.flows import ACK, RST
-from tcptrace.schema import I16, I64
+from tcptrace.schema import I16, I64, Bools
 
 
 def ways(passages: Passages) -> I64:

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.story import CLIENT, SERVER
 from tcptrace.rows import chosen, joined
-from tcptrace.schema import I64, KINDS, NO_TIME
+from tcptrace.schema import I64, KINDS, NO_TIME, Bools
 
 AGAIN_NS = 200_000_000
 """No stack repeats a SYN sooner (RFC 6298 section 2: after 1 s); a frame that comes sooner is the capture's."""
@@ -36,9 +36,9 @@ class Calls(NamedTuple):
 class Speaking(NamedTuple):
     """Who says anything in a capture."""
 
-    hosts: Rows
+    hosts: Bools
     """For each address, whether it sent anything."""
-    gets: Rows
+    gets: Bools
     """For each address, whether anyone sent it anything."""
     listeners: I64
     """Those that answered a SYN, in order."""
@@ -158,14 +158,14 @@ def syn_frames(evidence: Evidence, row: int) -> tuple[list[int], list[int]]:
     return list(evidence.first_frames(np.array([flow]))), [int(evidence.all_flows.start_ns[row])]
 
 
-def _is_old(evidence: Evidence, start_ns: I64, wait_ns: int) -> Rows:
+def _is_old(evidence: Evidence, start_ns: I64, wait_ns: int) -> Bools:
     if evidence.end_ns == NO_TIME:
         return np.zeros(len(start_ns), np.bool_)
-    old: Rows = (start_ns != NO_TIME) & (start_ns <= evidence.end_ns - wait_ns)
+    old: Bools = (start_ns != NO_TIME) & (start_ns <= evidence.end_ns - wait_ns)
     return old
 
 
-def _is_replaced(evidence: Evidence, rows: I64, wait_ns: int) -> Rows:
+def _is_replaced(evidence: Evidence, rows: I64, wait_ns: int) -> Bools:
     """Whether the same two ends began another flow soon after."""
     flows = evidence.all_flows
     order = np.lexsort((flows.client, flows.client_port, flows.server, flows.server_port))
@@ -175,14 +175,14 @@ def _is_replaced(evidence: Evidence, rows: I64, wait_ns: int) -> Rows:
     soon = np.diff(flows.start_ns[order]) < wait_ns
     replaced = np.zeros(len(order), np.bool_)
     replaced[order[:-1]] = same & soon
-    found: Rows = replaced[rows]
+    found: Bools = replaced[rows]
     return found
 
 
-def _is_in_sight(evidence: Evidence, asked: Calls) -> Rows:
+def _is_in_sight(evidence: Evidence, asked: Calls) -> Bools:
     """Whether anything was seen that the call's server sent to anyone, or that anyone sent to its client."""
     known = speaking(evidence)
-    seen: Rows = known.hosts[asked.listener >> PORT_BITS] | known.gets[asked.client]
+    seen: Bools = known.hosts[asked.listener >> PORT_BITS] | known.gets[asked.client]
     return seen if evidence.sees[SERVER] else np.zeros_like(seen)
 
 

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.story import ACK, CLIENT, RST, SERVER, SYN, Story, Told, apart_ns
-from tcptrace.schema import I64, NO_TIME, Notable
+from tcptrace.schema import I64, NO_TIME, Bools, Notable
 
 TICK_NS = 1_000_000
 """Linux: TCP_TS_HZ is 1000 since 4.13; before, HZ was 100 to 1000."""
@@ -47,7 +47,7 @@ class Clock(NamedTuple):
     """The server's clock, by its later segments; 0: not told."""
 
 
-def set_back(evidence: Evidence, least: int) -> Rows:
+def set_back(evidence: Evidence, least: int) -> Bools:
     """The flows in which more ticks lie between SYN-ACK and next segment than since the SYN can have passed.
 
     The SYN-ACK was made after its SYN came by, the next segment before it came by, so that without a
@@ -65,7 +65,7 @@ def set_back(evidence: Evidence, least: int) -> Rows:
     by_client = _client_ticks(told, after) + 1
     behind = ticks - np.maximum(passed, by_client)
     odd = told.flow[after[(passed > 0) & (by_client <= passed + SLACK) & (behind >= least) & (behind < 1 << BITS)]]
-    rows: Rows = np.isin(flows.flow, odd) & (evidence.measures.completeness & SYN_SEEN > 0) & (flows.midstream == 0)
+    rows: Bools = np.isin(flows.flow, odd) & (evidence.measures.completeness & SYN_SEEN > 0) & (flows.midstream == 0)
     return rows
 
 
@@ -103,16 +103,16 @@ def options_in(tsval: int, client: Any) -> str:
     return f"its low bits read as what the client offered: {' and '.join(words) or 'no options'}"
 
 
-def gives_options(evidence: Evidence) -> Rows:
+def gives_options(evidence: Evidence) -> Bools:
     """The flows to whose listener some SYN-ACK belongs that has window scale or SACK."""
     flows, server = evidence.flows, evidence.sides[SERVER]
     listener = flows.server.astype(np.int64) << 16 | flows.server_port
     gave = (server.window_scale >= 0) | (server.sack_permitted > 0)
-    rows: Rows = np.isin(listener, listener[gave & (evidence.measures.completeness & SYN_ACK_SEEN > 0)])
+    rows: Bools = np.isin(listener, listener[gave & (evidence.measures.completeness & SYN_ACK_SEEN > 0)])
     return rows
 
 
-def without_options(evidence: Evidence, gives: Rows) -> Rows:
+def without_options(evidence: Evidence, gives: Bools) -> Bools:
     """The flows whose SYN offered window scale and SACK and whose SYN-ACK has neither, nor timestamps.
 
     Its listener `gives` them to others, or it looks like Linux: IP ID 0, and a window of whole segments.
@@ -121,13 +121,13 @@ def without_options(evidence: Evidence, gives: Rows) -> Rows:
     flows = evidence.flows
     both = SYN_SEEN | SYN_ACK_SEEN
     offered = (client.window_scale >= 0) & (client.sack_permitted > 0)
-    bare: Rows = offered & (evidence.measures.completeness & both == both)
+    bare: Bools = offered & (evidence.measures.completeness & both == both)
     bare &= (server.mss > 0) & (server.window_scale < 0) & (server.sack_permitted == 0) & (server.timestamps == 0)
     told = evidence.notable
     syn_acks = np.flatnonzero((told.side == SERVER) & (told.flags & (SYN | ACK | RST) == SYN | ACK) & (told.ip_id == 0))
     rows = np.searchsorted(flows.flow, told.flow[syn_acks])
     whole = (told.window_bytes[syn_acks] > 0) & (told.window_bytes[syn_acks] % np.maximum(server.mss[rows], 1) == 0)
-    found: Rows = bare & (np.isin(flows.flow, told.flow[syn_acks[whole]]) | gives)
+    found: Bools = bare & (np.isin(flows.flow, told.flow[syn_acks[whole]]) | gives)
     return found
 
 
@@ -137,11 +137,11 @@ def keeps_window(story: Story, syn_ack: Told) -> bool:
     return after is None or after.window_bytes + after.ack - 1 >= syn_ack.window_bytes
 
 
-def unanswered(evidence: Evidence) -> Rows:
+def unanswered(evidence: Evidence) -> Bools:
     """The flows of which the server sent one SYN-ACK and nothing else, though the client repeats its first payload."""
     flows, measures = evidence.flows, evidence.measures
     whole = SYN_SEEN | SYN_ACK_SEEN | ACK_SEEN
-    rows: Rows = (measures.completeness & whole == whole) & (flows.server_frames - measures.server_copies == 1)
+    rows: Bools = (measures.completeness & whole == whole) & (flows.server_frames - measures.server_copies == 1)
     rows &= (measures.client_retransmissions >= 2) & (flows.client_payload_bytes > 0)
     return rows
 

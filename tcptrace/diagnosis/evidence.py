@@ -7,17 +7,14 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.context import AddressClaim, IcmpError
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.story import SYN, Story, Told
 from tcptrace.rows import chosen, part, records
-from tcptrace.schema import I64, KINDS, NO_TIME, SIDES, FlowMeasures, Flows, Notable, SideFacts, Transitions
+from tcptrace.schema import I64, KINDS, NO_TIME, SIDES, Bools, FlowMeasures, Flows, Notable, SideFacts, Transitions
 from tcptrace.tcp.joined_flows import Joined
-
-Rows = npt.NDArray[np.bool_]
 
 STORIES = 256
 """Flows that are read out of the tables at a time."""
@@ -90,7 +87,7 @@ class Evidence:
         flows = self.all_flows
         return bool((flows.client_frames > 0).any()), bool((flows.server_frames > 0).any())
 
-    def stories(self, rows: Rows) -> Iterator[Story]:
+    def stories(self, rows: Bools) -> Iterator[Story]:
         """The flows that a mask beside `flows` selects, but for those explained, one after the other."""
         index = np.flatnonzero(rows)
         index = index[~np.isin(self.flows.flow[index], self.explained)]

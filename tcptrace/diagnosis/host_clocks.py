@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
-from tcptrace.schema import I64, KINDS, NO_TIME, UNKNOWN
+from tcptrace.diagnosis.evidence import Evidence
+from tcptrace.schema import I64, KINDS, NO_TIME, UNKNOWN, Bools
 
 TICKS_PER_S = (1000, 250, 100, 1_000_000)
 """How fast timestamps tick: Linux 1000, before 4.13 the kernel's HZ; 1,000,000 by a route's setting since 6.7."""
@@ -44,7 +44,7 @@ class Pairs(NamedTuple):
     """Time between them by the capture's clock."""
     ticks: I64
     """Time between them by the sender's clock, or UNTOLD."""
-    advances: Rows
+    advances: Bools
     """The stream goes on from one to the other, both sent for the first time: that is their true order."""
 
 

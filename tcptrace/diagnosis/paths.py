@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tcptrace.correlation.directions import DIRECTIONS
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.schema import I64, NO_TIME, SIDES
@@ -80,7 +78,7 @@ class PathEvidence:
     def rows(self, stream: int, direction: int | None = None) -> I64:
         """A stream's rows in the passages, of one direction or both, in order of first sight."""
         passages = self.passages
-        rows = np.arange(*np.searchsorted(passages.stream, (stream, stream + 1)))
+        rows = passages.rows(stream)
         return rows if direction is None else rows[passages.direction[rows] == direction]
 
     def seen(self, rows: I64, point: int) -> I64:

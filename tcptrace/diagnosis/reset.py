@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.story import CLIENT, SERVER, SYN, Story, Told
+from tcptrace.schema import Bools
 
 RST_SEEN = 32
 """In FlowMeasures.completeness."""
@@ -159,9 +160,9 @@ class Reset:
         return self.rst.seq < max((told.ack for told in self.story.before(self.rst, self.peer)), default=-1)
 
 
-def flows_with_reset(evidence: Evidence) -> Rows:
+def flows_with_reset(evidence: Evidence) -> Bools:
     """A mask beside `evidence.flows`."""
-    found: Rows = evidence.measures.completeness & RST_SEEN != 0
+    found: Bools = evidence.measures.completeness & RST_SEEN != 0
     return found
 
 

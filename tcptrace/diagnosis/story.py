@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from tcptrace.capture.context import IcmpError
@@ -98,11 +97,6 @@ class Story:
     def number(self) -> int:
         """The flow's number."""
         return int(self.flow.flow)
-
-    @cached_property
-    def lasts_ns(self) -> int:
-        """From its first frame to the end of the capture; 0 where there are no times."""
-        return max(0, self.end_ns - self.flow.start_ns) if NO_TIME not in (self.end_ns, self.flow.start_ns) else 0
 
     def end(self, side: int) -> str:
         """The client's or the server's end as text."""

@@ -4,15 +4,16 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.story import CLIENT, SERVER
 from tcptrace.rows import distinct
+from tcptrace.schema import Bools
 
 HOPS_MAX = 32
 """No path of today is longer; some programs send with a TTL of 1 (BGP)."""
 
 
-def at_server(evidence: Evidence) -> Rows:
+def at_server(evidence: Evidence) -> Bools:
     """For each address, whether the capture was taken at that host or beside it.
 
     There a SYN-ACK follows its SYN at once, and the client's ACK comes a round trip later.
@@ -21,7 +22,7 @@ def at_server(evidence: Evidence) -> Rows:
     known = (flows.syn_to_synack_ns >= 0) & (flows.synack_to_ack_ns >= 0)
     near = known & (flows.syn_to_synack_ns * 4 <= flows.synack_to_ack_ns)
     of_all, of_near = (np.bincount(flows.server[rows], minlength=size) for rows in (known, near))
-    there: Rows = (of_near > 0) & (of_near * 4 >= of_all * 3)
+    there: Bools = (of_near > 0) & (of_near * 4 >= of_all * 3)
     return there
 
 

@@ -6,9 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.schema import CLOSED_BY, CLOSES, I8, I64, STATES, Flows
-
-Rows = npt.NDArray[np.bool_]
+from tcptrace.schema import CLOSED_BY, CLOSES, I8, I64, STATES, Bools, Flows
 
 MOST_BYTES = (1 << 48) - 1
 """More than that does not count."""
@@ -22,42 +20,42 @@ class Outcome(NamedTuple):
     counted: str
     """In the line that counts flows."""
     style: str
-    holds: Callable[[Flows], Rows]
+    holds: Callable[[Flows], Bools]
 
 
-def _in(states: npt.NDArray[np.int8], names: str) -> Rows:
-    rows: Rows = np.isin(states, [STATES.index(name) for name in names.split()])
+def _in(states: npt.NDArray[np.int8], names: str) -> Bools:
+    rows: Bools = np.isin(states, [STATES.index(name) for name in names.split()])
     return rows
 
 
-def _ended(flows: Flows, how: str) -> Rows:
-    rows: Rows = np.equal(flows.close, CLOSES.index(how))
+def _ended(flows: Flows, how: str) -> Bools:
+    rows: Bools = np.equal(flows.close, CLOSES.index(how))
     return rows
 
 
-def _unanswered(flows: Flows) -> Rows:
-    rows: Rows = _in(flows.client_state, "SYN_SENT") & np.equal(flows.server_frames, 0)
+def _unanswered(flows: Flows) -> Bools:
+    rows: Bools = _in(flows.client_state, "SYN_SENT") & np.equal(flows.server_frames, 0)
     return rows
 
 
-def _reset(flows: Flows) -> Rows:
+def _reset(flows: Flows) -> Bools:
     return _ended(flows, "rst")
 
 
-def _unestablished(flows: Flows) -> Rows:
+def _unestablished(flows: Flows) -> Bools:
     return _in(flows.client_state, "SYN_SENT SYN_RCVD") | _in(flows.server_state, "LISTEN SYN_SENT SYN_RCVD")
 
 
-def _half_closed(flows: Flows) -> Rows:
+def _half_closed(flows: Flows) -> Bools:
     still_sends = _in(flows.client_state, "ESTABLISHED CLOSE_WAIT") | _in(flows.server_state, "ESTABLISHED CLOSE_WAIT")
     return _ended(flows, "fin") & still_sends
 
 
-def _open(flows: Flows) -> Rows:
+def _open(flows: Flows) -> Bools:
     return _ended(flows, "none")
 
 
-def _closed(flows: Flows) -> Rows:
+def _closed(flows: Flows) -> Bools:
     return _ended(flows, "fin")
 
 
@@ -85,7 +83,7 @@ def close_cell(outcome: Outcome, closed_by: int, reset_by: int) -> str:
 
 
 def most_telling(flows: Flows, rank: I8, top: int) -> I64:
-    """Rows of the `top` flows worth seeing first: abnormal ends, then the most bytes, then by number."""
+    """Bools of the `top` flows worth seeing first: abnormal ends, then the most bytes, then by number."""
     count = len(rank)
     if count <= top:
         return np.arange(count)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tcptrace.capture.address_book import AddressBook
 from tcptrace.report.label_names import label_names
 from tcptrace.rows import part, told
-from tcptrace.schema import NO_TIME, REPEATS, SACK_BLOCKS_MAX, UNKNOWN, Packets, Segments
+from tcptrace.schema import NO_TIME, REPEATS, SACK_BLOCKS_MAX, UNKNOWN, Bools, Packets, Segments
 
 FIRST = "frame time_ns flow src sport dst dport flags seq ack len window analysis".split()
 FURTHER = "interface if_index direction ttl ip_id mss window_scale sack tsval tsecr toa options".split()
@@ -140,7 +140,7 @@ def _kinds(packed: int, as_text: bool) -> tuple[int, ...] | str:
     return ";".join(map(str, kinds)) if as_text else kinds
 
 
-def _values(column: npt.NDArray[Any], missing: npt.NDArray[np.bool_], unknown: str | None) -> list[Any]:
+def _values(column: npt.NDArray[Any], missing: Bools, unknown: str | None) -> list[Any]:
     if missing.all():
         return [unknown] * len(column)
     values: list[Any] = column.tolist()

@@ -25,6 +25,7 @@ I16 = npt.NDArray[np.int16]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
+Bools = npt.NDArray[np.bool_]
 
 DTYPES: dict[Any, type[np.integer[Any]]] = {
     U8: np.uint8,

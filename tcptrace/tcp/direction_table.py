@@ -3,10 +3,9 @@
 from math import isqrt
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace import flows as f
-from tcptrace.schema import I8, I64, UNKNOWN, DirectionStatistics, Stalls
+from tcptrace.schema import I8, I64, UNKNOWN, Bools, DirectionStatistics, Stalls
 from tcptrace.tcp import counters as c
 from tcptrace.tcp import endpoint_rows as e
 from tcptrace.tcp import round_trips as trips
@@ -134,7 +133,7 @@ def _counted(tracker: Tracker, flow: I64, sender: I8) -> I64:
     return counted
 
 
-def _rows(tracker: Tracker, flow: I64, sender: I8) -> tuple[npt.NDArray[np.bool_], I64]:
+def _rows(tracker: Tracker, flow: I64, sender: I8) -> tuple[Bools, I64]:
     """Which of the directions have a row of their own, and the number of each that has."""
     pair = tracker.directions.of_flow[flow].astype(np.int64) - 1
     has = pair >= 0
@@ -182,5 +181,5 @@ def _per_second(amount: I64, elapsed_ns: I64) -> I64:
     return _where(known, (amount * 1e9 / np.where(known, elapsed_ns, 1)).astype(np.int64))
 
 
-def _where(known: npt.NDArray[np.bool_], values: I64) -> I64:
+def _where(known: Bools, values: I64) -> I64:
     return np.where(known, values, UNKNOWN)

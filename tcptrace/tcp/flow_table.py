@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from tcptrace import flows as f
 from tcptrace.rows import part
-from tcptrace.schema import CLOSES, I8, I64, NO_TIME, UNKNOWN, Flows, Transitions, allocate
+from tcptrace.schema import CLOSES, I8, I64, NO_TIME, UNKNOWN, Bools, Flows, Transitions, allocate
 from tcptrace.tcp import endpoint_rows as e
 from tcptrace.tcp.tracker import Tracker
 
@@ -15,7 +15,7 @@ PORT_MASK = 0xFFFF
 BATCH_FLOWS = 1 << 16
 
 
-def client_sides(tracker: Tracker) -> tuple[I8, npt.NDArray[np.bool_]]:
+def client_sides(tracker: Tracker) -> tuple[I8, Bools]:
     """For every flow number the side that is the client, and whether that is a guess.
 
     A SYN tells, else a SYN-ACK; of two SYNs the first frame's sender is the client. Midstream the
@@ -34,7 +34,7 @@ def client_sides(tracker: Tracker) -> tuple[I8, npt.NDArray[np.bool_]]:
     return client, guessed
 
 
-def _guess(rows: I64, guessed: npt.NDArray[np.bool_]) -> I8:
+def _guess(rows: I64, guessed: Bools) -> I8:
     ends, count = np.unique(rows[:, [f.KEY_0, f.KEY_1]], return_counts=True)
     key_0, key_1 = rows[guessed, f.KEY_0], rows[guessed, f.KEY_1]
     many_0, many_1 = count[np.searchsorted(ends, key_0)], count[np.searchsorted(ends, key_1)]
@@ -43,7 +43,7 @@ def _guess(rows: I64, guessed: npt.NDArray[np.bool_]) -> I8:
     return side_1
 
 
-def flow_table(tracker: Tracker, client: I8, guessed: npt.NDArray[np.bool_]) -> Flows:
+def flow_table(tracker: Tracker, client: I8, guessed: Bools) -> Flows:
     """One row a flow that has frames of its own (numbers of quoted headers are left out).
 
     Made batch by batch into its place: what a batch needs meanwhile is small, however many flows there are.
@@ -60,7 +60,7 @@ def flow_table(tracker: Tracker, client: I8, guessed: npt.NDArray[np.bool_]) -> 
     return part(table, 0, filled)
 
 
-def _batch(tracker: Tracker, client: I8, guessed: npt.NDArray[np.bool_], start: int, stop: int) -> Flows:
+def _batch(tracker: Tracker, client: I8, guessed: Bools, start: int, stop: int) -> Flows:
     rows = tracker.flows.rows[start * f.WIDTH : stop * f.WIDTH].reshape(-1, f.WIDTH)
     kept = np.flatnonzero((rows[:, f.FRAMES_0] + rows[:, f.FRAMES_1]) > 0)
     rows, kept = rows[kept], kept + start

@@ -5,11 +5,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace import flows as f
 from tcptrace.capture.context import IcmpError
-from tcptrace.schema import I8, I64, UNKNOWN
+from tcptrace.schema import I8, I64, UNKNOWN, Bools
 from tcptrace.tcp.tracker import Tracker
 
 
@@ -75,6 +74,6 @@ def _tuple(end: int, other: int) -> tuple[int, int]:
     return (end, other) if end < other else (other, end)
 
 
-def _is_end(keys: I64, address: int, port: int) -> npt.NDArray[np.bool_]:
-    is_host: npt.NDArray[np.bool_] = keys >> 16 == address
+def _is_end(keys: I64, address: int, port: int) -> Bools:
+    is_host: Bools = keys >> 16 == address
     return is_host if port < 0 else is_host & (keys & 0xFFFF == port)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcptrace import flows as f
-from tcptrace.schema import I8, I64, UNKNOWN
+from tcptrace.schema import I8, I64, UNKNOWN, Bools
 from tcptrace.tcp.tracker import Tracker
 
 F64 = npt.NDArray[np.float64]
@@ -57,7 +57,7 @@ class _Halves(NamedTuple):
     frame: I64
     """That began the flow."""
 
-    def at(self, rows: npt.NDArray[np.bool_]) -> "_Halves":
+    def at(self, rows: Bools) -> "_Halves":
         """Some of them."""
         return _Halves(*(column[rows] for column in self))
 

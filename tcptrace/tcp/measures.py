@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from tcptrace.flows import ANNOUNCED, SEEN
 from tcptrace.flows import WIDTH as FLOW_WIDTH
-from tcptrace.schema import I8, I64, LIMITS, UNKNOWN, FlowMeasures, RoundTrips
+from tcptrace.schema import I8, I64, LIMITS, UNKNOWN, Bools, FlowMeasures, RoundTrips
 from tcptrace.tcp import round_trips as trips
 from tcptrace.tcp import sending_rows as s
 from tcptrace.tcp.joined_flows import NONE, Joined
@@ -85,9 +85,9 @@ def _flow_measures(measured: Measured, flows: I64) -> FlowMeasures:
     )
 
 
-def _is_heard(rows: I64) -> npt.NDArray[np.bool_]:
+def _is_heard(rows: I64) -> Bools:
     """Whether anything came from a side; if not, what limited its flow is known only while that was being opened."""
-    heard: npt.NDArray[np.bool_] = (rows[:, s.NEXT] >= 0) | (rows[:, s.MARKS] & s.SPOKEN != 0)
+    heard: Bools = (rows[:, s.NEXT] >= 0) | (rows[:, s.MARKS] & s.SPOKEN != 0)
     return heard
 
 

@@ -8,10 +8,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tcptrace import flows as f
-from tcptrace.schema import I8, I64, SIDES
+from tcptrace.schema import I8, I64, SIDES, Bools
 from tcptrace.tcp import endpoint_rows as e
 from tcptrace.tcp import zeek_rows as z
 from tcptrace.tcp.tracker import Tracker
@@ -79,7 +78,7 @@ def lone_syn_kinds(tracker: Tracker, flows: I64, client: I8) -> I64:
     return kinds
 
 
-def _endpoint(rows: I64) -> tuple[I64, npt.NDArray[np.bool_]]:
+def _endpoint(rows: I64) -> tuple[I64, Bools]:
     """The states of endpoints, and whether Zeek counts no byte from them: neither SYN nor FIN are bytes.
 
     That is asked only of endpoints whose peer is not inactive.

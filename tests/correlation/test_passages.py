@@ -129,14 +129,12 @@ def test_pieces_lie_in_the_segment_that_holds_their_last_byte(tmp_path: Path) ->
     assert sorted(rows) == [(4, 4), (4, 5), (4, 5)]
 
 
-def test_passages_of_some_streams(tmp_path: Path) -> None:
+def test_the_passages_of_a_stream(tmp_path: Path) -> None:
     talks = [say(OPEN, f"10.0.0.1:{40000 + i}", isn=(10**9 + 10**6 * i, 2 * 10**9 + 10**6 * i)) for i in range(4)]
     frames = sorted(itertools.chain(*talks))
     passages = at_points(tmp_path, {"a": frames, "b": later(frames, 1)}).passages
-    chosen = passages.of_streams([3, 1])
-    assert chosen.stream.tolist() == [1] * 3 + [3] * 3
-    assert chosen.time_ns.shape == (6, 2)
-    assert len(passages.of_streams([]).stream) == 0
+    assert passages.stream[passages.rows(3)].tolist() == [3] * 3
+    assert len(passages.rows(4)) == 0
 
 
 def test_positions_are_those_of_the_sender_wherever_numbers_are_shifted(tmp_path: Path) -> None:

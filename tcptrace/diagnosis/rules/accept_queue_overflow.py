@@ -42,11 +42,12 @@ TCP_DEFER_ACCEPT; Documentation/networking/ip-sysctl.rst (tcp_abort_on_overflow)
 
 from collections.abc import Iterator
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.reset import Reset
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers, times
 from tcptrace.diagnosis.vantage import at_server
+from tcptrace.schema import Bools
 
 RULE = Rule(
     name="accept-queue-overflow",
@@ -82,7 +83,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         yield from _all_aborted(evidence, reset)
 
 
-def _all_dropped(evidence: Evidence, repeated: Rows, enough: float) -> Iterator[Finding]:
+def _all_dropped(evidence: Evidence, repeated: Bools, enough: float) -> Iterator[Finding]:
     near = at_server(evidence)
     repeated = repeated & (evidence.count("syn", SERVER) > 1) & (evidence.count("first", CLIENT) > 0)
     for story in evidence.stories(repeated):
@@ -91,7 +92,7 @@ def _all_dropped(evidence: Evidence, repeated: Rows, enough: float) -> Iterator[
             yield from _dropped(story, ack, bool(near[story.flow.server]), enough)
 
 
-def _all_aborted(evidence: Evidence, reset: Rows) -> Iterator[Finding]:
+def _all_aborted(evidence: Evidence, reset: Bools) -> Iterator[Finding]:
     reset = reset & (evidence.count("rst", SERVER) > 0) & (evidence.count("first", SERVER) == 0)
     for story in evidence.stories(reset & (evidence.count("first", CLIENT) > 0)):
         ack, rst = story.first("first", CLIENT), story.first("rst", SERVER)

@@ -45,11 +45,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.paths import PathEvidence, in_frames
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, RST, SERVER, Story, Told, counted, frames_filter, numbers
-from tcptrace.schema import I64, KINDS
+from tcptrace.schema import I64, KINDS, Bools
 
 if TYPE_CHECKING:
     from tcptrace.correlation.result import Connection, Hop
@@ -138,7 +138,7 @@ def _after(evidence: PathEvidence, hop: Hop) -> tuple[int, ...]:
     return evidence.frames(later, hop.target)[:1]
 
 
-def missing_bytes(evidence: Evidence, side: int, least: int, gaps: Rows) -> I64:
+def missing_bytes(evidence: Evidence, side: int, least: int, gaps: Bools) -> I64:
     """For each flow the bytes that a side sent, that were acknowledged, and that the capture lacks; 0 below `least`."""
     flows, facts, peer = evidence.flows, evidence.sides[side], evidence.sides[1 - side]
     payload = (flows.client_payload_bytes, flows.server_payload_bytes)[side]
@@ -154,7 +154,7 @@ def missing_bytes(evidence: Evidence, side: int, least: int, gaps: Rows) -> I64:
     return lacking
 
 
-def _unacked(evidence: Evidence, side: int, gaps: Rows) -> I64:
+def _unacked(evidence: Evidence, side: int, gaps: Bools) -> I64:
     """For each flow with a gap the payload seen beyond what was acknowledged; 0 where more may be missing there too."""
     facts = evidence.sides[side]
     beyond = np.where(gaps & (facts.acked > 0), np.maximum(facts.sent - facts.acked, 0), 0)
@@ -181,12 +181,12 @@ def _sent_before(story: Story, side: int) -> int:
     return max(0, 0, *(told.seq for told in skips), *(told.ack for told in beyond))
 
 
-def _has_gap(evidence: Evidence) -> Rows:
+def _has_gap(evidence: Evidence) -> Bools:
     """Flows of which a segment shows that others are missing; a RST may acknowledge what it likes."""
     told, flows = evidence.notable, evidence.flows.flow
     shown = np.zeros(int(flows.max(initial=-1)) + 1, np.bool_)
     shown[told.flow[(told.kinds >> KINDS.index("gap") & 1 == 1) & (told.flags & RST == 0)]] = True
-    found: Rows = shown[flows]
+    found: Bools = shown[flows]
     return found
 
 

@@ -36,11 +36,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import Told, apart_ns, elapsed, frames_filter, numbers
-from tcptrace.schema import KINDS, LABELS
+from tcptrace.schema import KINDS, LABELS, Bools
 
 RULE = Rule(
     name="challenge-ack",
@@ -62,7 +62,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
                 break
 
 
-def _flows_with_repeated_answer(evidence: Evidence) -> Rows:
+def _flows_with_repeated_answer(evidence: Evidence) -> Bools:
     told = evidence.notable
     repeated = (told.labels >> LABELS.index("duplicate_ack") & 1 == 1) & (told.kinds >> KINDS.index("answer") & 1 == 1)
     return np.isin(evidence.flows.flow, told.flow[repeated])

@@ -42,13 +42,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.host_clocks import UNTOLD, Pairs, ahead_by_rate, pairs, rates
 from tcptrace.diagnosis.paths import AtPoints, PathEvidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import elapsed, frames_filter
 from tcptrace.rows import distinct
-from tcptrace.schema import I64
+from tcptrace.schema import I64, Bools
 
 if TYPE_CHECKING:
     from tcptrace.correlation.result import Clock, ClockStep
@@ -97,7 +97,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         yield _finding(evidence, step)
 
 
-def _steps(of: Pairs, by_ns: I64, known: Rows, suspects: Rows) -> Iterator[Step]:
+def _steps(of: Pairs, by_ns: I64, known: Bools, suspects: Bools) -> Iterator[Step]:
     """From the narrowest suspicion on: who else saw it, and who did not."""
     left = suspects.copy()
     narrow = np.flatnonzero(suspects)
@@ -114,7 +114,7 @@ def _steps(of: Pairs, by_ns: I64, known: Rows, suspects: Rows) -> Iterator[Step]
                 yield step
 
 
-def _agreed(of: Pairs, by_ns: I64, known: Rows, agree: Rows) -> Step | None:
+def _agreed(of: Pairs, by_ns: I64, known: Bools, agree: Bools) -> Step | None:
     """The step that these pairs show, if they are of several hosts and few that span the same moment know nothing."""
     before, after = int(of.before[agree].max()), int(of.after[agree].min())
     against = (of.before <= before) & (of.after >= after) & known & ~agree

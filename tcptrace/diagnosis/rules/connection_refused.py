@@ -40,12 +40,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptrace.diagnosis import calls as c
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import ACK, CLIENT, RST, SERVER, Story, Told, elapsed, frames_filter, numbers, times
 from tcptrace.diagnosis.vantage import hops, ttls_of
 from tcptrace.rows import distinct
-from tcptrace.schema import I64
+from tcptrace.schema import I64, Bools
 
 RULE = Rule(
     name="connection-refused",
@@ -80,8 +80,8 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     yield from (_many(evidence, calls, rows) for rows in many)
 
 
-def _refused(evidence: Evidence) -> Rows:
-    refused: Rows = evidence.measures.completeness & SEEN == ONLY_RESET
+def _refused(evidence: Evidence) -> Bools:
+    refused: Bools = evidence.measures.completeness & SEEN == ONLY_RESET
     if not refused.any():
         return refused
     notable = evidence.notable

@@ -35,10 +35,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, frames_filter
-from tcptrace.schema import KINDS
+from tcptrace.schema import KINDS, Bools
 
 RULE = Rule(
     name="duplicate-frames",
@@ -78,12 +78,12 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     )
 
 
-def _are_none(evidence: Evidence) -> Rows:
+def _are_none(evidence: Evidence) -> Bools:
     """Flows whose copies differ in TTL from what they copy (a router lies between, or a loop)."""
     told, flows = evidence.notable, evidence.flows.flow
     copies = np.flatnonzero(told.kinds >> KINDS.index("copy") & 1)
     row = np.searchsorted(flows, told.flow[copies])
     usual = np.where(told.side[copies] == CLIENT, *(facts.ttl[row] for facts in evidence.sides))
     is_other = (told.ttl[copies] != usual) & (told.ttl[copies] >= 0) & (usual >= 0)
-    none: Rows = np.isin(flows, told.flow[copies[is_other]])
+    none: Bools = np.isin(flows, told.flow[copies[is_other]])
     return none

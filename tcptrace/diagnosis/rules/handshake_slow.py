@@ -40,11 +40,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from tcptrace.diagnosis import calls as c
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import ACK, CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers, times
 from tcptrace.diagnosis.vantage import at_server
-from tcptrace.schema import KINDS, NO_TIME
+from tcptrace.schema import KINDS, NO_TIME, Bools
 
 RULE = Rule(
     name="handshake-slow",
@@ -76,7 +76,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
             yield _finding(story, syns, answers, ack, bool(near[story.flow.server]))
 
 
-def _opened_late(evidence: Evidence, slow_ns: int) -> Rows:
+def _opened_late(evidence: Evidence, slow_ns: int) -> Bools:
     flows, notable = evidence.flows, evidence.notable
     is_first = (notable.kinds >> KINDS.index("first") & 1 == 1) & (notable.flags & ACK > 0) & (notable.side == CLIENT)
     rows = np.flatnonzero(is_first & (notable.time_ns != NO_TIME))
@@ -85,7 +85,7 @@ def _opened_late(evidence: Evidence, slow_ns: int) -> Rows:
     known = flows.start_ns[place] != NO_TIME
     late[place] = known & (notable.time_ns[rows] - np.where(known, flows.start_ns[place], 0) > slow_ns)
     both = c.SYN_SEEN | c.SYN_ACK_SEEN
-    opened: Rows = late & (evidence.measures.completeness & both == both) & (flows.midstream == 0)
+    opened: Bools = late & (evidence.measures.completeness & both == both) & (flows.midstream == 0)
     return opened
 
 

@@ -42,10 +42,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, counted, numbers
-from tcptrace.schema import I64
+from tcptrace.schema import I64, Bools
 
 RULE = Rule(
     name="high-retransmission",
@@ -82,10 +82,10 @@ def _needed(evidence: Evidence, side: int) -> I64:
     return evidence.measured(side, "retransmissions") - needless
 
 
-def _is_doubled(evidence: Evidence) -> Rows:
+def _is_doubled(evidence: Evidence) -> Bools:
     """Whether the capture holds so many frames twice that what seems to be sent again may be one of them."""
     copies = evidence.measures.client_copies + evidence.measures.server_copies
-    doubled: Rows = copies * DOUBLED_SHARE > evidence.flows.client_frames + evidence.flows.server_frames
+    doubled: Bools = copies * DOUBLED_SHARE > evidence.flows.client_frames + evidence.flows.server_frames
     return doubled
 
 

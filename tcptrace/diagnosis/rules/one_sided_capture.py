@@ -38,10 +38,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER
-from tcptrace.schema import I64, NO_TIME
+from tcptrace.schema import I64, NO_TIME, Bools
 
 RULE = Rule(
     name="one-sided-capture",
@@ -75,13 +75,13 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         yield _of_lone_syns(evidence, lone)
 
 
-def _shows_the_other(evidence: Evidence) -> Rows:
+def _shows_the_other(evidence: Evidence) -> Bools:
     """Flows in which a segment answers, or acknowledges more than the first did."""
     told, flows = evidence.notable, evidence.flows
     more = np.zeros(int(flows.flow[-1]) + 1, np.bool_)
     more[told.flow[told.ack > 1]] = True
     called = (flows.midstream == 0) & (evidence.count("first", CLIENT) > 0)
-    shown: Rows = more[flows.flow] | called | (evidence.count("syn", SERVER) > 0)
+    shown: Bools = more[flows.flow] | called | (evidence.count("syn", SERVER) > 0)
     return shown
 
 
@@ -106,7 +106,7 @@ def _floods(times: npt.NDArray[np.int64]) -> bool:
     return bool((times[more:] - times[: len(times) - more] < SECOND_NS).any()) if len(times) > more else False
 
 
-def _finding(evidence: Evidence, flows: I64, of_clients: Rows, all_flows: int) -> Finding:
+def _finding(evidence: Evidence, flows: I64, of_clients: Bools, all_flows: int) -> Finding:
     heard = "clients sent" if of_clients.all() else "servers sent" if not of_clients.any() else "one side sent"
     return RULE.finding(
         confidence=0.95 if len(flows) == all_flows else 0.8,

@@ -43,12 +43,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.reset import NEAR, Reset, endings, resets
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import ACK, CLIENT, frames_filter, numbers
 from tcptrace.rows import chosen
-from tcptrace.schema import KINDS
+from tcptrace.schema import KINDS, Bools
 
 RULE = Rule(
     name="reset-injected",
@@ -72,7 +72,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
             yield _finding(first, strange)
 
 
-def _suspects(evidence: Evidence) -> Rows:
+def _suspects(evidence: Evidence) -> Bools:
     """The flows with a RST of another TTL or IP ID than the last other segment of its sender."""
     told, flows = evidence.notable, evidence.flows.flow
     rsts = chosen(told, np.flatnonzero(told.kinds >> KINDS.index("rst") & 1))

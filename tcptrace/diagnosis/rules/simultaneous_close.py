@@ -31,12 +31,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.reset import flows_with_reset
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers
 from tcptrace.rows import distinct
-from tcptrace.schema import I64, KINDS, STATES, Notable
+from tcptrace.schema import I64, KINDS, STATES, Bools, Notable
 
 RULE = Rule(
     name="simultaneous-close",
@@ -61,7 +61,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
             yield _finding(story, story.kind("fin", CLIENT)[0], story.kind("fin", SERVER)[0], flows.flow[group])
 
 
-def _cross(evidence: Evidence) -> Rows:
+def _cross(evidence: Evidence) -> Bools:
     """Whether each flow has two FINs, each sent before the other was known; a busy server has thousands of them."""
     told = evidence.notable
     fins = np.flatnonzero(told.kinds >> KINDS.index("fin") & 1 == 1)
@@ -70,13 +70,13 @@ def _cross(evidence: Evidence) -> Rows:
     both, of_client, of_server = np.intersect1d(clients, servers, assume_unique=True, return_indices=True)
     client, server = first_of[CLIENT][at[of_client]], first_of[SERVER][beside[of_server]]
     cross = _unaware(told, client, server) & _unaware(told, server, client)
-    found: Rows = np.isin(evidence.flows.flow, both[cross])
+    found: Bools = np.isin(evidence.flows.flow, both[cross])
     return found
 
 
-def _unaware(told: Notable, fin: I64, other: I64) -> Rows:
+def _unaware(told: Notable, fin: I64, other: I64) -> Bools:
     """Whether a FIN was sent before the other was known."""
-    unaware: Rows = (told.ack[fin] >= 0) & (told.ack[fin] <= told.seq[other] + told.len[other])
+    unaware: Bools = (told.ack[fin] >= 0) & (told.ack[fin] <= told.seq[other] + told.len[other])
     return unaware
 
 

@@ -42,9 +42,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
 from tcptrace.diagnosis.story import ACK, CLIENT, FIN, RST, SERVER, SYN, Story, Told, apart_ns, elapsed, numbers
+from tcptrace.schema import Bools
 
 RULE = Rule(
     name="stale-connection",
@@ -76,7 +77,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
             yield _finding(evidence, story, stale)
 
 
-def _answered_by_ack(evidence: Evidence) -> Rows:
+def _answered_by_ack(evidence: Evidence) -> Bools:
     """The flows that began by a SYN and whose server's first segment is an ACK and nothing else."""
     told, flows = evidence.notable, evidence.flows
     of_server = np.flatnonzero(told.side == SERVER)
@@ -84,7 +85,7 @@ def _answered_by_ack(evidence: Evidence) -> Rows:
     is_first = np.ones(len(owner), np.bool_)
     is_first[1:] = owner[1:] != owner[:-1]
     is_ack = told.flags[of_server] & (SYN | ACK | FIN | RST) == ACK
-    odd: Rows = np.isin(flows.flow, owner[is_first & is_ack]) & (flows.midstream == 0)
+    odd: Bools = np.isin(flows.flow, owner[is_first & is_ack]) & (flows.midstream == 0)
     return odd
 
 

@@ -44,10 +44,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.diagnosis.evidence import Evidence, Rows
+from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import ACK, CLIENT, RST, SERVER
-from tcptrace.schema import I32, I64, NO_TIME, Flows
+from tcptrace.schema import I32, I64, NO_TIME, Bools, Flows
 
 RULE = Rule(
     name="syn-flood",
@@ -92,7 +92,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
                 yield _finding(evidence, rows, most, first, UNPROVED if few else 1)
 
 
-def _suspects(evidence: Evidence, thresholds: Thresholds) -> tuple[I32, Rows]:
+def _suspects(evidence: Evidence, thresholds: Thresholds) -> tuple[I32, Bools]:
     """Rows in `all_flows` of those whose client sent one SYN and then at most a RST; which did so for long enough."""
     is_proved = np.zeros(len(evidence.all_flows.flow), np.bool_)
     if evidence.end_ns == NO_TIME:
@@ -128,9 +128,9 @@ def _opened_ns(evidence: Evidence, most_ns: int) -> int:
     return min(2 * slowest_ns, most_ns)
 
 
-def _is_old(evidence: Evidence, start_ns: I64, wait_ns: I64 | int) -> Rows:
+def _is_old(evidence: Evidence, start_ns: I64, wait_ns: I64 | int) -> Bools:
     """Whether so long has passed between these times and the end of the capture."""
-    old: Rows = (start_ns != NO_TIME) & (start_ns <= evidence.end_ns - wait_ns)
+    old: Bools = (start_ns != NO_TIME) & (start_ns <= evidence.end_ns - wait_ns)
     return old
 
 

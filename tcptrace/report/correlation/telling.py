@@ -35,7 +35,7 @@ class InOrder(NamedTuple):
 def in_order(correlation: "Correlation", connection: Connection) -> InOrder:
     """Those of all streams of a connection."""
     passages = correlation.passages
-    parts = [np.arange(*np.searchsorted(passages.stream, (one.stream, one.stream + 1))) for one in connection.streams]
+    parts = [passages.rows(one.stream) for one in connection.streams]
     rows = np.concatenate([np.empty(0, np.int64), *parts])
     times = reference_times(correlation, rows)
     first = np.empty(len(rows), np.int64)
