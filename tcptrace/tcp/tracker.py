@@ -194,7 +194,7 @@ class Tracker:
         """Give back what only reading needs, and the room that was kept for more."""
         self.flows = self.flows._replace(slots=np.zeros(0, np.int32))
         self.endpoints = self.endpoints._replace(steps=np.empty(0, np.int64))
-        self._segments, self._segments_view = allocate(Segments, 0), None
+        self._segments, self._segments_view, self._kernels = allocate(Segments, 0), None, None
         self._holes, self._unacked = np.zeros(0, np.int64), np.zeros(0, np.int64)
         flows, pairs = self.flow_count, int(self.directions.used[0])
         shrink(self._notes, int(self.directions.used[2]) * notes.NOTE)

@@ -3,6 +3,7 @@
 import io
 import re
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,11 @@ def test_what_is_not_known_is_a_dash() -> None:
     assert "limited by" not in text
 
 
-@pytest.mark.parametrize("width", [80, 100])
-@pytest.mark.parametrize("path", sorted(CAPTURES.glob("*/*.pcap*")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    ("path", "width"),
+    zip(sorted(CAPTURES.glob("*/*.pcap*")), cycle([80, 100]), strict=False),
+    ids=lambda value: str(value) if isinstance(value, int) else value.parent.name,
+)
 def test_it_fits_the_terminal_in_the_words_of_a_pipe(path: Path, width: int) -> None:
     for flow in tcptrace.analyze(path).flow_table.flow[:1].tolist():
         text = full(path, width, flow=flow)
