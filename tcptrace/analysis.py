@@ -21,10 +21,11 @@ from tcptrace.kernels import Kernels, Notice, plain
 from tcptrace.rows import chosen, distinct, joined
 from tcptrace.schema import I64, NO_TIME, Flows, Packets, Segments, Transitions
 from tcptrace.selection import EVERYTHING, Selection
-from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
+from tcptrace.tcp.flow_table import client_sides, flow_table
 from tcptrace.tcp.joined_flows import joined_flows
 from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.tracker import Tracker
+from tcptrace.tcp.transition_table import transition_table
 
 if TYPE_CHECKING:
     import pandas as pd

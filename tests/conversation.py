@@ -15,8 +15,9 @@ from tcptrace.capture.decoding import Chunk
 from tcptrace.kernels import Kernels
 from tcptrace.schema import SACK_BLOCKS_MAX, SIDES, STATES, UNKNOWN, Flows, Packets, Transitions, allocate
 from tcptrace.tcp.endpoint import EVENTS
-from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
+from tcptrace.tcp.flow_table import client_sides, flow_table
 from tcptrace.tcp.tracker import Tracker
+from tcptrace.tcp.transition_table import transition_table
 
 BITS = {"F": 1, "S": 2, "R": 4, "P": 8, ".": 16, "U": 32}
 ISN = {"C": 1_000_000, "S": 4_294_967_000}

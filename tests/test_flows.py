@@ -9,7 +9,9 @@ from tcptrace import flows as f
 from tcptrace import kernels
 from tcptrace.capture.decoding import Chunk
 from tcptrace.schema import UNKNOWN, Packets, allocate
+from tcptrace.tcp.flow_table import client_sides
 from tcptrace.tcp.tracker import Tracker
+from tcptrace.tcp.transition_table import transition_table
 from tests.conversation import outcome, packets, track
 
 SYN, ACK = 2, 16
@@ -78,7 +80,7 @@ def test_compiled_kernels_agree_with_plain_ones(compiled, rows, cut):
         parts = [Chunk.of(table(part), chosen) for part in (rows[:cut], rows[cut:])]
         seen = [column.tolist() for part in parts for column in tracker.take(part)]
         tracker.finish(10**12, chosen)
-        outcomes.append((seen, [column.tolist() for column in tracker.take_transitions()]))
+        outcomes.append((seen, [column.tolist() for column in transition_table(tracker, client_sides(tracker)[0])]))
     assert outcomes[0] == outcomes[1]
 
 

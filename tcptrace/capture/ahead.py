@@ -29,7 +29,9 @@ class Ahead(Generic[T]):
     def __init__(self, items: Generator[T, None, None]) -> None:
         self._items = items
         self._ready: SimpleQueue[T | _End] = SimpleQueue()
-        self._room = threading.Semaphore(ITEMS_ALIVE - 1)
+        self._room: SimpleQueue[None] = SimpleQueue()  # a semaphore takes the interpreter's lock for longer
+        for _ in range(ITEMS_ALIVE - 1):
+            self._room.put(None)
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="tcptrace-read", daemon=True)
 
@@ -38,14 +40,14 @@ class Ahead(Generic[T]):
         self._thread.start()
         while not isinstance(item := self._ready.get(), _End):
             yield item
-            self._room.release()
+            self._room.put(None)
         if item.error is not None:
             raise item.error
 
     def close(self) -> bool:
         """Ask for no more items; whether the thread has ended. One that waits for a pipe ends with the process."""
         self._closed = True
-        self._room.release()
+        self._room.put(None)
         if self._thread.is_alive():
             self._thread.join(_CLOSE_SECONDS)
         return not self._thread.is_alive()
@@ -56,7 +58,7 @@ class Ahead(Generic[T]):
         try:
             for item in self._items:
                 self._ready.put(item)
-                self._room.acquire()
+                self._room.get()
                 if self._closed:
                     break
         except BaseException as raised:

@@ -74,8 +74,8 @@ class Decoder:
         rows = self._decode(buffer, records, n, first_frame, room)
         packets = part(room.packets, 0, rows)
         places = packets.frame - first_frame
-        np.take(records.time_ns, places, out=packets.time_ns)
-        np.take(records.interface, places, out=packets.interface)
+        np.take(records.time_ns, places, out=packets.time_ns, mode="clip")  # "raise" would copy once more
+        np.take(records.interface, places, out=packets.interface, mode="clip")
         met = self._count(n)
         if not TELLING.isdisjoint(met):
             read_context(buffer, records, first_frame, self._verdicts[:n], met, packets, self.summary.context)

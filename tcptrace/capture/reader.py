@@ -97,7 +97,8 @@ class CaptureReader:
 
     def _note_times(self, times: I64) -> None:
         """Widen the capture's time span to hold these times."""
-        times = times[times != NO_TIME]
+        if len(times) and times.min() == NO_TIME:
+            times = times[times != NO_TIME]
         if not len(times):
             return
         first, last = int(times.min()), int(times.max())

@@ -16,10 +16,11 @@ from tcptrace.errors import UsageError
 from tcptrace.kernels import Kernels, Notice, plain
 from tcptrace.rows import part
 from tcptrace.schema import I64, NO_TIME, Bools, Flows, Sightings, Transitions
-from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
+from tcptrace.tcp.flow_table import client_sides, flow_table
 from tcptrace.tcp.joined_flows import joined_flows
 from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.tracker import Tracker
+from tcptrace.tcp.transition_table import transition_table
 
 Number = TypeVar("Number", int, I64)
 

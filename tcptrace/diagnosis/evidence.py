@@ -154,10 +154,19 @@ class Evidence:
 
     def count(self, kind: str, side: int | None = None) -> I64:
         """How many notable segments of one of KINDS each row of `flows` has, of one side or both."""
-        rows = self.notable.kinds >> KINDS.index(kind) & 1 == 1
-        found = self.notable.flow[rows if side is None else rows & (self.notable.side == side)]
-        first, stop = (np.searchsorted(found, self.flows.flow, where) for where in ("left", "right"))
-        return stop - first
+        rows = self.notable.kinds & 1 << KINDS.index(kind) != 0
+        if side is not None:
+            rows &= self.notable.side == side
+        first, stop = self._bounds
+        before = np.concatenate(([0], np.cumsum(rows)))
+        counts: I64 = before[stop] - before[first]
+        return counts
+
+    @cached_property
+    def _bounds(self) -> tuple[I64, I64]:
+        """For each row of `flows` its first notable segment, and the one behind its last."""
+        flows, told = self.flows.flow, self.notable.flow
+        return np.searchsorted(told, flows, "left"), np.searchsorted(told, flows, "right")
 
 
 def _of_flows(table: Any, numbers: I64) -> Iterator[list[Any]]:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from tcptrace import flows as f
 from tcptrace.rows import part
-from tcptrace.schema import CLOSES, I8, I64, NO_TIME, UNKNOWN, Bools, Flows, Transitions, allocate
+from tcptrace.schema import CLOSES, I8, I64, NO_TIME, UNKNOWN, Bools, Flows, allocate
 from tcptrace.tcp import endpoint_rows as e
 from tcptrace.tcp.tracker import Tracker
 
@@ -115,9 +115,3 @@ def _endings(client_notes: npt.NDArray[np.int32], server_notes: npt.NDArray[np.i
     close = np.where(by_reset > 0, CLOSES.index("rst"), np.where(by_fin > 0, CLOSES.index("fin"), 0))
     closed_by = np.where(by_fin > 0, by_fin, by_reset)
     return closed_by.astype(np.int8), close.astype(np.int8), by_reset.astype(np.int8)
-
-
-def transition_table(tracker: Tracker, client: I8) -> Transitions:
-    """All transitions by flow, sides named by client and server."""
-    found = tracker.take_transitions()
-    return found._replace(side=found.side ^ client[found.flow])

@@ -4,42 +4,53 @@ from typing import Any
 
 import numpy as np
 
-from tcptrace.rows import stable_order
-from tcptrace.schema import I8, I64, Notable, columns
+from tcptrace.rows import BATCH_ROWS, part, stable_order
+from tcptrace.schema import I8, I64, Notable, allocate
 from tcptrace.tcp import notes
 from tcptrace.tcp.tracker import Tracker
 
+FIELDS = {
+    "frame": notes.FRAME,
+    "kinds": notes.KINDS,
+    "flags": notes.FLAGS,
+    "labels": notes.LABELS,
+    "repeat": notes.REPEAT,
+    "seq": notes.SEQ,
+    "ack": notes.ACK,
+    "len": notes.LEN,
+    "window_bytes": notes.WINDOW,
+    "ttl": notes.TTL,
+    "ip_id": notes.IP_ID,
+    "tsval": notes.TSVAL,
+}
+"""Column of Notable → where a note has it; the others take more than that."""
+
 
 def notable_table(tracker: Tracker, client: I8) -> Notable:
-    """Every segment kept, by flow and in order; sides are client and server as `client_sides` tells them."""
+    """Every segment kept, by flow and in order; sides are client and server as `client_sides` tells them.
+
+    Batch by batch, since notes that follow one another there lie anywhere.
+    """
     words = tracker.take_notes()
-    end = _values(words, notes.END)
     order = stable_order(_values(words, notes.FRAME))  # a note that was overwritten stands in its old place
-    order = order[stable_order(end[order] >> 1)]
-    flow = end[order] >> 1
-    dtypes = {name: dtype for name, (dtype, _) in columns(Notable).items()}
+    order = order[stable_order(_values(words, notes.END)[order] >> 1)]
+    table = allocate(Notable, len(order))
+    for start in range(0, len(order), BATCH_ROWS):
+        batch = np.take(words, order[start : start + BATCH_ROWS], axis=0)
+        _fill(part(table, start, start + len(batch)), batch, client)
+    return table
 
-    def column(name: str, field: tuple[int, int, int, int]) -> Any:
-        return np.take(_values(words, field).astype(dtypes[name], copy=False), order)
 
-    return Notable(
-        flow=flow,
-        side=(end[order] & 1).astype(np.int8) ^ client[flow],
-        frame=column("frame", notes.FRAME),
-        time_ns=words[order, notes.TIME_NS],
-        kinds=column("kinds", notes.KINDS),
-        flags=column("flags", notes.FLAGS),
-        labels=column("labels", notes.LABELS),
-        repeat=column("repeat", notes.REPEAT),
-        seq=column("seq", notes.SEQ),
-        ack=column("ack", notes.ACK),
-        len=column("len", notes.LEN),
-        window_bytes=column("window_bytes", notes.WINDOW),
-        ttl=column("ttl", notes.TTL),
-        ip_id=column("ip_id", notes.IP_ID),
-        tsval=column("tsval", notes.TSVAL),
-        idle_ns=column("idle_ns", notes.IDLE_MS) * notes.NS_PER_MS,
-    )
+def _fill(rows: Notable, words: I64, client: I8) -> None:
+    """The columns of some notes."""
+    end = _values(words, notes.END)
+    rows.flow[:] = end >> 1
+    rows.side[:] = (end & 1) ^ client[rows.flow]
+    rows.time_ns[:] = words[:, notes.TIME_NS]
+    rows.idle_ns[:] = _values(words, notes.IDLE_MS) * notes.NS_PER_MS
+    for name, field in FIELDS.items():
+        column: Any = getattr(rows, name)
+        column[:] = _values(words, field)
 
 
 def _values(words: I64, field: tuple[int, int, int, int]) -> I64:

@@ -9,8 +9,7 @@ import numpy.typing as npt
 from tcptrace import flows as flow_fields
 from tcptrace.capture.decoding import Chunk
 from tcptrace.kernels import Kernels
-from tcptrace.rows import stable_order
-from tcptrace.schema import I64, Directions, Endpoints, FlowRows, Segments, Transitions, allocate
+from tcptrace.schema import I64, Directions, Endpoints, FlowRows, Segments, allocate
 from tcptrace.tcp import (
     counters,
     directions,
@@ -118,28 +117,11 @@ class Tracker:
             self._keep_steps()
         self._release()
 
-    def take_transitions(self) -> Transitions:
-        """All transitions by flow and in order, which are kept no longer; sides are 0 for the flow's first sender."""
+    def take_steps(self) -> I64:
+        """All transitions as transition_log writes them, a row each, in order of time; they are kept no longer."""
         steps = self._steps[: self._step_count * transition_log.STEP].reshape(-1, transition_log.STEP)
         self._steps, self._step_count = np.empty(0, np.int64), 0
-        endpoint = steps[:, transition_log.ENDPOINT]
-        if (endpoint[:-1] >> 1 > endpoint[1:] >> 1).any():
-            steps = np.take(steps, stable_order(endpoint >> 1), axis=0)
-        flow, packed = steps[:, transition_log.ENDPOINT] >> 1, steps[:, transition_log.PACKED]
-        before = (packed >> transition_log.FROM_SHIFT & transition_log.BYTE).astype(np.int8)
-        after = (packed & transition_log.BYTE).astype(np.int8)
-        return Transitions(
-            capture=np.zeros(len(steps), np.int16),
-            flow=flow,
-            frame=steps[:, transition_log.FRAME].copy(),
-            time_ns=steps[:, transition_log.TIME_NS].copy(),
-            side=(steps[:, transition_log.ENDPOINT] & 1).astype(np.int8),
-            from_state=before,
-            to_state=after,
-            event=(packed >> transition_log.EVENT_SHIFT & transition_log.BYTE).astype(np.int8),
-            inferred=(packed >> transition_log.INFERRED_SHIFT).astype(np.int8),
-            unexpected=(before == after).astype(np.int8),
-        )
+        return steps
 
     def take_notes(self) -> I64:
         """The notable segments as tcptrace.tcp.notes writes them, a row each; they are kept no longer."""

@@ -11,10 +11,11 @@ from tcptrace.diagnosis.gather import gather
 from tcptrace.diagnosis.registry import BY_NAME
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.diagnosis.settings import thresholds
-from tcptrace.tcp.flow_table import client_sides, flow_table, transition_table
+from tcptrace.tcp.flow_table import client_sides, flow_table
 from tcptrace.tcp.joined_flows import joined_flows
 from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.tracker import Tracker
+from tcptrace.tcp.transition_table import transition_table
 from tests.conversation import endpoints, packets
 
 OPEN = "0 C S 0\n 10 S S. 0 1 ip_id=0\n 10.1 C . 1 1\n"

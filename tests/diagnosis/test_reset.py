@@ -138,6 +138,10 @@ class TestAbortiveClose:
         assert after_answer.frames == (4, 8), "the last that the other side said, and the RST"
         assert "after 200 bytes sent and 80 received" in after_answer.summary
 
+    def test_what_it_did_not_acknowledge_was_not_received(self) -> None:
+        (finding,) = of_rule("abortive-close", ANSWERED + "130 C P. 81:161 201\n 131 S R. 201 81 ip_id=503")
+        assert "after 200 bytes sent and 80 received" in finding.summary
+
     @pytest.mark.parametrize(
         ("conversation", "severity"),
         [

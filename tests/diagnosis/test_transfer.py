@@ -96,6 +96,11 @@ class TestRtoStall:
         text = OPEN + f"1000 S P. 1:101 1\n {1000 + wait_ms} S P. 1:101 1\n 2000 C . 1 101"
         assert len(of_rule("rto-stall", text, silence_ms=300)) == found
 
+    def test_what_carries_the_fin_is_told_by_the_rule_of_that(self) -> None:
+        text = REQUEST + "100 S F. 1:101 81\n 400 S F. 1:101 81\n 410 C . 81 102"
+        assert of_rule("rto-stall", text) == []
+        assert len(of_rule("fin-retransmission", text)) == 1
+
     def test_of_many_it_tells_that_there_are_more(self) -> None:
         lines = "".join(
             f"{at} C P. {seq}:{seq + 80} 1\n {at + 300} C P. {seq}:{seq + 80} 1\n {at + 310} S . 1 {seq + 80}\n"

@@ -16,6 +16,7 @@ from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.notable_table import notable_table
 from tcptrace.tcp.side_facts import side_facts
 from tcptrace.tcp.tracker import Tracker
+from tcptrace.tcp.transition_table import transition_table
 
 OPEN = "0 C S 0\n 10 S S. 0 1\n 20 C . 1 1\n"
 MS = 1_000_000
@@ -53,7 +54,7 @@ def told(*chunks: Packets, with_kernels: Kernels | None = None) -> Outcome:
     measured, flow = Measured(tracker, client), np.zeros(1, np.int64)
     of_side = (side_facts(measured, flow, side)._asdict() for side in (0, 1))
     both = [SimpleNamespace(**{name: int(columns[name][0]) for name in FACTS}) for columns in of_side]
-    changes = set(tracker.take_transitions().frame.tolist())
+    changes = set(transition_table(tracker, client).frame.tolist())
     return Outcome(notable_table(tracker, client), segments, (both[0], both[1]), int(client[0]), changes)
 
 

@@ -113,6 +113,14 @@ def _payload(story: Story) -> tuple[int, int]:
     return story.flow.client_payload_bytes, story.flow.server_payload_bytes
 
 
+def _taken(reset: Reset) -> int:
+    """Payload of the other side that the sender acknowledged."""
+    story, rst = reset.story, reset.rst
+    acked = max(rst.ack if rst.has_ack else 0, int(story.sides[reset.peer].acked))
+    got = _payload(story)[reset.peer]
+    return got if story.flow.midstream or acked <= 0 else min(got, acked - 1)
+
+
 def _loses_nothing(reset: Reset, farewell_bytes: float) -> bool:
     """Whether the other side had closed and all but a farewell was taken, or the client had come only to look."""
     story, fin = reset.story, reset.sent_before("fin", reset.peer)
@@ -136,7 +144,7 @@ def _finding(reset: Reset, thresholds: Thresholds) -> Finding:
     cause, confidence = _cause(reset, thresholds["read_ms"])
     harmless = _loses_nothing(reset, thresholds["farewell_bytes"])
     frames = _frames(reset)
-    sent, got = _payload(story)[reset.side], _payload(story)[reset.peer]
+    sent, got = _payload(story)[reset.side], _taken(reset)
     did = "reset" if not reset.has_payload else "is said, by a RST with payload, to have reset"
     return RULE.finding(
         severity="info" if harmless else "warning",

@@ -68,7 +68,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 
 
 def _is_stall(told: Told, sent: int, least_ns: float) -> bool:
-    return told.len > 0 and told.seq + told.len <= sent and least_ns <= told.idle_ns <= TIMER_MAX_NS
+    return told.len > 0 and not told.is_fin and told.seq + told.len <= sent and least_ns <= told.idle_ns <= TIMER_MAX_NS
 
 
 def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
