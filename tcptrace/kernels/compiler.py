@@ -4,6 +4,7 @@ The module's kernels are compiled as second instances of their modules, whose fu
 another's compiled forms. Those called from Python get a C function each (see interface.py).
 """
 
+import gc
 import importlib
 import os
 import re
@@ -32,7 +33,10 @@ slicing.fix_index = lambda builder, index, size: index
 codegen.JITCodeLibrary._finalize_specific = lambda library: None
 codegen.JITCodeLibrary.get_pointer_to_function = lambda library, name: library._ensure_finalized() or 0
 codegen.JITCPUCodegen.set_env = lambda code, name, environment: None
-"""numba makes machine code of each function, with all that it calls; here that is made once, of the whole."""
+codegen.CPUCodeLibrary._optimize_functions = lambda library, module: None
+codegen.CPUCodeLibrary._optimize_final_module = lambda library: None
+"""numba optimizes each function, and makes machine code of it, with all that it calls; here both are done once, of the
+whole."""
 
 PROCESSES_MAX = 4
 SCALARS = {int: types.int64, bool: types.boolean}
@@ -244,4 +248,5 @@ def _unpacking(name: str, kernel: Any, taken: Interface) -> Any:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(10_000, 20, 30)  # there are few cycles to find, and looking for them takes a tenth of the time
     sys.stdout.buffer.write(_compiled(sys.argv[1:]).as_bitcode())
