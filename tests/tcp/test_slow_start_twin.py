@@ -34,7 +34,7 @@ class Life:
     """The client's direction up to now."""
 
     rounds: list[Round] = field(default_factory=lambda: [Round()])
-    samples: tuple[list[int], list[int]] = ([], [])
+    samples: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
     next: int = 0
     acked: int = -1
     raised_ns: int = -1
@@ -173,26 +173,28 @@ def lived(seen: list[Seen]) -> Life:
 
 @st.composite
 def transfers(draw: st.DrawFn) -> str:
-    """Flights as a sender may send them, some of their segments once more, with ACKs now and then."""
+    """Flights as a sender may send them; of a rough life some segments once more, or small, or long without an ACK."""
     handshake = draw(st.sampled_from([HANDSHAKE, HANDSHAKE, "0 C S 0\n 1 S S. 0 1\n 30 C . 1 1\n"]))
-    lines, position, now = [handshake], 1, 100
-    for _ in range(draw(st.integers(1, 9))):
-        count = draw(st.sampled_from([1, 2, 4, 8, 8, 8, 9, 16]))
-        size = draw(st.sampled_from([MSS, MSS, MSS, MSS, 2 * MSS, 100]))
+    lines, position, now, is_rough = [handshake], 1, 100, draw(st.booleans())
+    grown, trip_ms = [2, 4, 8][: draw(st.integers(0, 3))], draw(st.sampled_from([10, 30]))
+    for count in [*grown, *draw(st.lists(st.sampled_from([1, 6, 8, 8, 8, 8, 10, 11, 16]), max_size=7))]:
+        size = draw(st.sampled_from([MSS, MSS, MSS, 2 * MSS, 100])) if is_rough else MSS
         ends = [position + size * (n + 1) for n in range(count)]
-        ends[-1] -= draw(st.sampled_from([0, 0, 0, 50]))
+        ends[-1] -= draw(st.sampled_from([0, 0, 0, 50])) if is_rough else 0
         starts = [position, *ends[:-1]]
         lines += [f"{now} C . {start}:{end} 1" for start, end in zip(starts, ends, strict=True)]
-        now += draw(st.sampled_from([1, 10, 30]))
-        if draw(st.integers(0, 6)) == 0:
+        now += draw(st.sampled_from([1, 10, 30])) if is_rough else trip_ms
+        if is_rough and draw(st.integers(0, 6)) == 0:
             again = draw(st.integers(0, count - 1))
             now += draw(st.sampled_from([0, 300]))
             lines.append(f"{now} C . {starts[again]}:{ends[again]} 1")
             now += 10
         window = draw(st.sampled_from([1000, 1000, 1000, 34]))
-        places = draw(st.sampled_from([[count - 1], [count // 2, count - 1], list(range(count)), []]))
+        places = draw(
+            st.sampled_from([[count // 2, count - 1], [count - 1], list(range(count)), []][: 4 if is_rough else 3])
+        )
         lines += [f"{now} S . 1 {ends[place]} window={window}" for place in sorted(set(places))]
-        position, now = ends[-1], now + draw(st.sampled_from([0, 1, 1, 20]))
+        position, now = ends[-1], now + draw(st.sampled_from([0, 1, 1, 2, 20]))
     return "\n".join(lines)
 
 
