@@ -93,7 +93,7 @@ def test_what_is_not_known_is_a_dash() -> None:
 
 @pytest.mark.parametrize(
     ("path", "width"),
-    zip(sorted(CAPTURES.glob("*/*.pcap*")), cycle([80, 100]), strict=False),
+    list(zip(sorted(CAPTURES.glob("*/*.pcap*")), cycle([80, 100]), strict=False)),
     ids=lambda value: str(value) if isinstance(value, int) else value.parent.name,
 )
 def test_it_fits_the_terminal_in_the_words_of_a_pipe(path: Path, width: int) -> None:
