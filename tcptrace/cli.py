@@ -51,7 +51,7 @@ from tcptrace.command_options import (
     Utc,
     WriteBaseline,
 )
-from tcptrace.diagnosis.settings import Settings, find_settings, merged, parse_settings
+from tcptrace.diagnosis.settings import Settings, find_settings, merged, parse_settings, spelled
 from tcptrace.diagnosis.wanted import Severity, Wanted
 from tcptrace.errors import CaptureError, UsageError
 from tcptrace.report.check.formats import CheckFormat, check_report
@@ -127,7 +127,7 @@ def analyze(
 ) -> None:
     """Say what went wrong in each capture, and show its flows, their states at both ends, and how they closed."""
     selection = _selection(flow, host, port, since, until, utc)
-    wanted = Wanted(tuple(rules or ()), severity.value, _settings(set_), decode)
+    wanted = Wanted(tuple(map(spelled, rules or ())), severity.value, _settings(set_), decode)
     failed: list[CaptureError] = []
     needed = MEASURES[Format.CSV if format is Format.TABLE and flow is not None else format]
     analyses = known_in_one(_analyses(captures, selection, wanted, quiet, failed, needed))
@@ -156,7 +156,7 @@ def timeline(
     quiet: Quiet = False,
 ) -> None:
     """Show one flow as a ladder: every segment between the states of its two ends, findings at their frames."""
-    wanted = Wanted(tuple(rules or ()), severity.value, _settings(set_), decode)
+    wanted = Wanted(tuple(map(spelled, rules or ())), severity.value, _settings(set_), decode)
     with reading(capture, quiet=quiet) as notice:
         result = read_timeline(capture, flow, wanted, notice=notice)
     with open_output(output, [capture]) as out:
@@ -212,7 +212,7 @@ def correlate(
     from tcptrace.correlation.points import from_words, inputs_of  # here: the other commands begin the sooner
     from tcptrace.joint_analysis import correlate as run_correlate
 
-    wanted = Wanted(tuple(rules or ()), severity.value, _settings(set_))
+    wanted = Wanted(tuple(map(spelled, rules or ())), severity.value, _settings(set_))
     captures = from_words(points)
     with reading(" ".join(captures), quiet=quiet) as notice:
         result = run_correlate(

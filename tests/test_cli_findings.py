@@ -84,6 +84,7 @@ def test_only_the_rules_asked_for_are_told() -> None:
     both = rules_found(REFUSED, FLOOD)
     assert set(both) == {"connection-refused", "syn-flood"}
     assert rules_found(REFUSED, FLOOD, "--rule", "syn-flood") == ["syn-flood"]
+    assert rules_found(REFUSED, FLOOD, "--rule", "syn_flood") == ["syn-flood"], "as Python spells it, as in explain"
     assert rules_found(REFUSED, FLOOD, "--rule", "syn-flood", "--rule", "connection-refused") == both
 
 
@@ -128,6 +129,7 @@ def test_a_timeline_shows_findings_at_their_frames() -> None:
 @pytest.mark.parametrize(("syns", "found"), [("60", True), ("61", False)])
 def test_a_threshold_is_set_for_one_run(syns: str, found: bool) -> None:
     assert ("syn-flood" in rules_found(FLOOD, "--set", f"syn-flood.syns={syns}")) == found
+    assert ("syn-flood" in rules_found(FLOOD, "--set", f"syn_flood.syns={syns}")) == found
     flow = invoke("timeline", FLOOD, "--flow", "0", "--set", f"syn-flood.syns={syns}")
     assert ("✖ syn-flood " in flow.stdout) == found
 

@@ -34,6 +34,7 @@ def parse_settings(texts: Iterable[str]) -> Settings:
         rule, dot, threshold = name.strip().partition(".")
         if not equals or not dot:
             raise UsageError(f"--set {text}: is not rule.threshold=value\n  for example rto-stall.silence_ms=500")
+        rule = spelled(rule)
         known = _known(rule, threshold, f"--set {text}")
         found.setdefault(rule, {})[threshold] = _number(value, known, f"--set {text}")
     return found
