@@ -15,12 +15,12 @@ from tcptrace.capture.frame_names import frame_name
 from tcptrace.capture.summary import CUT_EXAMPLES, CaptureSummary
 from tcptrace.kernels import Kernels, plain
 from tcptrace.rows import part
-from tcptrace.schema import I64, Packets, Records, allocate, columns
+from tcptrace.schema import I64, UNKNOWN, Packets, Records, allocate, columns
 
 ALWAYS_SAID = {"frame", "time_ns", "interface", "src", "dst", "sport", "dport", "ttl", "ip_at"}
 """Columns that the decoding of every row fills."""
 
-ABSENT = {name: -1 for name in columns(Packets) if name not in ALWAYS_SAID} | {
+ABSENT = {name: UNKNOWN for name in columns(Packets) if name not in {*ALWAYS_SAID, "sack"}} | {
     "quoted": 0,
     "len_cut": 0,
     "rfb": 0,
@@ -31,9 +31,7 @@ ABSENT = {name: -1 for name in columns(Packets) if name not in ALWAYS_SAID} | {
     "options_cut": 0,
     "sack_count": 0,
 }
-"""What the other columns hold where the frame says nothing."""
-
-_CLEARED = ABSENT.keys() - {"sack"}
+"""What the other columns hold where the frame says nothing, but for the edges of SACK blocks, which are UNKNOWN."""
 
 ROOM_STEP = 4096
 """Addresses for which room is made at a time."""
@@ -92,9 +90,9 @@ class Decoder:
         if n > len(self._verdicts):
             self._verdicts = np.empty(n, np.int32)
         if is_new or room.packets.sack_count.any():  # a quarter of the table, and seldom needed
-            room.packets.sack[:] = ABSENT["sack"]
-        for name in _CLEARED:
-            getattr(room.packets, name)[:n] = ABSENT[name]
+            room.packets.sack[:] = UNKNOWN
+        for name, absent in ABSENT.items():
+            getattr(room.packets, name)[:n] = absent
         return room
 
     def _decode(self, buffer: bytearray | mmap, records: Records, n: int, first_frame: int, room: Chunk) -> int:

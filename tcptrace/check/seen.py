@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ class Sight:
     look: str
     """The command that shows everything."""
 
-    @property
+    @cached_property
     def rules(self) -> set[str]:
         """Those that have found something, be it told as a symptom in another's finding."""
         return {rule for seen in self.findings for rule in (seen.finding.rule, *seen.finding.symptoms)}

@@ -139,7 +139,7 @@ class Evidence:
     def frames_of(self, kind: str, flows: I64, most: int) -> tuple[int, ...]:
         """The first frames that were kept as one of KINDS in these flows, given by number."""
         told = self.notable
-        kept = told.frame[(told.kinds >> KINDS.index(kind) & 1 == 1) & np.isin(told.flow, flows)]
+        kept = told.frame[self._is_kind(kind) & np.isin(told.flow, flows)]
         return tuple(np.sort(kept)[:most].tolist())
 
     def row_of(self, flow: int) -> int:
@@ -154,13 +154,22 @@ class Evidence:
 
     def count(self, kind: str, side: int | None = None) -> I64:
         """How many notable segments of one of KINDS each row of `flows` has, of one side or both."""
-        rows = self.notable.kinds & 1 << KINDS.index(kind) != 0
+        rows = self._is_kind(kind)
         if side is not None:
             rows &= self.notable.side == side
+        return self.per_flow(rows)
+
+    def per_flow(self, notable: Bools) -> I64:
+        """How many of these notable segments each row of `flows` has."""
         first, stop = self._bounds
-        before = np.concatenate(([0], np.cumsum(rows)))
+        before = np.concatenate(([0], np.cumsum(notable)))
         counts: I64 = before[stop] - before[first]
         return counts
+
+    def _is_kind(self, kind: str) -> Bools:
+        """Which notable segments were kept as one of KINDS."""
+        rows: Bools = self.notable.kinds & 1 << KINDS.index(kind) != 0
+        return rows
 
     @cached_property
     def _bounds(self) -> tuple[I64, I64]:

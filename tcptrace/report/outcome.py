@@ -83,7 +83,7 @@ def close_cell(outcome: Outcome, closed_by: int, reset_by: int) -> str:
 
 
 def most_telling(flows: Flows, rank: I8, top: int) -> I64:
-    """Bools of the `top` flows worth seeing first: abnormal ends, then the most bytes, then by number."""
+    """Rows of the `top` flows worth seeing first: abnormal ends, then the most bytes, then by number."""
     count = len(rank)
     if count <= top:
         return np.arange(count)

@@ -1,11 +1,10 @@
 """The table of notable segments, once a capture has been read."""
 
+from functools import partial
 from typing import Any
 
-import numpy as np
-
-from tcptrace.rows import BATCH_ROWS, part, stable_order
-from tcptrace.schema import I8, I64, Notable, allocate
+from tcptrace.rows import ordered, stable_order
+from tcptrace.schema import I8, I64, Notable
 from tcptrace.tcp import notes
 from tcptrace.tcp.tracker import Tracker
 
@@ -27,21 +26,14 @@ FIELDS = {
 
 
 def notable_table(tracker: Tracker, client: I8) -> Notable:
-    """Every segment kept, by flow and in order; sides are client and server as `client_sides` tells them.
-
-    Batch by batch, since notes that follow one another there lie anywhere.
-    """
+    """Every segment kept, by flow and in order; sides are client and server as `client_sides` tells them."""
     words = tracker.take_notes()
     order = stable_order(_values(words, notes.FRAME))  # a note that was overwritten stands in its old place
     order = order[stable_order(_values(words, notes.END)[order] >> 1)]
-    table = allocate(Notable, len(order))
-    for start in range(0, len(order), BATCH_ROWS):
-        batch = np.take(words, order[start : start + BATCH_ROWS], axis=0)
-        _fill(part(table, start, start + len(batch)), batch, client)
-    return table
+    return ordered(Notable, words, order, partial(_fill, client))
 
 
-def _fill(rows: Notable, words: I64, client: I8) -> None:
+def _fill(client: I8, rows: Notable, words: I64) -> None:
     """The columns of some notes."""
     end = _values(words, notes.END)
     rows.flow[:] = end >> 1

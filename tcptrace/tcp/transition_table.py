@@ -1,28 +1,21 @@
 """The table of transitions, once a capture has been read."""
 
-import numpy as np
+from functools import partial
 
-from tcptrace.rows import BATCH_ROWS, part, stable_order
-from tcptrace.schema import I8, I64, Transitions, allocate
+from tcptrace.rows import ordered, stable_order
+from tcptrace.schema import I8, I64, Transitions
 from tcptrace.tcp import transition_log as log
 from tcptrace.tcp.tracker import Tracker
 
 
 def transition_table(tracker: Tracker, client: I8) -> Transitions:
-    """All transitions by flow and in order, sides named by client and server.
-
-    Batch by batch, since those of a flow lie anywhere.
-    """
+    """All transitions by flow and in order, sides named by client and server."""
     steps = tracker.take_steps()
     order = stable_order(steps[:, log.ENDPOINT] >> 1)
-    table = allocate(Transitions, len(order))
-    for start in range(0, len(order), BATCH_ROWS):
-        batch = np.take(steps, order[start : start + BATCH_ROWS], axis=0)
-        _fill(part(table, start, start + len(batch)), batch, client)
-    return table
+    return ordered(Transitions, steps, order, partial(_fill, client))
 
 
-def _fill(rows: Transitions, steps: I64, client: I8) -> None:
+def _fill(client: I8, rows: Transitions, steps: I64) -> None:
     """The columns of some transitions."""
     endpoint, packed = steps[:, log.ENDPOINT], steps[:, log.PACKED]
     rows.capture[:] = 0

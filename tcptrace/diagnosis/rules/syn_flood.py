@@ -116,9 +116,8 @@ def _suspects(evidence: Evidence, thresholds: Thresholds) -> tuple[I32, Bools]:
 
 def _bare_rsts(evidence: Evidence) -> I64:
     """How many RSTs without ACK each client sent, by which a host says that it knows nothing of a connection."""
-    told, flows = evidence.notable, evidence.flows.flow
-    bare = told.flow[(told.side == CLIENT) & (told.flags & (RST | ACK) == RST)]
-    return np.searchsorted(bare, flows, "right") - np.searchsorted(bare, flows)
+    told = evidence.notable
+    return evidence.per_flow((told.side == CLIENT) & (told.flags & (RST | ACK) == RST))
 
 
 def _opened_ns(evidence: Evidence, most_ns: int) -> int:
