@@ -17,7 +17,7 @@ from tcptrace.diagnosis.gather import gather
 from tcptrace.diagnosis.rule import Finding
 from tcptrace.diagnosis.wanted import ALL, Wanted
 from tcptrace.errors import UsageError
-from tcptrace.kernels import Kernels, Notice, plain
+from tcptrace.kernels import Notice
 from tcptrace.rows import chosen, distinct, joined
 from tcptrace.schema import I64, NO_TIME, Flows, Packets, Segments, Transitions
 from tcptrace.selection import EVERYTHING, Selection
@@ -211,12 +211,10 @@ def frames_of(path: str | Path, flows: Sequence[int], notice: Notice = _silent) 
 
 def _track(reader: CaptureReader, tracker: Tracker) -> Iterator[tuple[Packets, Segments]]:
     """Take a capture through the tracker; yields every chunk with what became of it."""
-    kernels: Kernels = plain()
     for chunk in reader.chunks():
-        kernels = chunk.kernels
         yield chunk.packets, tracker.take(chunk)
     end_ns = reader.summary.end_ns
-    tracker.finish(NO_TIME if end_ns is None else end_ns, kernels)
+    tracker.finish(NO_TIME if end_ns is None else end_ns)
 
 
 def _results(reader: CaptureReader, tracker: Tracker, selection: Selection, wanted: Wanted) -> Analysis:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tcptrace.schema import I64, UNKNOWN, Flows, Transitions, allocate
+from tcptrace.schema import I64, UNKNOWN, Flows, Transitions
 
 BATCH_ROWS = 4096
 
@@ -61,15 +61,6 @@ def joined(tables: Sequence[T]) -> T:
 def in_batches(make: Callable[[I64], T], index: I64) -> T:
     """A table that `make` gives for an index, made in batches: what it needs meanwhile may be far larger."""
     return joined([make(index[start : start + BATCH_ROWS]) for start in range(0, max(len(index), 1), BATCH_ROWS)])
-
-
-def ordered(kind: type[T], words: I64, order: I64, fill: Callable[[T, I64], None]) -> T:
-    """A table of rows of `words` in this order, each batch taken, then filled: the rows may lie anywhere."""
-    table = allocate(kind, len(order))
-    for start in range(0, len(order), BATCH_ROWS):
-        batch = np.take(words, order[start : start + BATCH_ROWS], axis=0)
-        fill(part(table, start, start + len(batch)), batch)
-    return table
 
 
 def of_capture(table: C, capture: int) -> C:

@@ -95,7 +95,7 @@ def track(*chunks: Packets, with_kernels: Kernels | None = None) -> Outcome:
     tracker = Tracker()
     for chunk in chunks:
         tracker.take(Chunk.of(chunk, with_kernels))
-    tracker.finish(max(int(chunk.time_ns.max()) for chunk in chunks), with_kernels)
+    tracker.finish(max(int(chunk.time_ns.max()) for chunk in chunks))
     client, guessed = client_sides(tracker)
     return Outcome(flow_table(tracker, client, guessed), transition_table(tracker, client))
 

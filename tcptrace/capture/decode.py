@@ -25,7 +25,7 @@ from tcptrace.capture.link_layer import of_link_type
 from tcptrace.capture.tcp_options import intern_at, options
 from tcptrace.capture.tls import ALERT, HIDDEN_ALERT_LEN, is_alert
 from tcptrace.capture.walk import begin, walk
-from tcptrace.capture.words import BIG, u32
+from tcptrace.capture.words import BIG, fetch, u32
 from tcptrace.schema import I32, I64, U8, Addresses, Packets, Records
 
 ADDRESSES_MAX = 4
@@ -33,6 +33,11 @@ ADDRESSES_MAX = 4
 
 SHORTEST = 58
 """Ethernet, a VLAN tag, IPv4 and TCP without options: bytes in which the common stack is looked for."""
+
+FETCHED_AHEAD = 6
+"""Records from the one that is decoded to that whose headers are fetched meanwhile."""
+
+FETCHED_LEN = 128
 
 PORTS_LEN = 4
 """So much of a TCP header makes a row."""
@@ -81,6 +86,9 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
         if used[0] > room:
             return record, row
         at, captured_len, original_len = offsets[record], captured_lens[record], original_lens[record]
+        if record + FETCHED_AHEAD < last:
+            following = offsets[record + FETCHED_AHEAD]
+            fetch(buffer, following, following + FETCHED_LEN)
         found = False
         ip = at + 14
         end = ip

@@ -6,11 +6,14 @@ next, so a length that cannot be ends the walk: what follows would be guesses.
 Source: draft-ietf-opsawg-pcap.
 """
 
-from tcptrace.capture.words import u32
+from tcptrace.capture.words import fetch, u32
 from tcptrace.schema import U8, Records
 
 FRAME_BYTES_MAX = 262_144
 """The most that is kept of a frame, and the longest record Wireshark believes (but for a few bus protocols)."""
+
+FETCHED_AHEAD = 2048
+"""Bytes from a record to what is fetched meanwhile: a few records, so that it has come when they are walked."""
 
 MORE = 0
 """Status: the record at the position goes on beyond the buffer, or the record table is full."""
@@ -55,5 +58,7 @@ def walk(
         original_len[filled] = original
         time_ns[filled] = u32(data, place, flip) * 1_000_000_000 + u32(data, place + 4, flip) * fraction_ns
         filled += 1
-        place = body + captured
+        after = body + captured
+        fetch(data, place + FETCHED_AHEAD, min(after + FETCHED_AHEAD, end))
+        place = after
     return place, filled, MORE

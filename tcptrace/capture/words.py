@@ -1,4 +1,4 @@
-"""Integers out of a byte buffer, in either byte order (a kernel module).
+"""Integers out of a byte buffer, in either byte order, and the fetching of it (a kernel module).
 
 `flip` is the byte order: LITTLE, or BIG, by which byte 0, 1, 2, 3 of a word become 3, 2, 1, 0.
 Products, not shifts: numba makes a shifted byte unsigned, and that with a signed number a float.
@@ -22,3 +22,10 @@ def u16(data: U8, place: int, flip: int) -> int:
     swap = flip & 1
     word: int = data[place + swap] + data[place + (1 ^ swap)] * 0x100
     return word
+
+
+def fetch(data: U8, start: int, end: int) -> None:
+    """Have the processor fetch these bytes into its cache, for they will be read soon; they may lie anywhere.
+
+    Plain Python has no use for it; machine code waits for memory most of the time that it walks and decodes.
+    """

@@ -13,7 +13,7 @@ from tcptrace.correlation.gathering import Gathering
 from tcptrace.correlation.points import Input
 from tcptrace.correlation.result import Point
 from tcptrace.errors import UsageError
-from tcptrace.kernels import Kernels, Notice, plain
+from tcptrace.kernels import Notice
 from tcptrace.rows import part
 from tcptrace.schema import I64, NO_TIME, Bools, Flows, Sightings, Transitions
 from tcptrace.tcp.flow_table import client_sides, flow_table
@@ -83,17 +83,15 @@ def read(inputs: Sequence[Input], notice: Notice) -> tuple[tuple[Point, ...], tu
 
 def _read(given: Input, gathering: Gathering, notice: Notice) -> _Read:
     tracker, reader = Tracker(statistics=False, zeek=False), RotatedReader(given.paths, notice)
-    kernels: Kernels = plain()
     first = gathering.count
     vias, agains = [np.empty(0, np.int64)], [np.empty(0, np.bool_)]
     for chunk in reader.chunks():
-        kernels, packets = chunk.kernels, chunk.packets
-        segments = tracker.take(chunk)
+        packets, segments = chunk.packets, tracker.take(chunk)
         rows = gathering.add(packets, segments)
         vias.append(way(packets.interface[rows].astype(np.int64), packets.if_index[rows].astype(np.int64)))
         agains.append(segments.copy[rows] == 1)
     summary = reader.summary
-    tracker.finish(NO_TIME if summary.end_ns is None else summary.end_ns, kernels)
+    tracker.finish(NO_TIME if summary.end_ns is None else summary.end_ns)
     client, guessed = client_sides(tracker)
     flows = flow_table(tracker, client, guessed)
     summary.flows = len(flows.flow)

@@ -134,7 +134,7 @@ def states(passages: Passages, timelines: Sequence[Timeline], end_ns: int | None
     kernels = KernelChoice(None, _silent).next(len(packets.frame), 0)
     for start in range(0, len(packets.frame), CHUNK_ROWS):
         tracker.take(Chunk.of(part(packets, start, start + CHUNK_ROWS), kernels))
-    tracker.finish(NO_TIME if end_ns is None else end_ns, kernels)
+    tracker.finish(NO_TIME if end_ns is None else end_ns)
     flows = tracker.flows.rows[: tracker.flow_count * WIDTH].reshape(-1, WIDTH)
     ends = (flows[:, [KEY_0, KEY_1]] >> PORT_BITS).ravel()
     found = np.full(2 * len(timelines), UNKNOWN_STATE, np.int8)

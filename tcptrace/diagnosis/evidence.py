@@ -161,9 +161,7 @@ class Evidence:
 
     def per_flow(self, notable: Bools) -> I64:
         """How many of these notable segments each row of `flows` has."""
-        first, stop = self._bounds
-        before = np.concatenate(([0], np.cumsum(notable)))
-        counts: I64 = before[stop] - before[first]
+        counts: I64 = np.bincount(self._row_of_notable[np.flatnonzero(notable)], minlength=len(self.flows.flow))
         return counts
 
     def _is_kind(self, kind: str) -> Bools:
@@ -172,10 +170,9 @@ class Evidence:
         return rows
 
     @cached_property
-    def _bounds(self) -> tuple[I64, I64]:
-        """For each row of `flows` its first notable segment, and the one behind its last."""
-        flows, told = self.flows.flow, self.notable.flow
-        return np.searchsorted(told, flows, "left"), np.searchsorted(told, flows, "right")
+    def _row_of_notable(self) -> I64:
+        """The row in `flows` of the flow of each notable segment."""
+        return np.searchsorted(self.flows.flow, self.notable.flow)
 
 
 def _of_flows(table: Any, numbers: I64) -> Iterator[list[Any]]:

@@ -16,16 +16,18 @@ from types import FunctionType, ModuleType
 from typing import Any, get_args, get_origin
 
 import llvmlite.binding as llvm
+import llvmlite.ir as llvm_ir
 import numba
 import numpy as np
 from numba import types
 from numba.core import codegen
 from numba.cpython import slicing
+from numba.extending import intrinsic
 
 from tcptrace.kernels import KERNEL_MODULES, source
 from tcptrace.kernels.interface import IN_TURN, Interface, interface
 from tcptrace.kernels.machine_code import empty_module, target_machine
-from tcptrace.schema import DTYPES, columns
+from tcptrace.schema import DTYPES, U8, columns
 
 slicing.fix_index = lambda builder, index, size: index
 """Kernels count no index from the end: to allow for it takes a sixth of their time."""
@@ -39,6 +41,7 @@ codegen.CPUCodeLibrary._optimize_final_module = lambda library: None
 whole."""
 
 PROCESSES_MAX = 4
+CACHE_LINE_BYTES = 64
 SCALARS = {int: types.int64, bool: types.boolean}
 _SIGNATURE = types.void(types.CPointer(types.voidptr), types.CPointer(types.int64))
 _RUNTIME_CALL = re.compile(r"^declare (.*@(?:NRT|numba)_\w+\(.*)$", re.MULTILINE)
@@ -185,13 +188,41 @@ def _compiled_copy(name: str, copies: dict[str, ModuleType]) -> ModuleType:
     for attribute, value in list(vars(copy).items()):
         if isinstance(value, FunctionType):
             home = copies.get(value.__module__)
-            made = jit(value) if home is None else getattr(home, value.__name__)
+            made = jit(_INSTEAD.get(f"{name}.{attribute}", value)) if home is None else getattr(home, value.__name__)
             own += [made] if home is None else []
             setattr(copy, attribute, made)
     for function in own:
         function.compile(tuple(map(_type_of, interface(function.py_func).parameters)))
         function.disable_compile()
     return copy
+
+
+def _typed_prefetch(typing: Any, data: Any, place: Any) -> Any:
+    """LLVM's instruction of that name: of what will be read soon, into the second cache and those beyond it."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data, place = arguments
+        address = builder.gep(context.make_array(signature.args[0])(context, builder, data).data, [place])
+        number = llvm_ir.IntType(32)
+        kind = llvm_ir.FunctionType(llvm_ir.VoidType(), [address.type, number, number, number])
+        name = "llvm.prefetch.p0"
+        prefetch = builder.module.globals.get(name) or llvm_ir.Function(builder.module, kind, name)
+        builder.call(prefetch, [address, number(0), number(2), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(data, place), code
+
+
+_prefetch = intrinsic(_typed_prefetch)
+
+
+def _fetch(data: U8, start: int, end: int) -> None:
+    for place in range(start, end, CACHE_LINE_BYTES):
+        _prefetch(data, place)
+
+
+_INSTEAD = {"tcptrace.capture.words.fetch": _fetch}
+"""What only machine code does; as plain Python such a kernel does nothing."""
 
 
 def _type_of(hint: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from tcptrace import flows as flow_fields
 from tcptrace.capture.decoding import Chunk
-from tcptrace.kernels import Kernels
+from tcptrace.kernels import plain
 from tcptrace.schema import I64, Directions, Endpoints, FlowRows, Segments, allocate
 from tcptrace.tcp import (
     counters,
@@ -70,10 +70,9 @@ class Tracker:
         self._holes = np.zeros(0, np.int64)
         self._unacked = np.zeros(0, np.int64)
         self.histograms = np.zeros(0, np.int64)
-        self._segments = allocate(Segments, 0)
-        self._segments_view: Any = None
-        self._kernels: Kernels | None = None
-        """Those for which the view is."""
+        self.kernels = plain()
+        """Those of the latest chunk."""
+        self._set_segments(0)
         self._steps = np.empty(0, np.int64)
         self._step_count = 0
         self._notes = np.empty(0, np.int64)
@@ -87,14 +86,22 @@ class Tracker:
         """Segments for its rows; valid until the next call."""
         packets, kernels, rows = chunk
         count = len(packets.frame)
-        self._reserve(count, kernels)
-        self._reserve_directions(count)
+        if kernels is not self.kernels:
+            self.kernels = kernels
+            self._set_segments(len(self._segments.flow))
+        self._reserve_flows(count)
         segments, flows = self._segments_view, kernels.view(self.flows)
-        endpoints, pairs, held = kernels.view(self.endpoints), kernels.view(self.directions), kernels.view(self._holes)
-        unacked, histograms, kept = map(kernels.view, (self._unacked, self.histograms, self._notes))
+        endpoints, pairs = kernels.view(self.endpoints), kernels.view(self.directions)
+        kernels.in_turn(
+            (
+                (kernels["flows"].assign, rows, count, segments, flows),
+                (kernels["tcp.directions"].begin, rows, count, segments, flows, endpoints, pairs),
+            )
+        )
+        self._reserve(count)
+        endpoints, pairs = kernels.view(self.endpoints), kernels.view(self.directions)
+        held, unacked, histograms, kept = map(kernels.view, (self._holes, self._unacked, self.histograms, self._notes))
         passes: list[tuple[Any, ...]] = [
-            (kernels["flows"].assign, rows, count, segments, flows),
-            (kernels["tcp.directions"].begin, rows, count, segments, flows, endpoints, pairs),
             (kernels["tcp.segment_pass"].advance, rows, count, segments, flows, held, endpoints),
             (kernels["tcp.labels"].label, rows, count, segments, flows, pairs),
             (kernels["tcp.sending"].measure, rows, count, segments, pairs, unacked, histograms),
@@ -108,54 +115,56 @@ class Tracker:
         self._keep_steps()
         return Segments._make(column[:count] for column in self._segments)
 
-    def finish(self, end_ns: int, kernels: Kernels) -> None:
+    def finish(self, end_ns: int) -> None:
         """Let timers run out up to the end of the capture, and release what only reading needs."""
         for first in range(0, self.flow_count, FINISH_BATCH):
             last = min(first + FINISH_BATCH, self.flow_count)
-            grow(self.endpoints.steps, 2 * (last - first) * transition_log.STEP)
-            kernels["tcp.segment_pass"].finish(kernels.view(self.endpoints), first, last, end_ns)
+            self._reserve_steps(2 * (last - first))
+            self.kernels["tcp.segment_pass"].finish(self.kernels.view(self.endpoints), first, last, end_ns)
             self._keep_steps()
         self._release()
 
     def take_steps(self) -> I64:
-        """All transitions as transition_log writes them, a row each, in order of time; they are kept no longer."""
-        steps = self._steps[: self._step_count * transition_log.STEP].reshape(-1, transition_log.STEP)
+        """All transitions in order of time, as transition_log writes them; they are kept no longer."""
+        steps = self._steps[: self._step_count * transition_log.STEP]
         self._steps, self._step_count = np.empty(0, np.int64), 0
         return steps
 
     def take_notes(self) -> I64:
-        """The notable segments as tcptrace.tcp.notes writes them, a row each; they are kept no longer."""
-        written = self._notes[: int(self.directions.used[2]) * notes.NOTE].reshape(-1, notes.NOTE)
+        """The notable segments as tcptrace.tcp.notes writes them; they are kept no longer."""
+        written = self._notes[: int(self.directions.used[2]) * notes.NOTE]
         self._notes = np.empty(0, np.int64)
         return written
 
-    def _reserve(self, count: int, kernels: Kernels) -> None:
-        """Room for `count` further segments, each of which may begin a flow and leave two holes."""
+    def _reserve_flows(self, count: int) -> None:
+        """Room for `count` further segments, each of which may begin a flow."""
         flows = self.flow_count + count
         grow(self.flows.rows, flows * flow_fields.WIDTH)
-        grow(self.endpoints.wide, flows * 2 * endpoint_rows.WIDE)
-        grow(self.endpoints.narrow, flows * 2 * endpoint_rows.NARROW)
-        grow(self.endpoints.steps, count * STEPS_PER_SEGMENT * transition_log.STEP)
-        grow(self._holes, (holes.used(self._holes) + 2 * count + 1) * holes.NODE)
-        if len(self._segments.flow) < count or self._kernels is not kernels:
-            self._segments = allocate(Segments, max(count, len(self._segments.flow)))
-            self._segments_view, self._kernels = kernels.view(self._segments), kernels
+        grow(self.directions.of_flow, flows)
+        grow(self.directions.first, (int(self.directions.used[0]) + count) * directions.FIRST)
+        if len(self._segments.flow) < count:
+            self._set_segments(count)
         if len(self.flows.slots) < 2 * flows:
             slots = np.zeros(1 << (2 * flows - 1).bit_length(), np.int32)
             self.flows = self.flows._replace(slots=slots)
-            kernels["flows"].rehash(kernels.view(self.flows))
+            self.kernels["flows"].rehash(self.kernels.view(self.flows))
 
-    def _reserve_directions(self, count: int) -> None:
-        """Room for what `count` further segments may tell of directions."""
-        grow(self.directions.of_flow, self.flow_count + count)
-        pairs = int(self.directions.used[0]) + count
-        grow(self.directions.first, pairs * directions.FIRST)
+    def _set_segments(self, count: int) -> None:
+        """Columns for that many segments, as the kernels take them."""
+        self._segments = allocate(Segments, count)
+        self._segments_view: Any = self.kernels.view(self._segments)
+
+    def _reserve(self, count: int) -> None:
+        """Room for what `count` segments may tell, whose flows are known; each may leave two holes."""
+        flows, pairs = self.flow_count, int(self.directions.used[0])
+        grow(self.endpoints.wide, flows * 2 * endpoint_rows.WIDE)
+        grow(self.endpoints.narrow, flows * 2 * endpoint_rows.NARROW)
+        self._reserve_steps(count * STEPS_PER_SEGMENT)
+        grow(self._holes, (holes.used(self._holes) + 2 * count + 1) * holes.NODE)
         grow(self.directions.labels, pairs * 2 * labels.WIDTH)
         grow(self.directions.sending, pairs * 2 * sending.WIDTH)
         grow(self._unacked, (unacked.used(self._unacked) + 2 * count) * unacked.NODE)
-        histograms = int(self.directions.used[1])
-        if len(self.histograms) < (histograms + count) * round_trips.WORDS:
-            self.histograms = sparse(self.histograms, histograms * round_trips.WORDS, count * round_trips.WORDS)
+        grow(self.histograms, min(int(self.directions.used[1]) + count, 2 * pairs) * round_trips.WORDS)
         grow(self.directions.notable, pairs * 2 * notable.WIDTH)
         grow(self._notes, (int(self.directions.used[2]) + 2 * count) * notes.NOTE)
         if self._statistics:
@@ -163,6 +172,11 @@ class Tracker:
         if self._zeek:
             grow(self.directions.history, pairs * 2 * zeek_rows.WIDTH)
             grow(self.directions.blocks, (holes.used(self.directions.blocks) + count + 1) * holes.NODE)
+
+    def _reserve_steps(self, count: int) -> None:
+        """Room for `count` transitions, which take memory only where they happen."""
+        if len(self.endpoints.steps) < count * transition_log.STEP:
+            self.endpoints = self.endpoints._replace(steps=np.empty(count * transition_log.STEP, np.int64))
 
     def _keep_steps(self) -> None:
         written = int(self.endpoints.used[1]) * transition_log.STEP
@@ -176,9 +190,10 @@ class Tracker:
         """Give back what only reading needs, and the room that was kept for more."""
         self.flows = self.flows._replace(slots=np.zeros(0, np.int32))
         self.endpoints = self.endpoints._replace(steps=np.empty(0, np.int64))
-        self._segments, self._segments_view, self._kernels = allocate(Segments, 0), None, None
+        self._set_segments(0)
         self._holes, self._unacked = np.zeros(0, np.int64), np.zeros(0, np.int64)
         flows, pairs = self.flow_count, int(self.directions.used[0])
+        shrink(self.histograms, int(self.directions.used[1]) * round_trips.WORDS)
         shrink(self._notes, int(self.directions.used[2]) * notes.NOTE)
         shrink(self.flows.rows, flows * flow_fields.WIDTH)
         shrink(self.endpoints.wide, flows * 2 * endpoint_rows.WIDE)
@@ -194,13 +209,6 @@ class Tracker:
             (self.directions.history, zeek_rows.WIDTH),
         ):
             shrink(array, pairs * 2 * width)
-
-
-def sparse(array: I64, used: int, more: int) -> I64:
-    """A copy of what is used of an array, with plenty of room, which takes no memory until it is written to."""
-    larger = np.zeros(2 * (used + more), np.int64)
-    larger[:used] = array[:used]
-    return larger
 
 
 def grow(array: I64 | npt.NDArray[np.int32], size: int) -> None:

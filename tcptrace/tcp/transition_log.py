@@ -4,7 +4,7 @@ A written step is four values: endpoint, frame, time, and the rest packed into o
 so that the compiled code of `step`, which is inlined wherever an event is told, stays small.
 """
 
-from tcptrace.schema import Endpoints
+from tcptrace.schema import I8, I64, Endpoints, Transitions
 from tcptrace.tcp.endpoint import CLOSED, CLOSING, RESTORED, SYN_SENT, UNEXPECTED, UNKNOWN_STATE
 from tcptrace.tcp.endpoint_rows import BEFORE_RESET, NARROW, NOTES, SINCE_NS, STATE, WIDE
 
@@ -72,3 +72,21 @@ def reset(endpoints: Endpoints, e: int, event: int, inferred: int, frame: int, t
         narrow[e * NARROW + BEFORE_RESET] = before
         return 1 if before == UNKNOWN_STATE or SYN_SENT <= before <= CLOSING else 0
     return 0
+
+
+def tell(steps: I64, order: I64, client: I8, rows: Transitions) -> None:
+    """Fill the columns of Transitions from steps in this order; `client` is the client's side of each flow."""
+    for i in range(len(order)):
+        at = order[i] * STEP
+        flow, packed = steps[at + ENDPOINT] >> 1, steps[at + PACKED]
+        before, after = packed >> FROM_SHIFT & BYTE, packed & BYTE
+        rows.capture[i] = 0
+        rows.flow[i] = flow
+        rows.frame[i] = steps[at + FRAME]
+        rows.time_ns[i] = steps[at + TIME_NS]
+        rows.side[i] = (steps[at + ENDPOINT] & 1) ^ client[flow]
+        rows.from_state[i] = before
+        rows.to_state[i] = after
+        rows.event[i] = packed >> EVENT_SHIFT & BYTE
+        rows.inferred[i] = packed >> INFERRED_SHIFT
+        rows.unexpected[i] = 1 if before == after else 0

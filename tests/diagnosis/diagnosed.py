@@ -32,7 +32,7 @@ def evidence(text: str, *, until_ms: float | None = None, summary: dict[str, Any
     rows.ttl[rows.ttl < 0] = 64
     tracker, end_ns = Tracker(), int(until_ms * 1e6) if until_ms is not None else int(rows.time_ns.max())
     tracker.take(Chunk.of(rows, kernels.plain()))
-    tracker.finish(end_ns, kernels.plain())
+    tracker.finish(end_ns)
     client, guessed = client_sides(tracker)
     count = len(rows.frame)
     facts = {"frames": count, "tcp_frames": count, "start_ns": int(rows.time_ns.min()), "end_ns": end_ns}

@@ -18,7 +18,7 @@ def completeness(*chunks: Packets) -> list[int]:
     tracker = Tracker()
     for chunk in chunks:
         tracker.take(Chunk.of(chunk, kernels.plain()))
-    tracker.finish(NO_TIME, kernels.plain())
+    tracker.finish(NO_TIME)
     client = np.zeros(tracker.flow_count, np.int8)
     return [int(bits) for bits in Measured(tracker, client).of(np.arange(tracker.flow_count)).completeness]
 
