@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tcptrace.capture.ahead import ITEMS_ALIVE
 from tcptrace.capture.source import Source
 
-CHUNK_BYTES = 1 << 23
+CHUNK_BYTES = 6 << 20
 """Large enough that work per chunk does not count, small enough for the processor's cache and for memory."""
 
 CARRY_BYTES = 1 << 19

@@ -69,6 +69,7 @@ The others are called by kernels only.
 _COMPILED_BY = (
     *(f"tcptrace.schema.{name}" for name in ("column", "packets", "segments")),
     "tcptrace.kernels.interface",
+    "tcptrace.kernels.intrinsics",
     "tcptrace.kernels.compiler",
 )
 """What else the machine code depends on: the order of columns, how kernels are called and compiled."""

@@ -1,4 +1,4 @@
-"""Kernels into machine code, by numba; the only module that imports it, and only when code is made.
+"""Kernels into machine code, by numba, which is imported only when code is made.
 
 The module's kernels are compiled as second instances of their modules, whose functions call one
 another's compiled forms. Those called from Python get a C function each (see interface.py).
@@ -10,24 +10,20 @@ import os
 import re
 import subprocess
 import sys
-from itertools import count
 from subprocess import DEVNULL, PIPE
 from types import FunctionType, ModuleType
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import llvmlite.binding as llvm
-import llvmlite.ir as llvm_ir
 import numba
-import numpy as np
 from numba import types
 from numba.core import codegen
 from numba.cpython import slicing
-from numba.extending import intrinsic
 
 from tcptrace.kernels import KERNEL_MODULES, source
 from tcptrace.kernels.interface import IN_TURN, Interface, interface
+from tcptrace.kernels.intrinsics import INSTEAD, given, type_of
 from tcptrace.kernels.machine_code import empty_module, target_machine
-from tcptrace.schema import DTYPES, U8, columns
 
 slicing.fix_index = lambda builder, index, size: index
 """Kernels count no index from the end: to allow for it takes a sixth of their time."""
@@ -41,8 +37,6 @@ codegen.CPUCodeLibrary._optimize_final_module = lambda library: None
 whole."""
 
 PROCESSES_MAX = 4
-CACHE_LINE_BYTES = 64
-SCALARS = {int: types.int64, bool: types.boolean}
 _SIGNATURE = types.void(types.CPointer(types.voidptr), types.CPointer(types.int64))
 _RUNTIME_CALL = re.compile(r"^declare (.*@(?:NRT|numba)_\w+\(.*)$", re.MULTILINE)
 _TRAP = r"define linkonce_odr \1 {\n  call void @llvm.trap()\n  unreachable\n}"
@@ -188,52 +182,13 @@ def _compiled_copy(name: str, copies: dict[str, ModuleType]) -> ModuleType:
     for attribute, value in list(vars(copy).items()):
         if isinstance(value, FunctionType):
             home = copies.get(value.__module__)
-            made = jit(_INSTEAD.get(f"{name}.{attribute}", value)) if home is None else getattr(home, value.__name__)
+            made = jit(INSTEAD.get(f"{name}.{attribute}", value)) if home is None else getattr(home, value.__name__)
             own += [made] if home is None else []
             setattr(copy, attribute, made)
     for function in own:
-        function.compile(tuple(map(_type_of, interface(function.py_func).parameters)))
+        function.compile(tuple(map(type_of, interface(function.py_func).parameters)))
         function.disable_compile()
     return copy
-
-
-def _typed_prefetch(typing: Any, data: Any, place: Any) -> Any:
-    """LLVM's instruction of that name: of what will be read soon, into the second cache and those beyond it."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data, place = arguments
-        address = builder.gep(context.make_array(signature.args[0])(context, builder, data).data, [place])
-        number = llvm_ir.IntType(32)
-        kind = llvm_ir.FunctionType(llvm_ir.VoidType(), [address.type, number, number, number])
-        name = "llvm.prefetch.p0"
-        prefetch = builder.module.globals.get(name) or llvm_ir.Function(builder.module, kind, name)
-        builder.call(prefetch, [address, number(0), number(2), number(1)])
-        return context.get_dummy_value()
-
-    return types.void(data, place), code
-
-
-_prefetch = intrinsic(_typed_prefetch)
-
-
-def _fetch(data: U8, start: int, end: int) -> None:
-    for place in range(start, end, CACHE_LINE_BYTES):
-        _prefetch(data, place)
-
-
-_INSTEAD = {"tcptrace.capture.words.fetch": _fetch}
-"""What only machine code does; as plain Python such a kernel does nothing."""
-
-
-def _type_of(hint: Any) -> Any:
-    """What numba calls an annotation of a parameter."""
-    if hint in SCALARS:
-        return SCALARS[hint]
-    if hint in DTYPES:
-        return numba.from_dtype(np.dtype(DTYPES[hint]))[::1]
-    if get_origin(hint) is tuple:
-        return types.UniTuple(types.int64, len(get_args(hint)))
-    return types.NamedTuple([numba.from_dtype(dtype)[::1] for dtype, _ in columns(hint).values()], hint)
 
 
 def _c_function(name: str, kernel: Any, taken: Interface) -> Any:
@@ -251,28 +206,13 @@ def _c_function(name: str, kernel: Any, taken: Interface) -> Any:
 
 def _unpacking(name: str, kernel: Any, taken: Interface) -> Any:
     """A Python function for numba that calls the kernel with what lies in two arrays."""
-    scope: dict[str, Any] = {"kernel": kernel, "carray": numba.carray}
-    array, number = count(), count(len(taken.dtypes))
-
-    def an_array() -> str:
-        index = next(array)
-        scope[f"dtype_{index}"] = taken.dtypes[index]
-        return f"carray(arrays[{index}], numbers[{index}], dtype_{index})"
-
-    def piece(hint: Any) -> str:
-        if hint is int:
-            return f"numbers[{next(number)}]"
-        if hint in DTYPES:
-            return an_array()
-        if get_origin(hint) is tuple:
-            return f"({''.join(f'{piece(part)}, ' for part in get_args(hint))})"
-        scope[hint.__name__] = hint
-        return f"{hint.__name__}({', '.join(an_array() for _ in columns(hint))})"
-
-    call = f"kernel({', '.join(piece(hint) for hint in taken.parameters)})"
-    lines = [f"results = {call}", *(f"numbers[{i}] = results[{i}]" for i in range(taken.results))]
+    lines = [
+        "results = kernel(*given(arrays, numbers))",
+        *(f"numbers[{i}] = results[{i}]" for i in range(taken.results)),
+    ]
     if taken.results < 0:
-        lines = [f"numbers[0] = {call}"]
+        lines = ["numbers[0] = kernel(*given(arrays, numbers))"]
+    scope: dict[str, Any] = {"kernel": kernel, "given": given(taken)}
     function = name.replace(".", "_")  # no two may share one when their code is linked
     exec(f"def {function}(arrays, numbers):\n " + "\n ".join(lines), scope)
     return scope[function]
