@@ -22,7 +22,6 @@ from tcptrace.capture.text_lines import text_of
 from tcptrace.capture.walking import Walked, Walker
 from tcptrace.errors import CaptureError
 from tcptrace.kernels import Notice
-from tcptrace.schema import I64, NO_TIME
 
 
 class CaptureReader:
@@ -91,20 +90,9 @@ class CaptureReader:
             filled = len(records.offset)
             chunk = decoder.decode_chunk(buffer, records, filled, first_frame, kernels)
             self.summary.frames += filled
-            self._note_times(records.time_ns)
+            self.summary.note_times(records.time_ns)
             yield chunk, then_reads
         self.summary.note_unread()
-
-    def _note_times(self, times: I64) -> None:
-        """Widen the capture's time span to hold these times."""
-        if len(times) and times.min() == NO_TIME:
-            times = times[times != NO_TIME]
-        if not len(times):
-            return
-        first, last = int(times.min()), int(times.max())
-        summary = self.summary
-        summary.start_ns = first if summary.start_ns is None else min(first, summary.start_ns)
-        summary.end_ns = last if summary.end_ns is None else max(last, summary.end_ns)
 
 
 def open_capture(

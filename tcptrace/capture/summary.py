@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from tcptrace.capture.context import ICMP_ERRORS, READ_MAX, Context
+from tcptrace.schema import I64, NO_TIME
+
+BREAK_NS = 86_400_000_000_000
+"""A day without a single frame: nobody was recording, as between captures that were joined into one file."""
 
 CUT_EXAMPLES = 5
 """Frames named of those that were cut."""
@@ -25,6 +31,8 @@ class CaptureSummary:
     """Known once the flows are."""
     start_ns: int | None = None
     end_ns: int | None = None
+    breaks: list[int] = field(default_factory=list)
+    """Times after which no frame came for BREAK_NS or longer, in order of the file."""
     tick_ns: int = 1
     """The unit of its times, as its format says; the coarsest where interfaces differ."""
     dated: bool = True
@@ -51,6 +59,25 @@ class CaptureSummary:
     def is_text(self) -> bool:
         """Whether it is what tcpdump printed, which has no bytes of frames."""
         return self.format.startswith("tcpdump text")
+
+    def note_times(self, times: I64) -> None:
+        """Widen the capture's time span to hold these times, which follow those before in the file."""
+        if len(times) and times.min() == NO_TIME:
+            times = times[times != NO_TIME]
+        if not len(times):
+            return
+        first, last = int(times.min()), int(times.max())
+        before = int(times[0]) if self.end_ns is None else self.end_ns
+        if last - before >= BREAK_NS:
+            latest = np.maximum.accumulate(np.concatenate(((before,), times)))
+            self.breaks += latest[:-1][np.diff(latest) >= BREAK_NS].tolist()
+        self.start_ns = first if self.start_ns is None else min(first, self.start_ns)
+        self.end_ns = max(before, last)
+
+    def recorded_until(self, time_ns: int) -> int:
+        """When the recording ended that was going on at that time; NO_TIME where the capture has no times."""
+        later = (one for one in self.breaks if one >= time_ns)
+        return min(later, default=NO_TIME if self.end_ns is None else self.end_ns)
 
     def note_truncated(self, problem: str) -> None:
         """The reading ended before the capture did, for this reason."""

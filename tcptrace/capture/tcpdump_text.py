@@ -21,7 +21,7 @@ from tcptrace.capture.tcpdump_rows import Origin, Rows
 from tcptrace.capture.tcpdump_segment import find_segment
 from tcptrace.capture.tcpdump_time import Clock
 from tcptrace.capture.text_lines import readable, text_of
-from tcptrace.schema import NO_TIME, UNKNOWN, Packets
+from tcptrace.schema import UNKNOWN, Packets
 
 FORMAT = "tcpdump text"
 CHUNK_FRAMES = 4096
@@ -120,12 +120,7 @@ class _TextReader:
         self._context.settle(times)
         self._summary.interfaces = list(self._interfaces)
         self._place = 0
-        known = times[times != NO_TIME]
-        if len(known):
-            start, end = int(known.min()), int(known.max())
-            summary = self._summary
-            summary.start_ns = start if summary.start_ns is None else min(start, summary.start_ns)
-            summary.end_ns = end if summary.end_ns is None else max(end, summary.end_ns)
+        self._summary.note_times(times)
         return self._rows.take(times)
 
     def _conclude(self, messages: list[str]) -> None:

@@ -117,7 +117,7 @@ class Evidence:
                 self.book.endpoint(flow.server, flow.server_port),
                 list(map(Told._make, segments)),
                 steps,
-                self.end_ns,
+                self.summary.recorded_until(flow.end_ns),
                 self.icmp_by_flow.get(flow.flow, ()),
             )
 

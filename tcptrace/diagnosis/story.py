@@ -89,7 +89,7 @@ class Story:
     steps: list[Any]
     """Every change of a state, records of schema.Transitions, in order."""
     end_ns: int
-    """When the capture ended; NO_TIME where it has no times."""
+    """When the recording of it ended: the capture, or one of those joined in it; NO_TIME where it has no times."""
     icmp: Sequence[IcmpError] = ()
     """ICMP errors about its segments, in order of capture."""
 

@@ -6,11 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tcptrace import kernels
 from tcptrace.capture import chunks, decoding, kernel_choice, walking
 from tcptrace.capture.reader import open_capture
+from tcptrace.capture.summary import CaptureSummary
+from tcptrace.schema import NO_TIME
 from tests.capture_files import drain, erf, frames, pcap, pcapng, read, tcp_frame
 
 FILES = {"pcap": pcap, "pcapng": pcapng, "ERF": erf}
@@ -38,6 +41,19 @@ def test_cut_in_a_later_buffer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert len(rows) == 299
     assert summary == whole
     assert f"cut short at byte {len(data):,} after frame 299" in summary.problems[0]
+
+
+@pytest.mark.parametrize("per_part", [1, 2, 100])
+def test_days_without_a_frame_end_a_recording(per_part: int) -> None:
+    day, hour = 86_400 * 10**9, 3_600 * 10**9
+    times = np.array([hour, NO_TIME, 2 * hour, 3 * day, 3 * day + hour, 4 * day + hour - 1, 9 * day, 5 * day])
+    summary = CaptureSummary("words", "words")
+    for start in range(0, len(times), per_part):
+        summary.note_times(times[start : start + per_part])
+    assert (summary.start_ns, summary.end_ns) == (hour, 9 * day)
+    assert summary.breaks == [2 * hour, 4 * day + hour - 1]
+    ends = [summary.recorded_until(time_ns) for time_ns in (hour, 2 * hour, 3 * day, 9 * day)]
+    assert ends == [2 * hour, 2 * hour, 4 * day + hour - 1, 9 * day]
 
 
 @every_file

@@ -28,6 +28,17 @@ def rows_of(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], CaptureSummary
     return rows, reader.summary, reader
 
 
+def test_files_of_years_apart(tmp_path: Path) -> None:
+    frames = recorded("many-connections", "client.pcap")[:10]
+    later = [frame._replace(time_ns=frame.time_ns + 400 * 86_400 * SECOND) for frame in frames]
+    paths = [tmp_path / name for name in ("new.pcap", "old.pcap")]
+    for path, some in zip(paths, (later, frames), strict=True):
+        path.write_bytes(pcap(some))
+    _, summary, _ = rows_of(paths)
+    assert summary.breaks == [frames[-1].time_ns]
+    assert (summary.end_ns or 0) > 400 * 86_400 * SECOND
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_three_files_in_any_order(tmp_path: Path, seed: int) -> None:
     frames = recorded("many-connections", "client.pcap")

@@ -23,6 +23,12 @@ class TestCloseWaitStuck:
         assert "10.0.0.1:1000 closed (frame 8), the kernel of 10.0.0.2:80 acknowledged it" in finding.summary
         assert "20 s until the capture ended" in finding.summary
 
+    def test_silence_ends_with_the_recording_though_another_one_of_years_later_is_joined(self) -> None:
+        joined = {"breaks": [20_140_000_000], "end_ns": 10**18}
+        (finding,) = of_rule("close-wait-stuck", CLOSING, until_ms=20_140, summary=joined)
+        assert "20 s until the capture ended" in finding.summary
+        assert of_rule("close-wait-stuck", CLOSING, until_ms=140, summary={**joined, "breaks": [140_000_000]}) == []
+
     def test_a_client_that_never_closes(self) -> None:
         (finding,) = of_rule("close-wait-stuck", ANSWERED + "130 S F. 201 81\n 140 C . 81 202", until_ms=20_140)
         assert finding.cause.startswith("the program on 10.0.0.1:1000")

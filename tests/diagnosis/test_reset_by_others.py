@@ -177,6 +177,13 @@ class TestIdleTimeout:
         assert other.cause.startswith("a machine in between")
         assert "the next one, a RST from 10.0.0.2:80 (frame 8), ended the connection" in own.summary
 
+    def test_who_opened_the_connection_in_a_name_resets_it_in_that(self) -> None:
+        opened = "0 C S 0 ttl=251\n 10 S S. 0 1\n 10.1 C . 1 1 ttl=251\n"
+        talk = "20 C P. 1:81 1 ttl=52\n 30 S P. 1:201 81\n 31 C . 81 201 ttl=52\n"
+        (finding,) = of_rule("idle-timeout", opened + talk + "400000 C R. 81 201 ttl=251")
+        assert (finding.confidence, finding.cause) == (0.8, "a machine in between whose time-out ran out")
+        assert "10.0.0.1:1000 sent all else with TTL 52" in finding.evidence
+
     @pytest.mark.parametrize(
         "rst", ["S R. 150 81", "S R. 201 81\n 400100 S P. 201:301 81"], ids=["stale", "the sender goes on"]
     )
