@@ -26,7 +26,7 @@ from tcptrace.capture.tcp_options import intern_at, options
 from tcptrace.capture.tls import ALERT, HIDDEN_ALERT_LEN, is_alert
 from tcptrace.capture.walk import begin, walk
 from tcptrace.capture.words import BIG, fetch, u32
-from tcptrace.schema import I32, I64, U8, Addresses, Packets, Records
+from tcptrace.schema import I32, I64, U8, UNKNOWN, Addresses, Packets, Records
 
 ADDRESSES_MAX = 4
 """Addresses that one row can add: sender, receiver, the client of its first TOA option, what FTP announces."""
@@ -52,6 +52,36 @@ FIXED_LEN = 16
 """Below so much of a TCP header only the ports are told, as in Wireshark."""
 
 
+def clear(packets: Packets, row: int) -> None:
+    """Fill the columns of which a frame may say nothing, but `sack`, with what they hold then."""
+    packets.if_index[row] = UNKNOWN
+    packets.direction[row] = UNKNOWN
+    packets.quoted[row] = 0
+    packets.ip_id[row] = UNKNOWN
+    packets.payload_at[row] = UNKNOWN
+    packets.flags[row] = UNKNOWN
+    packets.seq[row] = UNKNOWN
+    packets.ack[row] = UNKNOWN
+    packets.window[row] = UNKNOWN
+    packets.len[row] = UNKNOWN
+    packets.len_cut[row] = 0
+    packets.urgent[row] = UNKNOWN
+    packets.rfb[row] = 0
+    packets.alert[row] = 0
+    packets.announced[row] = UNKNOWN
+    packets.inferred[row] = 0
+    packets.mss[row] = UNKNOWN
+    packets.window_scale[row] = UNKNOWN
+    packets.sack_permitted[row] = 0
+    packets.tsval[row] = UNKNOWN
+    packets.tsecr[row] = UNKNOWN
+    packets.toa_port[row] = UNKNOWN
+    packets.toa_src[row] = UNKNOWN
+    packets.option_kinds[row] = 0
+    packets.options_cut[row] = 0
+    packets.sack_count[row] = 0
+
+
 def decode(  # noqa: C901  one loop, so that rows are written in one place and without calls
     buffer: U8,
     records: Records,
@@ -66,9 +96,9 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
 ) -> tuple[int, int]:
     """Decode records `first` to `last` into rows from `row` on; the record and the row where it stopped.
 
-    A row's columns hold "absent" before. Where it stops before `last`, cursor[KIND] says why: NEXT_FRAME
-    for want of room for addresses, else the kind of a header of the long tail, at which the cursor stands.
-    Called again with that record, it goes on with the kind that it then finds there.
+    All columns of a row are filled but `sack`, of which only the blocks there are. Where it stops before `last`,
+    cursor[KIND] says why: NEXT_FRAME for want of room for addresses, else the kind of a header of the long tail, at
+    which the cursor stands. Called again with that record, it goes on with the kind that it then finds there.
     """
     offsets, captured_lens, original_lens = records.offset, records.captured_len, records.original_len
     link_types = records.link_type
@@ -89,6 +119,7 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
         if record + FETCHED_AHEAD < last:
             following = offsets[record + FETCHED_AHEAD]
             fetch(buffer, following, following + FETCHED_LEN)
+        clear(packets, row)
         found = False
         ip = at + 14
         end = ip
@@ -134,6 +165,8 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
                     seqs[row] = u32(buffer, tcp + 4, BIG)
 
         frames[row] = first_frame + record
+        packets.time_ns[row] = records.time_ns[record]
+        packets.interface[row] = records.interface[record]
         ip_ats[row] = ip - offsets[record]
         version = buffer[ip] // 16
         if version == 4:

@@ -15,23 +15,7 @@ from tcptrace.capture.frame_names import frame_name
 from tcptrace.capture.summary import CUT_EXAMPLES, CaptureSummary
 from tcptrace.kernels import Kernels, plain
 from tcptrace.rows import part
-from tcptrace.schema import I64, UNKNOWN, Packets, Records, allocate, columns
-
-ALWAYS_SAID = {"frame", "time_ns", "interface", "src", "dst", "sport", "dport", "ttl", "ip_at"}
-"""Columns that the decoding of every row fills."""
-
-ABSENT = {name: UNKNOWN for name in columns(Packets) if name not in {*ALWAYS_SAID, "sack"}} | {
-    "quoted": 0,
-    "len_cut": 0,
-    "rfb": 0,
-    "alert": 0,
-    "inferred": 0,
-    "sack_permitted": 0,
-    "option_kinds": 0,
-    "options_cut": 0,
-    "sack_count": 0,
-}
-"""What the other columns hold where the frame says nothing, but for the edges of SACK blocks, which are UNKNOWN."""
+from tcptrace.schema import UNKNOWN, Packets, Records, allocate
 
 ROOM_STEP = 4096
 """Addresses for which room is made at a time."""
@@ -71,17 +55,14 @@ class Decoder:
         room = self._room(n, kernels)
         rows = self._decode(buffer, records, n, first_frame, room)
         packets = part(room.packets, 0, rows)
-        places = packets.frame - first_frame
-        np.take(records.time_ns, places, out=packets.time_ns, mode="clip")  # "raise" would copy once more
-        np.take(records.interface, places, out=packets.interface, mode="clip")
         met = self._count(n)
         if not TELLING.isdisjoint(met):
             read_context(buffer, records, first_frame, self._verdicts[:n], met, packets, self.summary.context)
-        self._note_cuts(packets, records, places)
+        self._note_cuts(packets, records, first_frame)
         return room._replace(packets=packets)
 
     def _room(self, n: int, kernels: Kernels) -> Chunk:
-        """Columns for `n` rows that say nothing yet."""
+        """Columns for `n` rows, without SACK blocks."""
         room = self._tables.pop(0)
         is_new = n > len(room.packets.frame)
         if is_new or kernels is not room.kernels:
@@ -91,8 +72,7 @@ class Decoder:
             self._verdicts = np.empty(n, np.int32)
         if is_new or room.packets.sack_count.any():  # a quarter of the table, and seldom needed
             room.packets.sack[:] = UNKNOWN
-        for name, absent in ABSENT.items():
-            getattr(room.packets, name)[:n] = absent
+            room.packets.sack_count[:] = 0
         return room
 
     def _decode(self, buffer: bytearray | mmap, records: Records, n: int, first_frame: int, room: Chunk) -> int:
@@ -134,12 +114,13 @@ class Decoder:
         self.summary.other_frames = dict(counts)
         return set(met.tolist())
 
-    def _note_cuts(self, packets: Packets, records: Records, places: I64) -> None:
+    def _note_cuts(self, packets: Packets, records: Records, first_frame: int) -> None:
         """Keep which segments were cut, and to what length."""
         self.summary.unflagged_frames += int((packets.flags < 0).sum())
         if packets.len_cut.max(initial=0) == 0:
             return
         cut, summary = np.flatnonzero(packets.len_cut), self.summary
+        captured_lens = records.captured_len[packets.frame[cut] - first_frame]
         summary.cut_frames += len(cut)
         summary.cut_examples += packets.frame[cut[: CUT_EXAMPLES - len(summary.cut_examples)]].tolist()
-        summary.cut_to_bytes = max(summary.cut_to_bytes, int(records.captured_len[places[cut]].max()))
+        summary.cut_to_bytes = max(summary.cut_to_bytes, int(captured_lens.max()))

@@ -1,6 +1,6 @@
 """TCP options into the columns of Packets (a kernel module).
 
-A row's columns hold "absent" before. An option whose length is not the one its kind must have is
+The columns hold "absent" before. An option whose length is not the one its kind must have is
 kept among the kinds, its value is not believed.
 """
 
