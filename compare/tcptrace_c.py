@@ -135,7 +135,7 @@ def ours(path: Path) -> dict[Key, tuple[Any, Any]]:
     tracker = Tracker()
     with open_capture(path) as reader:
         for chunk in reader.chunks():
-            tracker.take(chunk.packets, chunk.kernels)
+            tracker.take(chunk)
     sides = client_sides(tracker)
     flows = flow_table(tracker, *sides)
     rows = list(records(direction_table(tracker, sides[0], flows.flow)))

@@ -108,7 +108,7 @@ def take_announced(flows: FlowRows, src_key: int, dst_key: int) -> int:
     return 0
 
 
-def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame: int, time_ns: int) -> int:
+def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame: int) -> int:
     """A new flow row in a slot; the flow that held the slot is its PREVIOUS."""
     rows, slots = flows.rows, flows.slots
     flow = int(flows.used[0])
@@ -119,8 +119,8 @@ def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame: in
     rows[row + BASE_1] = -1
     rows[row + FRAMES_0] = 0
     rows[row + FRAMES_1] = 0
-    rows[row + START_NS] = time_ns
-    rows[row + END_NS] = time_ns
+    rows[row + START_NS] = NO_TIME
+    rows[row + END_NS] = NO_TIME
     rows[row + SEEN] = take_announced(flows, src_key, dst_key) if slots[slot] == 0 and flows.announced[0] != 0 else 0
     rows[row + PREVIOUS] = slots[slot] - 1
     rows[row + HANDSHAKE_ACK_NS] = NO_TIME
@@ -130,10 +130,10 @@ def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame: in
     return flow
 
 
-def continue_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame: int, time_ns: int) -> int:
+def continue_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame: int) -> int:
     """A new number for the rest of the connection in a slot; who opened it, and when, is kept."""
     rows = flows.rows
-    flow = begin_flow(flows, slot, src_key, dst_key, frame, time_ns)
+    flow = begin_flow(flows, slot, src_key, dst_key, frame)
     row, previous = flow * WIDTH, rows[flow * WIDTH + PREVIOUS] * WIDTH
     seen = rows[previous + SEEN]
     same, other = seen & SEEN_HANDSHAKE, seen >> SIDE_SHIFT & SEEN_HANDSHAKE
@@ -171,6 +171,12 @@ def note_segment(flows: FlowRows, flow: int, side: int, flags: int, seq: int, ac
         rows[row + SEEN] |= bit << (SIDE_SHIFT * side)
 
 
+def is_only_quoted(flows: FlowRows, flow: int) -> bool:
+    """Whether all there was of a connection is a header that an ICMP error quoted: who sends first is not told yet."""
+    rows, row = flows.rows, flow * WIDTH
+    return rows[row + FRAMES_0] + rows[row + FRAMES_1] == 0 and rows[row + SEEN] & CONTINUES == 0
+
+
 def assign(packets: Packets, count: int, segments: Segments, flows: FlowRows) -> None:
     """Give each of `count` rows its flow and side (-1: too little of the header is there).
 
@@ -191,15 +197,19 @@ def assign(packets: Packets, count: int, segments: Segments, flows: FlowRows) ->
         slot = find_slot(flows, min(src_key, dst_key), max(src_key, dst_key))
         flow = slots[slot] - 1
         if flow < 0:
-            flow = begin_flow(flows, slot, src_key, dst_key, packets.frame[i], time_of[i])
+            flow = begin_flow(flows, slot, src_key, dst_key, packets.frame[i])
         elif rows[flow * WIDTH + SEEN] & SEEN_RFB:
-            flow = continue_flow(flows, slot, src_key, dst_key, packets.frame[i], time_of[i])
+            flow = continue_flow(flows, slot, src_key, dst_key, packets.frame[i])
         side = 0 if rows[flow * WIDTH + KEY_0] == src_key else 1
         base = rows[flow * WIDTH + BASE_0 + side]
         if flags > 0 and flags & (SYN | ACK) == SYN and base >= 0 and base != seq:
-            flow = begin_flow(flows, slot, src_key, dst_key, packets.frame[i], time_of[i])
+            flow = begin_flow(flows, slot, src_key, dst_key, packets.frame[i])
             side = 0
         if quoted[i] == 0:
+            if side == 1 and is_only_quoted(flows, flow):
+                rows[flow * WIDTH + KEY_0] = src_key
+                rows[flow * WIDTH + KEY_1] = dst_key
+                side = 0
             note_segment(flows, flow, side, flags, seq, ack_of[i], time_of[i])
             if rfb[i] != 0 and not is_vnc_port(src_key) and not is_vnc_port(dst_key):
                 rows[flow * WIDTH + SEEN] |= SEEN_RFB if rows[flow * WIDTH + SEEN] & CONTINUES == 0 else 0

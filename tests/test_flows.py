@@ -177,3 +177,12 @@ def test_a_vnc_version_message_begins_a_new_number_that_goes_on():
     assert got.flows.midstream.tolist() == [0, 0]
     made.dport[made.dport == 80], made.sport[made.sport == 80] = 5900, 5900
     assert len(track(made).flows.flow) == 1
+
+
+def test_a_header_that_an_error_quoted_is_not_the_first_of_a_connection() -> None:
+    """It uses up the number; who began, and when, the first segment of its own tells."""
+    opened = "30000 C S 0\n 30010 S S. 0 1\n 30020 C . 1 1"
+    told = [outcome(text).flows for text in (f"0 S . 1 1 quoted=1\n {opened}", opened)]
+    for column in ("flow", "client", "client_port", "start_ns", "end_ns", "client_state", "server_state", "midstream"):
+        quoted, plain = (getattr(flows, column).tolist() for flows in told)
+        assert quoted == plain, column

@@ -38,6 +38,7 @@ FETCHED_AHEAD = 6
 """Records from the one that is decoded to that whose headers are fetched meanwhile."""
 
 FETCHED_LEN = 128
+"""Bytes of each: the headers of the common stack, or those that come first."""
 
 PORTS_LEN = 4
 """So much of a TCP header makes a row."""

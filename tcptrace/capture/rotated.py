@@ -77,10 +77,8 @@ def _add(whole: CaptureSummary, part: CaptureSummary, places: Sequence[int], *, 
     whole.tick_ns = max(whole.tick_ns, part.tick_ns)
     whole.dated &= part.dated
     whole.truncated |= part.truncated
-    if part.start_ns is not None and part.end_ns is not None:
-        whole.note_times(np.array((part.start_ns,)))
-        whole.breaks += part.breaks
-        whole.end_ns = max(whole.end_ns or part.end_ns, part.end_ns)
+    for first_ns, last_ns in part.recordings:
+        whole.note_recording(first_ns, first_ns, last_ns)
     for name, count in part.other_frames.items():
         whole.other_frames[name] = whole.other_frames.get(name, 0) + count
     whole.cut_examples += [frame + before for frame in part.cut_examples][: CUT_EXAMPLES - len(whole.cut_examples)]

@@ -8,7 +8,10 @@ from tcptrace.capture.context import ICMP_ERRORS, READ_MAX, Context
 from tcptrace.schema import I64, NO_TIME
 
 BREAK_NS = 86_400_000_000_000
-"""A day without a single frame: nobody was recording, as between captures that were joined into one file."""
+"""From one frame to the next in the file, on or back: nobody was recording, as between captures that were joined."""
+
+RECORDINGS_MAX = 1000
+"""More are not told apart: clocks that differ by days, not recordings."""
 
 CUT_EXAMPLES = 5
 """Frames named of those that were cut."""
@@ -31,8 +34,8 @@ class CaptureSummary:
     """Known once the flows are."""
     start_ns: int | None = None
     end_ns: int | None = None
-    breaks: list[int] = field(default_factory=list)
-    """Times after which no frame came for BREAK_NS or longer, in order of the file."""
+    recordings: list[tuple[int, int]] = field(default_factory=list)
+    """First and last time of each recording in it, in order of the file: captures may have been joined into one."""
     tick_ns: int = 1
     """The unit of its times, as its format says; the coarsest where interfaces differ."""
     dated: bool = True
@@ -61,23 +64,34 @@ class CaptureSummary:
         return self.format.startswith("tcpdump text")
 
     def note_times(self, times: I64) -> None:
-        """Widen the capture's time span to hold these times, which follow those before in the file."""
+        """Take the times of frames that follow those before in the file."""
         if len(times) and times.min() == NO_TIME:
             times = times[times != NO_TIME]
         if not len(times):
             return
-        first, last = int(times.min()), int(times.max())
-        before = int(times[0]) if self.end_ns is None else self.end_ns
-        if last - before >= BREAK_NS:
-            latest = np.maximum.accumulate(np.concatenate(((before,), times)))
-            self.breaks += latest[:-1][np.diff(latest) >= BREAK_NS].tolist()
-        self.start_ns = first if self.start_ns is None else min(first, self.start_ns)
-        self.end_ns = max(before, last)
+        parts = [times]
+        if times.max() - times.min() >= BREAK_NS:
+            parts = np.split(times, np.flatnonzero(abs(np.diff(times)) >= BREAK_NS) + 1)
+        for part in parts:
+            self.note_recording(int(part[0]), int(part.min()), int(part.max()))
 
-    def recorded_until(self, time_ns: int) -> int:
-        """When the recording ended that was going on at that time; NO_TIME where the capture has no times."""
-        later = (one for one in self.breaks if one >= time_ns)
-        return min(later, default=NO_TIME if self.end_ns is None else self.end_ns)
+    def note_recording(self, time_ns: int, first_ns: int, last_ns: int) -> None:
+        """Take frames in a row, the first of them at `time_ns`: of the recording that goes on, or of another one."""
+        known = self.recordings
+        if known and (abs(time_ns - known[-1][1]) < BREAK_NS or len(known) == RECORDINGS_MAX):
+            known[-1] = min(first_ns, known[-1][0]), max(last_ns, known[-1][1])
+        else:
+            known.append((first_ns, last_ns))
+        self.start_ns = min(first for first, _ in known)
+        self.end_ns = max(last for _, last in known)
+
+    def recorded_until(self, times: I64) -> I64:
+        """When the recordings ended that were going on at these times; NO_TIME where the capture has no times."""
+        if len(self.recordings) < 2:
+            return np.full(len(times), NO_TIME if self.end_ns is None else self.end_ns)
+        firsts, lasts = np.array(sorted(self.recordings)).T
+        ends: I64 = lasts[np.maximum(np.searchsorted(firsts, times, "right") - 1, 0)]
+        return ends
 
     def note_truncated(self, problem: str) -> None:
         """The reading ended before the capture did, for this reason."""

@@ -27,6 +27,11 @@ MAYBE_SWAPPED = 2
 """Order of the two lengths: pcap before 2.3 had the original length first; some 2.3 files still do."""
 
 
+def fetch_ahead(data: U8, place: int, after: int, end: int) -> None:
+    """Fetch what is walked some records after the one from `place` to `after`."""
+    fetch(data, max(place + FETCHED_AHEAD, after), min(after + FETCHED_AHEAD, end))
+
+
 def walk(
     data: U8, start: int, end: int, layout: tuple[int, int, int, int, int], records: Records
 ) -> tuple[int, int, int]:
@@ -59,6 +64,6 @@ def walk(
         time_ns[filled] = u32(data, place, flip) * 1_000_000_000 + u32(data, place + 4, flip) * fraction_ns
         filled += 1
         after = body + captured
-        fetch(data, place + FETCHED_AHEAD, min(after + FETCHED_AHEAD, end))
+        fetch_ahead(data, place, after, end)
         place = after
     return place, filled, MORE

@@ -6,8 +6,8 @@ description is left to the caller, as it changes what later blocks mean; all oth
 over. Source: draft-ietf-opsawg-pcapng.
 """
 
-from tcptrace.capture.walk_pcap import FETCHED_AHEAD, FRAME_BYTES_MAX, MORE
-from tcptrace.capture.words import fetch, u16, u32
+from tcptrace.capture.walk_pcap import FRAME_BYTES_MAX, MORE, fetch_ahead
+from tcptrace.capture.words import u16, u32
 from tcptrace.schema import NO_TIME, U8, Records, SectionInterfaces
 
 SECTION_HEADER = 0x0A0D0D0A
@@ -83,7 +83,7 @@ def walk(
             if status != MORE:
                 return place, filled, status
             filled += 1
-        fetch(data, place + FETCHED_AHEAD, min(after + FETCHED_AHEAD, end))
+        fetch_ahead(data, place, after, end)
         place = after
     return place, filled, MORE
 

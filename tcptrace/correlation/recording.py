@@ -160,7 +160,7 @@ def _move(recording: Recording, sightings: Sightings, near_ns: int) -> None:
     by_ns = (near_ns - summary.start_ns + DAY_NS // 2) // DAY_NS * DAY_NS
     summary.end_ns = None if summary.end_ns is None else summary.end_ns + by_ns
     summary.start_ns += by_ns
-    summary.breaks = [one + by_ns for one in summary.breaks]
+    summary.recordings = [(first + by_ns, last + by_ns) for first, last in summary.recordings]
     flows = recording.flows
     for column in (flows.start_ns, flows.end_ns, recording.transitions.time_ns, sightings.time_ns):
         column[column != NO_TIME] += by_ns

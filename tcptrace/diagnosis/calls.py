@@ -8,7 +8,7 @@ import numpy.typing as npt
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.story import CLIENT, SERVER
 from tcptrace.rows import chosen, joined
-from tcptrace.schema import I64, KINDS, NO_TIME, Bools
+from tcptrace.schema import I64, KINDS, Bools
 
 AGAIN_NS = 200_000_000
 """No stack repeats a SYN sooner (RFC 6298 section 2: after 1 s); a frame that comes sooner is the capture's."""
@@ -94,7 +94,7 @@ def unanswered(evidence: Evidence, wait_ns: int) -> Calls:
     again[flows.end_ns[index] - flows.start_ns[index] < AGAIN_NS] = 0
     asked = joined([of_rows(evidence, rows, np.ones_like(rows)), of_flows(evidence, index, again + 1)])
     proven = asked.syns > 1
-    single = ~proven & _is_old(evidence, asked.start_ns, wait_ns)
+    single = ~proven & evidence.is_old(asked.start_ns, wait_ns)
     if single.any():
         proven |= single & _is_in_sight(evidence, asked) & ~_is_replaced(evidence, asked.row, wait_ns)
     calls = chosen(asked, np.flatnonzero(proven))
@@ -156,13 +156,6 @@ def syn_frames(evidence: Evidence, row: int) -> tuple[list[int], list[int]]:
     if len(rows):
         return notable.frame[rows].tolist(), notable.time_ns[rows].tolist()
     return list(evidence.first_frames(np.array([flow]))), [int(evidence.all_flows.start_ns[row])]
-
-
-def _is_old(evidence: Evidence, start_ns: I64, wait_ns: int) -> Bools:
-    if evidence.end_ns == NO_TIME:
-        return np.zeros(len(start_ns), np.bool_)
-    old: Bools = (start_ns != NO_TIME) & (start_ns <= evidence.end_ns - wait_ns)
-    return old
 
 
 def _is_replaced(evidence: Evidence, rows: I64, wait_ns: int) -> Bools:

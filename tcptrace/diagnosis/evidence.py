@@ -12,7 +12,7 @@ from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.context import AddressClaim, IcmpError
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.story import SYN, Story, Told
-from tcptrace.rows import chosen, part, records
+from tcptrace.rows import chosen, part, places, records
 from tcptrace.schema import I64, KINDS, NO_TIME, SIDES, Bools, FlowMeasures, Flows, Notable, SideFacts, Transitions
 from tcptrace.tcp.joined_flows import Joined
 
@@ -57,10 +57,11 @@ class Evidence:
         left = ~is_explained[self.all_flows.flow][self.lone_syns]
         return replace(self, explained=explained, lone_syns=self.lone_syns[left])
 
-    @property
-    def end_ns(self) -> int:
-        """When the capture ended; NO_TIME where it has no times."""
-        return NO_TIME if self.summary.end_ns is None else self.summary.end_ns
+    def is_old(self, times: I64, wait_ns: I64 | int) -> Bools:
+        """Whether so long has passed between these times and the end of the recording that was going on."""
+        ends = self.summary.recorded_until(times)
+        old: Bools = (times != NO_TIME) & (ends != NO_TIME) & (times <= ends - wait_ns)
+        return old
 
     @property
     def arp(self) -> list[AddressClaim]:
@@ -106,9 +107,10 @@ class Evidence:
             *(records(chosen(side, index)) for side in self.sides),
             _of_flows(self.notable, self.flows.flow[index]),
             _of_flows(self.transitions, self.flows.flow[index]),
+            self.summary.recorded_until(self.flows.end_ns[index]).tolist(),
             strict=True,
         )
-        for flow, measures, client, server, segments, steps in told:
+        for flow, measures, client, server, segments, steps, end_ns in told:
             yield Story(
                 flow,
                 measures,
@@ -117,7 +119,7 @@ class Evidence:
                 self.book.endpoint(flow.server, flow.server_port),
                 list(map(Told._make, segments)),
                 steps,
-                self.summary.recorded_until(flow.end_ns),
+                end_ns,
                 self.icmp_by_flow.get(flow.flow, ()),
             )
 
@@ -132,9 +134,7 @@ class Evidence:
 
     def first_frames(self, flows: I64) -> tuple[int, ...]:
         """The frame that began each of these flows, by number."""
-        steps = self.transitions
-        first = np.searchsorted(steps.flow, flows)
-        return tuple(steps.frame[first[(first < len(steps.flow))]].tolist())
+        return tuple(self.transitions.frame[places(self.transitions.flow, flows)].tolist())
 
     def frames_of(self, kind: str, flows: I64, most: int) -> tuple[int, ...]:
         """The first frames that were kept as one of KINDS in these flows, given by number."""

@@ -72,13 +72,12 @@ class Reset:
 
     @cached_property
     def ttls(self) -> list[int]:
-        """TTLs of the claimed sender's other segments, in order; of its handshake only where there are no others.
+        """TTLs of the claimed sender's other segments, in order; of its SYN only where there are no others.
 
-        Something in between may open a connection in its name (SYN proxy), its ACK included.
+        Something in between may open a connection in its name (SYN proxy).
         """
-        later = [told for told in self.others if not told.flags & SYN]
-        spoken = [told for told in later if told.len > 0]
-        known = {int(self.story.sides[self.side].ttl), *(told.ttl for told in spoken or later or self.others)}
+        later = {told.ttl for told in self.others if not told.flags & SYN}
+        known = {int(self.story.sides[self.side].ttl), *(later or {told.ttl for told in self.others})}
         return sorted(ttl for ttl in known if ttl >= 0)
 
     @property

@@ -90,6 +90,10 @@ class Kernels:
         """The kernel module of that name below `tcptrace`, e.g. "capture.addresses"."""
         return self.modules[f"tcptrace.{name}"]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process, the same set of its own."""
+        return (compiled if self.compiled else plain), ()
+
     def view(self, table: Any) -> Any:
         """A table (or one array) in the form these kernels take: addresses, or memoryviews."""
         if self.compiled:

@@ -30,7 +30,7 @@ def type_of(hint: Any) -> Any:
 
 
 def given(taken: Interface) -> Any:
-    """What a kernel takes, out of two arrays, as one tuple; numba's own `carray` takes far longer to compile."""
+    """What a kernel takes, arrays and ints, out of two arrays, as one tuple; numba's `carray` compiles far longer."""
     kinds = types.Tuple(tuple(map(type_of, taken.parameters)))
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

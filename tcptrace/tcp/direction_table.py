@@ -96,7 +96,7 @@ def direction_table(tracker: Tracker, client: I8, flows: I64) -> DirectionStatis
         side=side,
         unique_bytes=unique_bytes,
         stream_bytes=stream_bytes,
-        missed_bytes=_where(stream_bytes >= 0, stream_bytes - unique_bytes),
+        missed_bytes=_where(stream_bytes >= 0, np.maximum(stream_bytes - unique_bytes, 0)),
         data_time_ns=_elapsed(counted[:, c.DATA_START_NS], counted[:, c.DATA_END_NS]),
         throughput=_per_second(unique_bytes, rows[:, f.END_NS] - rows[:, f.START_NS]),
         window_scale=np.maximum(narrow[:, e.SCALE], UNKNOWN).astype(np.int8),

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from tcptrace import flows as flow_fields
 from tcptrace.capture.decoding import Chunk
 from tcptrace.kernels import plain
-from tcptrace.schema import I64, Directions, Endpoints, FlowRows, Segments, allocate
+from tcptrace.schema import I64, Bools, Directions, Endpoints, FlowRows, Segments, allocate
 from tcptrace.tcp import (
     counters,
     directions,
@@ -136,6 +136,12 @@ class Tracker:
         self._notes = np.empty(0, np.int64)
         return written
 
+    def has_syn(self, numbers: I64) -> Bools:
+        """Whether a SYN of these flows was seen; a flow without needs not even have flags."""
+        seen = self.flows.rows[numbers * flow_fields.WIDTH + flow_fields.SEEN]
+        had: Bools = seen & (flow_fields.SEEN_SYN | flow_fields.SEEN_SYN << flow_fields.SIDE_SHIFT) > 0
+        return had
+
     def _reserve_flows(self, count: int) -> None:
         """Room for `count` further segments, each of which may begin a flow."""
         flows = self.flow_count + count
@@ -190,7 +196,7 @@ class Tracker:
         """Give back what only reading needs, and the room that was kept for more."""
         self.flows = self.flows._replace(slots=np.zeros(0, np.int32))
         self.endpoints = self.endpoints._replace(steps=np.empty(0, np.int64))
-        self._set_segments(0)
+        self._segments, self._segments_view = allocate(Segments, 0), None
         self._holes, self._unacked = np.zeros(0, np.int64), np.zeros(0, np.int64)
         flows, pairs = self.flow_count, int(self.directions.used[0])
         shrink(self.histograms, int(self.directions.used[1]) * round_trips.WORDS)

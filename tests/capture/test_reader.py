@@ -12,7 +12,7 @@ import pytest
 from tcptrace import kernels
 from tcptrace.capture import chunks, decoding, kernel_choice, walking
 from tcptrace.capture.reader import open_capture
-from tcptrace.capture.summary import CaptureSummary
+from tcptrace.capture.summary import RECORDINGS_MAX, CaptureSummary
 from tcptrace.schema import NO_TIME
 from tests.capture_files import drain, erf, frames, pcap, pcapng, read, tcp_frame
 
@@ -44,16 +44,28 @@ def test_cut_in_a_later_buffer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize("per_part", [1, 2, 100])
-def test_days_without_a_frame_end_a_recording(per_part: int) -> None:
+def test_a_day_without_a_frame_or_back_begins_another_recording(per_part: int) -> None:
     day, hour = 86_400 * 10**9, 3_600 * 10**9
-    times = np.array([hour, NO_TIME, 2 * hour, 3 * day, 3 * day + hour, 4 * day + hour - 1, 9 * day, 5 * day])
+    times = np.array([hour, NO_TIME, 2 * hour, 3 * day, 3 * day + hour, 4 * day + hour - 1, 9 * day, hour // 2, hour])
     summary = CaptureSummary("words", "words")
     for start in range(0, len(times), per_part):
         summary.note_times(times[start : start + per_part])
-    assert (summary.start_ns, summary.end_ns) == (hour, 9 * day)
-    assert summary.breaks == [2 * hour, 4 * day + hour - 1]
-    ends = [summary.recorded_until(time_ns) for time_ns in (hour, 2 * hour, 3 * day, 9 * day)]
-    assert ends == [2 * hour, 2 * hour, 4 * day + hour - 1, 9 * day]
+    assert (summary.start_ns, summary.end_ns) == (hour // 2, 9 * day)
+    assert summary.recordings == [
+        (hour, 2 * hour),
+        (3 * day, 4 * day + hour - 1),
+        (9 * day, 9 * day),
+        (hour // 2, hour),
+    ]
+    ends = summary.recorded_until(np.array([hour // 2, 2 * hour, 3 * day, 4 * day, 9 * day]))
+    assert ends.tolist() == [hour, 2 * hour, 4 * day + hour - 1, 4 * day + hour - 1, 9 * day]
+
+
+def test_clocks_of_other_days_are_not_kept_as_recordings_without_end() -> None:
+    summary = CaptureSummary("words", "words")
+    summary.note_times(np.arange(3000) % 2 * 10**18)
+    assert len(summary.recordings) == RECORDINGS_MAX
+    assert summary.end_ns == 10**18
 
 
 @every_file

@@ -24,10 +24,17 @@ class TestCloseWaitStuck:
         assert "20 s until the capture ended" in finding.summary
 
     def test_silence_ends_with_the_recording_though_another_one_of_years_later_is_joined(self) -> None:
-        joined = {"breaks": [20_140_000_000], "end_ns": 10**18}
+        joined = {"recordings": [(0, 20_140_000_000), (10**18, 10**18)], "end_ns": 10**18}
         (finding,) = of_rule("close-wait-stuck", CLOSING, until_ms=20_140, summary=joined)
         assert "20 s until the capture ended" in finding.summary
-        assert of_rule("close-wait-stuck", CLOSING, until_ms=140, summary={**joined, "breaks": [140_000_000]}) == []
+        joined["recordings"] = [(10**18, 10**18), (0, 140_000_000)]
+        assert of_rule("close-wait-stuck", CLOSING, until_ms=140, summary=joined) == []
+
+    @pytest.mark.parametrize(("answer", "may_work"), [("", True), ("120 S P. 1:201 81\n 121 C . 81 201\n", False)])
+    def test_whether_it_may_still_work_on_what_it_was_asked(self, answer: str, may_work: bool) -> None:
+        text = OPEN + f"100 C P. 1:81 1\n 101 S . 1 81\n {answer} 130 C F. 81 1\n 131 S . 201 82"
+        (finding,) = of_rule("close-wait-stuck", text, until_ms=20_140)
+        assert ("still works on what it was asked" in finding.cause) == may_work
 
     def test_a_client_that_never_closes(self) -> None:
         (finding,) = of_rule("close-wait-stuck", ANSWERED + "130 S F. 201 81\n 140 C . 81 202", until_ms=20_140)
@@ -76,6 +83,11 @@ class TestFinRetransmission:
         assert "twice" in finding.summary
         assert finding.cause.startswith("10.0.0.2:80 is gone")
         assert "never acknowledged in this capture" in finding.evidence
+
+    def test_the_other_side_is_there(self) -> None:
+        fins = "130 C F. 81 201\n 340 C F. 81 201\n 350 S P. 201:301 81\n 351 C . 82 301\n 760 C F. 81 301"
+        (finding,) = of_rule("fin-retransmission", ANSWERED + fins)
+        assert finding.cause.startswith("it does not reach 10.0.0.2:80, which is still there")
 
     def test_nothing_is_known_of_a_side_that_was_never_heard(self) -> None:
         (finding,) = of_rule("fin-retransmission", "0 C S 0\n 10 C . 1 1\n 130 C F. 1 1\n 340 C F. 1 1")

@@ -167,7 +167,12 @@ class TestHandshakeSlow:
             ),
             ("0 C S 0\n 1000 C S 0\n 1900 S S. 0 1\n 1900.1 C . 1 1", "the SYN-ACK took 1.9 s", "asked twice"),
             ("0 C S 0\n 1 S S. 0 1\n 1301 C . 1 1", "the client's ACK took 1.3 s", "slow to acknowledge"),
-            ("0 C S 0\n 1 S S. 0 1\n 1001 S S. 0 1\n 1301 C . 1 1", "the client's ACK took 1.3 s", "was lost"),
+            ("0 C S 0\n 1 S S. 0 1\n 1001 S S. 0 1\n 1301 C . 1 1", "the client's ACK took 1.3 s", "was lost, or"),
+            (
+                "0 C S 0\n 1 S S. 0 1\n 1000 C S 0\n 1001 S S. 0 1\n 1301 C . 1 1",
+                "the client's ACK took 1.3 s",
+                "lost beyond this point: the client asked again",
+            ),
             (
                 f"{by_port(AT_SERVER, 1001)}\n {by_port(AT_SERVER, 1002, 50)}\n"
                 "100 C S 0\n 1100 C S 0\n 1100.1 S S. 0 1\n 1110 C . 1 1",
@@ -175,7 +180,7 @@ class TestHandshakeSlow:
                 "the server dropped the first SYN",
             ),
         ],
-        ids="slow-server payload-at-once lost-SYN late-answer slow-path slow-client lost-SYN-ACK dropped-SYN".split(),
+        ids="server payload-first lost-SYN late-answer slow-path client lost-ACK lost-answer dropped-SYN".split(),
     )
     def test_it_tells_who_waited_and_why(self, text: str, waited: str, cause: str) -> None:
         (finding,) = of_rule("handshake-slow", together(text))

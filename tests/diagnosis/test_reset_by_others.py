@@ -177,12 +177,9 @@ class TestIdleTimeout:
         assert other.cause.startswith("a machine in between")
         assert "the next one, a RST from 10.0.0.2:80 (frame 8), ended the connection" in own.summary
 
-    def test_who_opened_the_connection_in_a_name_resets_it_in_that(self) -> None:
-        opened = "0 C S 0 ttl=251\n 10 S S. 0 1\n 10.1 C . 1 1 ttl=251\n"
-        talk = "20 C P. 1:81 1 ttl=52\n 30 S P. 1:201 81\n 31 C . 81 201 ttl=52\n"
-        (finding,) = of_rule("idle-timeout", opened + talk + "400000 C R. 81 201 ttl=251")
-        assert (finding.confidence, finding.cause) == (0.8, "a machine in between whose time-out ran out")
-        assert "10.0.0.1:1000 sent all else with TTL 52" in finding.evidence
+    def test_a_program_that_sets_its_ttl_after_the_handshake(self) -> None:
+        own = ANSWERED.replace("ip_id=502", "ip_id=502 ttl=5") + "130 S F. 201 81 ttl=5\n 140 C P. 81:161 202\n"
+        assert "reset-injected" not in diagnosed(own + "140.1 S R 202 ip_id=0")
 
     @pytest.mark.parametrize(
         "rst", ["S R. 150 81", "S R. 201 81\n 400100 S P. 201:301 81"], ids=["stale", "the sender goes on"]

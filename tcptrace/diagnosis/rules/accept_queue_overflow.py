@@ -61,6 +61,7 @@ RULE = Rule(
         "abortive-close",
         "idle-timeout",
         "rto-stall",
+        "fin-retransmission",
         "high-retransmission",
         "spurious-retransmission",
     ),

@@ -89,6 +89,9 @@ def _finding(story: Story, fin: Told, silence_ns: int, sure_s: float) -> Finding
     stuck = 1 - fin.side
     ack = next((told for told in story.after(fin, stuck) if told.ack > fin.seq + fin.len), fin)
     frames = numbers([fin, ack])
+    asked, answered = (story.sides[side].last_data_frame for side in (fin.side, stuck))
+    still = "; or it still works on what it was asked (a half-close)" if asked > answered else ""
+    cause = f"the program on {story.end(stuck)} does not close its socket: it has not read the end, or leaks it"
     confidence = 0.85 if silence_ns >= sure_s * 1e9 else 0.65
     return RULE.finding(
         confidence=confidence - (0.1 if story.flow.midstream else 0),
@@ -99,7 +102,7 @@ def _finding(story: Story, fin: Told, silence_ns: int, sure_s: float) -> Finding
             f"{story.end(fin.side)} closed (frame {fin.frame}), the kernel of {story.end(stuck)} acknowledged it, but"
             f" nothing came from there in the {elapsed(silence_ns)} until the capture ended: CLOSE_WAIT."
         ),
-        cause=f"the program on {story.end(stuck)} does not close its socket: it has not read the end, or leaks it",
+        cause=cause + still,
         evidence=(f"one FIN, acknowledged up to {story.sides[fin.side].acked}", f"silence of {elapsed(silence_ns)}"),
         disproof=f"a FIN of {story.end(stuck)} after the capture ended, or one that the capture lacks",
         confirm=f"Wireshark: {frames_filter(frames)}   {story.end(stuck)}: ss -tnp state close-wait",

@@ -104,6 +104,8 @@ def _cause(story: Story, again: list[Told], acks: list[Told]) -> tuple[str, floa
     if story.sides[1 - again[0].side].last_frame == 0:
         return "it or its acknowledgement was lost; the capture holds nothing of the other side", 0.6
     if not acks:
+        if story.sides[1 - again[0].side].last_frame > again[0].frame:
+            return f"it does not reach {story.end(1 - again[0].side)}, which is still there, or is ignored there", 0.8
         return f"{story.end(1 - again[0].side)} is gone, or what lies between forgot the connection", 0.8
     if acks[0].frame < again[0].frame:
         return "its acknowledgement passed here and was lost beyond, or came late", 0.9

@@ -116,7 +116,7 @@ def _finding(story: Story, syns: list[Told], answers: list[Told], ack: Told, is_
     elif before_ns >= after_ns:
         cause = _cause_before(story, syns, answer, is_near)
     else:
-        cause = _cause_after(answers, ack, is_near)
+        cause = _cause_after(syns, answers, ack, is_near)
     return RULE.finding(
         confidence=0.6 if is_even else 0.9,
         flows=(story.number,),
@@ -154,7 +154,9 @@ def _cause_before(story: Story, syns: list[Told], answer: Told, is_near: bool) -
     return f"the way to {story.server} or the server was slow, so that the client asked {times(len(asked))}"
 
 
-def _cause_after(answers: list[Told], ack: Told, is_near: bool) -> str:
+def _cause_after(syns: list[Told], answers: list[Told], ack: Told, is_near: bool) -> str:
+    if any(answers[0].frame < told.frame < ack.frame for told in syns):
+        return "the first SYN-ACK was lost beyond this point: the client asked again after it had passed"
     if any(answers[0].frame < told.frame < ack.frame for told in answers):
         return "the first SYN-ACK or the client's ACK was lost, or the client's side was slow"
     place = "the client or the way to it and back" if is_near else "the client"

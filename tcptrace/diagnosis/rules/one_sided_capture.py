@@ -91,7 +91,7 @@ def _never_repeated(evidence: Evidence, thresholds: Thresholds) -> I64:
     times = flows.start_ns[rows]
     if _floods(times):
         return rows[:0]
-    old = rows[(times != NO_TIME) & (evidence.end_ns - times >= thresholds["repeat_s"] * 1e9)]
+    old = rows[evidence.is_old(times, int(thresholds["repeat_s"] * 1e9))]
     client = flows.client[old].astype(np.int64)
     listener = flows.server[old].astype(np.int64) << 16 | flows.server_port[old]
     pairs, counts = np.unique(np.stack([client, listener]), axis=1, return_counts=True)

@@ -47,7 +47,7 @@ import numpy.typing as npt
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
 from tcptrace.diagnosis.story import ACK, CLIENT, RST, SERVER
-from tcptrace.schema import I32, I64, NO_TIME, Bools, Flows
+from tcptrace.schema import I32, I64, Bools, Flows
 
 RULE = Rule(
     name="syn-flood",
@@ -95,8 +95,6 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 def _suspects(evidence: Evidence, thresholds: Thresholds) -> tuple[I32, Bools]:
     """Rows in `all_flows` of those whose client sent one SYN and then at most a RST; which did so for long enough."""
     is_proved = np.zeros(len(evidence.all_flows.flow), np.bool_)
-    if evidence.end_ns == NO_TIME:
-        return np.empty(0, np.int32), is_proved
     flows = evidence.flows
     sent = flows.client_frames - evidence.measures.client_copies
     silent = (evidence.count("syn", CLIENT) == 1) & (sent == 1 + _bare_rsts(evidence))
@@ -104,13 +102,13 @@ def _suspects(evidence: Evidence, thresholds: Thresholds) -> tuple[I32, Bools]:
     repeat_ns, silence_ns = int(thresholds["repeat_ms"] * 1e6), int(thresholds["silence_ms"] * 1e6)
     opened_ns = _opened_ns(evidence, repeat_ns)
     asked_again = evidence.measured(SERVER, "retransmissions") > 0
-    old = _is_old(evidence, flows.start_ns, max(silence_ns, opened_ns)) | asked_again
+    old = evidence.is_old(flows.start_ns, max(silence_ns, opened_ns)) | asked_again
     answered = np.searchsorted(evidence.all_flows.flow, flows.flow[silent & old])
     waited_ns = np.where((flows.server_frames > 0) & (opened_ns > 0), max(silence_ns, opened_ns), repeat_ns)
-    is_proved[answered] = (_is_old(evidence, flows.start_ns, waited_ns) | asked_again)[silent & old]
+    is_proved[answered] = (evidence.is_old(flows.start_ns, waited_ns) | asked_again)[silent & old]
     start_ns, lone = evidence.all_flows.start_ns, evidence.lone_syns.astype(np.int32)
-    lone = lone[_is_old(evidence, start_ns[lone], max(silence_ns, opened_ns))]
-    is_proved[lone] = _is_old(evidence, start_ns[lone], repeat_ns)
+    lone = lone[evidence.is_old(start_ns[lone], max(silence_ns, opened_ns))]
+    is_proved[lone] = evidence.is_old(start_ns[lone], repeat_ns)
     return np.concatenate((lone, answered.astype(np.int32))), is_proved
 
 
@@ -125,12 +123,6 @@ def _opened_ns(evidence: Evidence, most_ns: int) -> int:
     to_answer_ns, to_ack_ns = evidence.flows.syn_to_synack_ns, evidence.flows.synack_to_ack_ns
     slowest_ns = int((to_answer_ns + to_ack_ns)[(to_answer_ns >= 0) & (to_ack_ns >= 0)].max(initial=0))
     return min(2 * slowest_ns, most_ns)
-
-
-def _is_old(evidence: Evidence, start_ns: I64, wait_ns: I64 | int) -> Bools:
-    """Whether so long has passed between these times and the end of the capture."""
-    old: Bools = (start_ns != NO_TIME) & (start_ns <= evidence.end_ns - wait_ns)
-    return old
 
 
 def _by_listener(flows: Flows, rows: I32, least: int) -> list[I32]:
