@@ -146,6 +146,7 @@ CAPTURES = {
     "cut_examples": Told("list of int", "", "the first of these frames"),
     "cut_to_bytes": Told("int", "bytes", "most that was kept of one"),
     "unflagged_frames": Told("int", "", "segments cut before their flags, which belong to no flow"),
+    "recordings": Told("list of two int", "ns", "first and last time of each recording in it; several were joined"),
     "names": Told("text → text", "", "address → the first name for which DNS gave it; in JSON too"),
 }
 

@@ -34,8 +34,6 @@ class CaptureSummary:
     """Known once the flows are."""
     start_ns: int | None = None
     end_ns: int | None = None
-    recordings: list[tuple[int, int]] = field(default_factory=list)
-    """First and last time of each recording in it, in order of the file: captures may have been joined into one."""
     tick_ns: int = 1
     """The unit of its times, as its format says; the coarsest where interfaces differ."""
     dated: bool = True
@@ -55,6 +53,8 @@ class CaptureSummary:
     """Most bytes that were kept of one: the snap length, where it was the same for all."""
     unflagged_frames: int = 0
     """Segments cut before their flags: they belong to no flow."""
+    recordings: list[tuple[int, int]] = field(default_factory=list)
+    """First and last time of each recording in it, in order of the file: captures may have been joined into one."""
     context: Context = field(default_factory=Context)
     """ICMP errors, ARP and names."""
 
