@@ -17,9 +17,8 @@ def gather(
     summary: CaptureSummary, book: AddressBook, measured: Measured, flows: Flows, transitions: Transitions
 ) -> Evidence:
     """All tables of one capture that rules read; `flows` and `transitions` are of all its flows."""
-    without = measured.tracker.directions.of_flow[flows.flow] == 0
-    others = np.flatnonzero(~without)
-    full = chosen(flows, others) if len(others) < len(flows.flow) else flows
+    has_pair = measured.tracker.directions.of_flow[flows.flow] > 0
+    full = flows if has_pair.all() else chosen(flows, np.flatnonzero(has_pair))
     notable = notable_table(measured.tracker, measured.client)  # first: it frees more than it takes
 
     def of_side(side: int) -> SideFacts:
@@ -29,7 +28,7 @@ def gather(
         summary,
         book,
         all_flows=flows,
-        lone_syns=np.flatnonzero(without & measured.tracker.has_syn(flows.flow)),
+        lone_syns=np.flatnonzero(~has_pair & measured.tracker.has_syn(flows.flow)),
         flows=full,
         measures=in_batches(measured.of, full.flow),
         sides=(of_side(0), of_side(1)),

@@ -42,9 +42,12 @@ def evidence(text: str, *, until_ms: float | None = None, summary: dict[str, Any
     return gather(about, endpoints(), measured, flows, transitions)
 
 
-def of_rule(rule: str, text: str, *, until_ms: float | None = None, **set_to: float) -> list[Finding]:
-    """What one rule finds in a conversation, as if it were alone, its thresholds as given."""
-    return list(BY_NAME[rule].check(evidence(text, until_ms=until_ms), {**thresholds(rule, {}), **set_to}))
+def of_rule(
+    rule: str, text: str, *, until_ms: float | None = None, summary: dict[str, Any] | None = None, **set_to: float
+) -> list[Finding]:
+    """What one rule finds in a conversation, as if it were alone, its thresholds and the capture's summary as given."""
+    told = evidence(text, until_ms=until_ms, summary=summary)
+    return list(BY_NAME[rule].check(told, {**thresholds(rule, {}), **set_to}))
 
 
 def diagnosed(text: str, *, until_ms: float | None = None) -> dict[str, Finding]:

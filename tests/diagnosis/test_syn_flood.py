@@ -125,3 +125,9 @@ def test_its_symptoms_are_not_told_beside_it() -> None:
 def test_a_rst_that_acknowledges_the_answer_is_no_silence(rst: str, found: int) -> None:
     answered = f"S S. 0 1 @ / C {rst} %"
     assert len(of_rule(RULE, syns(30, apart_ms=25, more=answered), until_ms=5000)) == found
+
+
+def test_a_capture_without_times_tells_of_no_flood() -> None:
+    asked_again = syns(30, apart_ms=30, more="S S. 0 1 @ / S S. 0 1 @")
+    assert of_rule(RULE, asked_again, until_ms=9000)
+    assert of_rule(RULE, asked_again, until_ms=9000, summary={"start_ns": None, "end_ns": None}) == []

@@ -95,6 +95,8 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 def _suspects(evidence: Evidence, thresholds: Thresholds) -> tuple[I32, Bools]:
     """Rows in `all_flows` of those whose client sent one SYN and then at most a RST; which did so for long enough."""
     is_proved = np.zeros(len(evidence.all_flows.flow), np.bool_)
+    if evidence.summary.end_ns is None:
+        return np.empty(0, np.int32), is_proved
     flows = evidence.flows
     sent = flows.client_frames - evidence.measures.client_copies
     silent = (evidence.count("syn", CLIENT) == 1) & (sent == 1 + _bare_rsts(evidence))
