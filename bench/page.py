@@ -34,7 +34,7 @@ def machine(versions: dict[str, str]) -> str:
     memory_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
     lines = [
         f"{os.cpu_count()} cores of {cpu()}, {memory_gb:.0f} GB of memory, Linux {platform.release()}, "
-        f"Python {platform.python_version()}; page cache warm, medians of runs taken in turn.",
+        f"Python {platform.python_version()}; page cache warm, medians of those runs, taken in turn, that count.",
         *(f"- {name}: {said}" for name, said in versions.items()),
     ]
     return "\n".join(lines)
@@ -52,10 +52,17 @@ def readers(group: dict[str, Command]) -> str:
     """What each reader took, and `analyze` as a share of it."""
     ours = group[ANALYZE].median_s if ANALYZE in group else float("nan")
     rows = (
-        (command.name, len(command.seconds), seconds(command), ratio(ours / command.median_s), memory(command))
+        (
+            command.name,
+            runs(command),
+            seconds(command),
+            stolen(command),
+            ratio(ours / command.median_s),
+            memory(command),
+        )
         for command in group.values()
     )
-    return table(("command", "runs", "median", "analyze takes", "peak memory"), rows)
+    return table(("command", "runs", "median", "stolen", "analyze takes", "peak memory"), rows)
 
 
 def slopes(figures: Figures) -> str:
@@ -70,8 +77,8 @@ def slopes(figures: Figures) -> str:
 
 def singles(commands: Iterable[Command]) -> str:
     """One row a measurement of our own."""
-    rows = ((command.name, len(command.seconds), seconds(command), memory(command)) for command in commands)
-    return table(("tcptrace analyze on", "runs", "median", "peak memory"), rows)
+    rows = ((command.name, runs(command), seconds(command), stolen(command), memory(command)) for command in commands)
+    return table(("tcptrace analyze on", "runs", "median", "stolen", "peak memory"), rows)
 
 
 def budgets(held: Sequence[Budget]) -> str:
@@ -84,6 +91,16 @@ def figure(value: float, unit: str) -> str:
     """A figure with its unit, in as many digits as mean something."""
     digits = {"MB": 0, "s": 2, "x": 3}[unit]
     return f"{value:,.{digits}f} {unit}" if value == value else "not measured"
+
+
+def runs(command: Command) -> str:
+    """How many runs count, of how many."""
+    return f"{len(command.counted)} of {len(command.taken)}"
+
+
+def stolen(command: Command) -> str:
+    """What the hypervisor took meanwhile."""
+    return f"{command.stolen_s:.2f} s" if command.measured else ""
 
 
 def seconds(command: Command) -> str:
