@@ -22,7 +22,9 @@ LAYERS = 9
 ICMP_AT = 10
 """The ICMP error that quotes, and below it the IP header of who reported it; where QUOTED is 0, of an earlier frame."""
 REPORTER_AT = 11
-CURSOR_SIZE = 12
+DST_AT = 12
+"""Where the address stands that the innermost IP header's packet is for in the end."""
+CURSOR_SIZE = 13
 
 LAYERS_MAX = 100
 """Headers in one frame; what nests deeper is hostile."""
@@ -54,6 +56,7 @@ ERSPAN = 22
 VXLAN = 23
 GENEVE = 24
 GTP = 25
+ROUTING_HEADER = 26
 
 LONG_TAIL = 64
 """Kinds from here on are dissected in Python."""

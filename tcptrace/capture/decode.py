@@ -8,6 +8,7 @@ from tcptrace.capture.cursor import (
     AT,
     CUT_SHORT,
     DIRECTION,
+    DST_AT,
     END,
     FRAGMENT,
     IF_INDEX,
@@ -24,9 +25,10 @@ from tcptrace.capture.ftp import FTP, announced
 from tcptrace.capture.link_layer import of_link_type
 from tcptrace.capture.tcp_options import intern_at, options
 from tcptrace.capture.tls import ALERT, HIDDEN_ALERT_LEN, is_alert
+from tcptrace.capture.unsaid import clear
 from tcptrace.capture.walk import begin, walk
 from tcptrace.capture.words import BIG, fetch, u32
-from tcptrace.schema import I32, I64, U8, UNKNOWN, Addresses, Packets, Records
+from tcptrace.schema import I32, I64, U8, Addresses, Packets, Records
 
 ADDRESSES_MAX = 4
 """Addresses that one row can add: sender, receiver, the client of its first TOA option, what FTP announces."""
@@ -51,36 +53,6 @@ URG = 32
 
 FIXED_LEN = 16
 """Below so much of a TCP header only the ports are told, as in Wireshark."""
-
-
-def clear(packets: Packets, row: int) -> None:
-    """Fill the columns of which a frame may say nothing, but `sack`, with what they hold then."""
-    packets.if_index[row] = UNKNOWN
-    packets.direction[row] = UNKNOWN
-    packets.quoted[row] = 0
-    packets.ip_id[row] = UNKNOWN
-    packets.payload_at[row] = UNKNOWN
-    packets.flags[row] = UNKNOWN
-    packets.seq[row] = UNKNOWN
-    packets.ack[row] = UNKNOWN
-    packets.window[row] = UNKNOWN
-    packets.len[row] = UNKNOWN
-    packets.len_cut[row] = 0
-    packets.urgent[row] = UNKNOWN
-    packets.rfb[row] = 0
-    packets.alert[row] = 0
-    packets.announced[row] = UNKNOWN
-    packets.inferred[row] = 0
-    packets.mss[row] = UNKNOWN
-    packets.window_scale[row] = UNKNOWN
-    packets.sack_permitted[row] = 0
-    packets.tsval[row] = UNKNOWN
-    packets.tsecr[row] = UNKNOWN
-    packets.toa_port[row] = UNKNOWN
-    packets.toa_src[row] = UNKNOWN
-    packets.option_kinds[row] = 0
-    packets.options_cut[row] = 0
-    packets.sack_count[row] = 0
 
 
 def decode(  # noqa: C901  one loop, so that rows are written in one place and without calls
@@ -140,6 +112,7 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
         if found:
             tcp = ip + 20
             limit = min(end, at + captured_len)
+            dst_at = ip + 16
         else:
             if kind == NEXT_FRAME:
                 begin(cursor, at, captured_len, original_len)
@@ -148,7 +121,7 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
             if kind >= LONG_TAIL:
                 cursor[KIND] = kind
                 return record, row
-            tcp, limit, end, ip = cursor[AT], cursor[LIMIT], cursor[END], cursor[IP_AT]
+            tcp, limit, end, ip, dst_at = cursor[AT], cursor[LIMIT], cursor[END], cursor[IP_AT], cursor[DST_AT]
             verdict = kind
             if kind == TCP:
                 verdict = IS_TCP if tcp + PORTS_LEN <= limit else CUT_SHORT
@@ -174,19 +147,19 @@ def decode(  # noqa: C901  one loop, so that rows are written in one place and w
             ttls[row] = buffer[ip + 8]
             ip_ids[row] = buffer[ip + 4] * 0x100 + buffer[ip + 5]
             src_word = (buffer[ip + 12] * 0x100 + buffer[ip + 13]) * 0x10000 + buffer[ip + 14] * 0x100 + buffer[ip + 15]
-            dst_word = (buffer[ip + 16] * 0x100 + buffer[ip + 17]) * 0x10000 + buffer[ip + 18] * 0x100 + buffer[ip + 19]
+            dst_word = u32(buffer, dst_at, BIG)
             if src_word == known_dst and dst_word == known_src:
                 src, dst = dst, src
             elif src_word != known_src or dst_word != known_dst:
                 src = intern_at(buffer, ip + 12, version, addresses)
-                dst = intern_at(buffer, ip + 16, version, addresses)
+                dst = intern_at(buffer, dst_at, version, addresses)
             known_src, known_dst = src_word, dst_word
             srcs[row] = src
             dsts[row] = dst
         else:
             ttls[row] = buffer[ip + 7]
             srcs[row] = intern_at(buffer, ip + 8, version, addresses)
-            dsts[row] = intern_at(buffer, ip + 24, version, addresses)
+            dsts[row] = intern_at(buffer, dst_at, version, addresses)
         sport = buffer[tcp] * 0x100 + buffer[tcp + 1]
         dport = buffer[tcp + 2] * 0x100 + buffer[tcp + 3]
         sports[row] = sport

@@ -116,7 +116,7 @@ class Decoder:
 
     def _note_cuts(self, packets: Packets, records: Records, first_frame: int) -> None:
         """Keep which segments were cut, and to what length."""
-        self.summary.unflagged_frames += int(((packets.flags < 0) & (packets.quoted == 0)).sum())
+        self.summary.unflagged_frames += int(((packets.flags < 0) & (packets.window < 0) & (packets.quoted == 0)).sum())
         if packets.len_cut.max(initial=0) == 0:
             return
         cut, summary = np.flatnonzero(packets.len_cut), self.summary

@@ -16,11 +16,14 @@ MAGIC = {
     b"\x28\xb5\x2f\xfd": "zstd",
     b"\x04\x22\x4d\x18": "lz4",
     b"\xfd7zXZ\x00": "xz",
-    **{bytes([0x50 + number]) + b"\x2a\x4d\x18": "zstd" for number in range(16)},  # skippable frames come first
 }
 """RFC 1952, RFC 8878, the LZ4 frame format and the .xz file format."""
 
+SKIPPABLE = tuple(bytes([0x50 + number]) + b"\x2a\x4d\x18" for number in range(16))
+"""How frames begin that both zstd and lz4 data may hold, for others than their decoders: RFC 8878 section 3.1.2."""
+
 MAGIC_BYTES = max(map(len, MAGIC))
+_SKIPPABLE_HEADER_BYTES = 8
 INPUT_BYTES = 1 << 14
 OUTPUT_BYTES_MIN = 1 << 6
 OUTPUT_BYTES_MAX = 1 << 18
@@ -111,6 +114,18 @@ def compression_of(start: bytes) -> str:
     return next((name for magic, name in MAGIC.items() if start.startswith(magic)), "")
 
 
+def beginning(read: Callable[[int], bytes]) -> bytes:
+    """The bytes that tell what an input is, behind skippable frames; `read` gives up to so many, fewer at the end."""
+    start = read(MAGIC_BYTES)
+    while start.startswith(SKIPPABLE):
+        start += read(_SKIPPABLE_HEADER_BYTES - MAGIC_BYTES)
+        rest = int.from_bytes(start[4:], "little")
+        while skipped := read(min(rest, INPUT_BYTES)):
+            rest -= len(skipped)
+        start = read(MAGIC_BYTES)
+    return start
+
+
 class Decompressed:
     """The plain bytes of `raw`, whose first bytes `start` have been read already."""
 
@@ -193,7 +208,8 @@ class _Members:
         if not following:
             return False
         self._compressed.give_back(following)
-        if compression_of(following) != self._compression:
+        is_skippable = self._compression == "lz4" and following.startswith(SKIPPABLE)
+        if compression_of(following) != self._compression and not is_skippable:
             place = f"byte {self._compressed.used:,}"
             raise DamageError(f"the {self._compression} data ends at {place}; what follows it was not read")
         self._decoder = self._new_decoder()

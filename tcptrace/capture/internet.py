@@ -4,6 +4,7 @@ from tcptrace.capture.cursor import (
     AT,
     AUTHENTICATION_HEADER,
     CUT_SHORT,
+    DST_AT,
     ETHER_IP,
     ETHERNET,
     EXTENSION_HEADER,
@@ -24,6 +25,7 @@ from tcptrace.capture.cursor import (
     MPLS,
     QUOTED,
     REPORTER_AT,
+    ROUTING_HEADER,
     TCP,
     UDP,
     shorten,
@@ -33,11 +35,13 @@ from tcptrace.schema import I64, U8
 
 _ICMP = 1
 _ICMPV6 = 58
+_SOURCE_ROUTES = (131, 137)  # loose and strict
+_ROUTES = (0, 2, 3, 4)
 
 # A protocol number and the kind that it announces, in turn, the commonest first.
 # fmt: off
 _PROTOCOLS = (
-    6, TCP, 17, UDP, 1, ICMP, 58, ICMPV6, 47, GRE, 4, IPV4, 41, IPV6, 0, EXTENSION_HEADER, 43, EXTENSION_HEADER,
+    6, TCP, 17, UDP, 1, ICMP, 58, ICMPV6, 47, GRE, 4, IPV4, 41, IPV6, 0, EXTENSION_HEADER, 43, ROUTING_HEADER,
     44, FRAGMENT_HEADER, 51, AUTHENTICATION_HEADER, 60, EXTENSION_HEADER, 135, EXTENSION_HEADER,
     140, EXTENSION_HEADER, 137, MPLS, 115, L2TPV3, 97, ETHER_IP, 143, ETHERNET,
 )
@@ -72,11 +76,29 @@ def ipv4(buffer: U8, cursor: I64) -> int:
         shorten(cursor, at + total_len)
     cursor[IP_AT] = at
     cursor[AT] = at + header_len
+    cursor[DST_AT] = at + 16
+    if header_len > 20:
+        _source_route(buffer, cursor, at + 20, min(at + header_len, limit))
     fragment = u16(buffer, at + 6, BIG)
     if fragment & 0x1FFF:
         return LATER_FRAGMENT
     cursor[FRAGMENT] = fragment >> 13 & 1
     return by_protocol(buffer[at + 9])
+
+
+def _source_route(buffer: U8, cursor: I64, at: int, end: int) -> int:
+    """The options of an IPv4 header: a source route that goes on tells in its last address whom the packet is for; 0.
+
+    RFC 791 section 3.1: its pointer counts from 1, and is beyond the route where that has been gone.
+    """
+    while at + 2 < end and buffer[at] != 0:
+        length = 1 if buffer[at] == 1 else buffer[at + 1]
+        if buffer[at] in _SOURCE_ROUTES:
+            pointer, last = buffer[at + 2], at + length - 4
+            if pointer >= 4 and pointer & 3 == 0 and pointer <= length and last + 4 <= end:
+                cursor[DST_AT] = last
+        at += max(length, 1)
+    return 0
 
 
 def ipv6(buffer: U8, cursor: I64) -> int:
@@ -98,6 +120,7 @@ def ipv6(buffer: U8, cursor: I64) -> int:
         shorten(cursor, at + 40 + payload_len)
     cursor[IP_AT] = at
     cursor[AT] = at + 40
+    cursor[DST_AT] = at + 24
     return by_protocol(following)
 
 
@@ -133,8 +156,26 @@ def extension_header(buffer: U8, cursor: I64, kind: int) -> int:
             return LATER_FRAGMENT
         if fragment & 1:
             cursor[FRAGMENT] = 1
+    elif kind == ROUTING_HEADER and buffer[at + 3] != 0 and at + length <= cursor[LIMIT]:
+        cursor[DST_AT] = _final_at(buffer, at, length, cursor[DST_AT])
     cursor[AT] = at + length
     return by_protocol(buffer[at])
+
+
+def _final_at(buffer: U8, at: int, length: int, current: int) -> int:
+    """Where a routing header with segments left has the address the packet is for in the end; else `current`.
+
+    Source route (type 0: RFC 2460 section 4.4), mobile IPv6 (2: RFC 6275 section 6.4), RPL (3: RFC 6554, where the
+    last address is whole), segment routing (4: RFC 8754, whose list is turned round).
+    """
+    kind, last = buffer[at + 2], at + length - 16
+    if kind == 3:
+        last -= buffer[at + 5] >> 4
+        if buffer[at + 4] & 15:
+            return current
+    elif kind == 4:
+        last = at + 8
+    return last if kind in _ROUTES and last >= at + 8 else current
 
 
 def icmp(buffer: U8, cursor: I64, kind: int) -> int:

@@ -5,8 +5,10 @@ import os
 import shlex
 import stat
 import sys
+from functools import partial
+from pathlib import Path
 
-from tcptrace.capture.decompress import COPY_AGAIN, MAGIC_BYTES, DamageError, Decompressed, RawStream, compression_of
+from tcptrace.capture.decompress import COPY_AGAIN, DamageError, Decompressed, RawStream, beginning, compression_of
 from tcptrace.errors import CaptureError
 
 HEAD_BYTES = 1 << 16
@@ -27,7 +29,7 @@ class Source(io.RawIOBase):
         self.damage = ""
         self.remedy = COPY_AGAIN
         self._file = raw
-        start = _peek(raw, MAGIC_BYTES)
+        start = beginning(partial(_peek, raw))
         self.compression = compression_of(start)
         """`gzip`, `zstd`, `lz4`, `xz` or `` for none."""
         self.size = None if self.compression else size
@@ -83,7 +85,7 @@ def open_source(path: str) -> Source:
     except IsADirectoryError:
         raise CaptureError(path, "is a directory", "name the captures in it") from None
     except PermissionError:
-        raise CaptureError(path, "permission denied", f"make it readable: sudo chmod a+r {shlex.quote(path)}") from None
+        raise CaptureError(path, "permission denied", _way_in(Path(path))) from None
     except (OSError, ValueError) as error:
         raise CaptureError(path, f"cannot be opened: {getattr(error, 'strerror', None) or error}") from None
     try:
@@ -91,6 +93,14 @@ def open_source(path: str) -> Source:
     except OSError as error:
         raw.close()
         raise CaptureError(path, f"cannot be read: {error.strerror or error}") from None
+
+
+def _way_in(path: Path) -> str:
+    """What lets a file be read that may not be: entering its folders comes first."""
+    closed = next((folder for folder in reversed(path.absolute().parents) if not os.access(folder, os.X_OK)), None)
+    if closed:
+        return f"let its folder be entered: sudo chmod a+x {shlex.quote(str(closed))}"
+    return f"make it readable: sudo chmod a+r {shlex.quote(str(path))}"
 
 
 def _standard_input() -> RawStream:

@@ -102,8 +102,8 @@ class CaptureSummary:
         """All is read: say of which frames that findings may need little or nothing was looked into."""
         if self.unflagged_frames:
             self.problems.append(
-                f"{self.unflagged_frames:,} of {self.tcp_frames:,} segments were cut before their flags and belong to"
-                " no flow; record with a larger snap length (tcpdump -s 128, more in tunnels)"
+                f"{self.unflagged_frames:,} of {self.tcp_frames:,} segments end before their flags (cut, or of a false"
+                " IP length) and belong to no flow; record with a larger snap length (tcpdump -s 128, more in tunnels)"
             )
         if more := self.context.unread(ICMP_ERRORS):
             self.problems.append(f"{more:,} ICMP errors beyond the first {READ_MAX:,} were only counted")

@@ -145,8 +145,13 @@ def test_permission_denied_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> N
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("io.FileIO", refuse)
-    with pytest.raises(CaptureError, match="permission denied"):
+    with pytest.raises(CaptureError, match="permission denied") as raised:
         open_capture("secret.pcap")
+    assert raised.value.remedy.startswith("make it readable: sudo chmod a+r ")
+    monkeypatch.setattr("os.access", lambda folder, mode: str(folder) != "/no way")
+    with pytest.raises(CaptureError, match="permission denied") as raised:
+        open_capture("/no way/in/secret.pcap")
+    assert raised.value.remedy == "let its folder be entered: sudo chmod a+x '/no way'"
 
 
 def test_a_file_that_cannot_be_read_further(tmp_path: Path) -> None:

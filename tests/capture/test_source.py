@@ -63,6 +63,18 @@ def test_members_in_a_row_are_one_stream(tmp_path: Path, compression: str) -> No
     assert not summary.problems
 
 
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+@pytest.mark.parametrize("size", [0, 5, 100_000])
+def test_frames_that_decoders_skip_are_nothing(tmp_path: Path, compression: str, size: int) -> None:
+    data = CAPTURES["pcap"]
+    skipped = b"\x5a\x2a\x4d\x18" + size.to_bytes(4, "little") + bytes(size)
+    first, second = (COMPRESS[compression](part) for part in (data[:999], data[999:]))
+    rows, summary = read(tmp_path, skipped + skipped + first + skipped + second + skipped)
+    assert len(rows) == 2000
+    assert summary.format == f"pcap, {compression}"
+    assert not summary.problems
+
+
 @pytest.mark.parametrize("compression", ["gzip", "xz"])
 def test_padding_behind_the_data_is_nothing(tmp_path: Path, compression: str) -> None:
     rows, summary = read(tmp_path, COMPRESS[compression](CAPTURES["pcap"]) + bytes(512))

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from tests.frames import Decoded, ethernet, ipv4, ipv6, llc, tcp, udp
+from tests.frames import DST, DST6, Decoded, ethernet, ipv4, ipv6, llc, tcp, udp
 
 SEGMENT = ipv4(tcp(b"inner"))
 SEGMENT6 = ipv6(tcp(b"inner"))
@@ -207,6 +207,43 @@ NAMES = {
 def test_other_frames_are_counted_by_name(name: str):
     link_type, frame = NAMES[name]
     assert Decoded([frame], link_type).summary.other_frames == {name: 1}
+
+
+VIA, FINAL = bytes.fromhex("20010db80000000000000000000000f1"), bytes.fromhex("20010db80000000000000000000000f2")
+VIA4, FINAL4 = b"\x0a\0\0\xf1", b"\x0a\0\0\xf2"
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
+@pytest.mark.parametrize(
+    ("header", "is_final"),
+    [
+        (b"\6\4\0\1" + bytes(4) + VIA + FINAL, True),
+        (b"\6\4\0\0" + bytes(4) + VIA + FINAL, False),
+        (b"\6\2\2\1" + bytes(4) + FINAL, True),
+        (b"\6\2\3\1" + bytes(4) + FINAL, True),
+        (b"\6\5\3\1\0\x80\0\0" + VIA + FINAL + bytes(8), True),
+        (b"\6\4\3\1\x88\x80\0\0" + VIA + VIA, False),
+        (b"\6\4\4\1\1\0\0\0" + FINAL + VIA, True),
+        (b"\6\2\1\1" + bytes(4) + FINAL, False),
+        (b"\6\0\0\1" + bytes(4), False),
+        (b"\x83\x0b\4" + VIA4 + FINAL4 + b"\0", True),
+        (b"\1\x89\7\4" + FINAL4, True),
+        (b"\x89\x0b\x0c" + VIA4 + FINAL4 + b"\0", False),
+        (b"\x89\x0b\5" + VIA4 + FINAL4 + b"\0", False),
+        (b"\7\x0b\4" + VIA4 + FINAL4 + b"\0", False),
+        (b"\0\x83\7\4" + FINAL4[:3] + b"\0", False),
+        (b"\x83\x2b\4" + FINAL4 + b"\0", False),
+        (b"\x83\0\4" + FINAL4 + b"\0", False),
+    ],
+)
+def test_a_source_route_tells_in_the_end_whom_a_packet_is_for(header: bytes, is_final: bool, compiled: bool) -> None:
+    if header[0] == 6:
+        found = Decoded([ethernet(ipv6(header + tcp(b"inner"), 43), 0x86DD)], compiled=compiled)
+        final, named = "2001:db8::f2", DST6
+    else:
+        found = Decoded([ethernet(ipv4(tcp(b"inner"), options=header))], compiled=compiled)
+        final, named = "10.0.0.242", DST
+    assert found.book.text(found.dst) == (final if is_final else named)
 
 
 @pytest.mark.parametrize(
