@@ -131,7 +131,7 @@ def begin_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame: in
 
 
 def continue_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame: int) -> int:
-    """A new number for the rest of the connection in a slot; who opened it, and when, is kept."""
+    """A new number for the rest of the connection in a slot; who opened it is kept."""
     rows = flows.rows
     flow = begin_flow(flows, slot, src_key, dst_key, frame)
     row, previous = flow * WIDTH, rows[flow * WIDTH + PREVIOUS] * WIDTH
@@ -140,8 +140,17 @@ def continue_flow(flows: FlowRows, slot: int, src_key: int, dst_key: int, frame:
     if rows[previous + KEY_0] != src_key:
         same, other = other, same
     rows[row + SEEN] = CONTINUES | same | other << SIDE_SHIFT
-    rows[row + HANDSHAKE_ACK_NS] = rows[previous + HANDSHAKE_ACK_NS]
     return flow
+
+
+def flow_in(flows: FlowRows, slot: int, src_key: int, dst_key: int, flags: int, frame: int) -> int:
+    """The flow of the tuple in a slot, a new one where the slot is empty or a VNC version message ended its number."""
+    flow = flows.slots[slot] - 1
+    if flow >= 0 and flows.rows[flow * WIDTH + SEEN] & SEEN_RFB == 0:
+        return flow
+    if flow < 0 or (flags >= 0 and flags & (SYN | ACK) == SYN):
+        return begin_flow(flows, slot, src_key, dst_key, frame)
+    return continue_flow(flows, slot, src_key, dst_key, frame)
 
 
 def is_vnc_port(key: int) -> bool:
@@ -185,7 +194,7 @@ def assign(packets: Packets, count: int, segments: Segments, flows: FlowRows) ->
     src, sport, dst, dport = packets.src, packets.sport, packets.dst, packets.dport
     flags_of, seq_of, ack_of, time_of, quoted = packets.flags, packets.seq, packets.ack, packets.time_ns, packets.quoted
     flow_of, side_of = segments.flow, segments.side
-    rows, slots, rfb, window, announced = flows.rows, flows.slots, packets.rfb, packets.window, packets.announced
+    rows, rfb, window, announced = flows.rows, packets.rfb, packets.window, packets.announced
     for i in range(count):
         flags, seq = flags_of[i], seq_of[i]
         if flags < 0 and window[i] < 0:
@@ -195,11 +204,7 @@ def assign(packets: Packets, count: int, segments: Segments, flows: FlowRows) ->
         src_key = src[i] << 16 | sport[i]
         dst_key = dst[i] << 16 | dport[i]
         slot = find_slot(flows, min(src_key, dst_key), max(src_key, dst_key))
-        flow = slots[slot] - 1
-        if flow < 0:
-            flow = begin_flow(flows, slot, src_key, dst_key, packets.frame[i])
-        elif rows[flow * WIDTH + SEEN] & SEEN_RFB:
-            flow = continue_flow(flows, slot, src_key, dst_key, packets.frame[i])
+        flow = flow_in(flows, slot, src_key, dst_key, flags, packets.frame[i])
         side = 0 if rows[flow * WIDTH + KEY_0] == src_key else 1
         base = rows[flow * WIDTH + BASE_0 + side]
         if flags > 0 and flags & (SYN | ACK) == SYN and base >= 0 and base != seq:

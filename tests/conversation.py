@@ -34,7 +34,7 @@ def packets(text: str, isn: dict[str, int] | None = None) -> Packets:
         column[:] = UNKNOWN
     table.quoted[:] = 0
     table.rfb[:] = table.alert[:] = 0
-    table.len_cut[:] = 0
+    table.len_cut[:] = table.options_cut[:] = table.sack_permitted[:] = 0
     table.inferred[:] = 0
     now = 0.0
     for i, words in enumerate(lines):

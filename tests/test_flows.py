@@ -179,6 +179,15 @@ def test_a_vnc_version_message_begins_a_new_number_that_goes_on():
     assert len(track(made).flows.flow) == 1
 
 
+def test_a_syn_after_a_vnc_version_message_begins_a_connection():
+    made = packets("C S 0\n S S. 0 1\n C . 1 1\n S P. 1:13 1\n C S 5000\n S S. 7000 5001\n C . 5001 7001")
+    made.rfb[3] = 1
+    got = track(made)
+    assert got.flows.client_frames.tolist() == [2, 2]
+    assert got.states(1) == ("ESTABLISHED", "ESTABLISHED")
+    assert got.flows.midstream.tolist() == [0, 0]
+
+
 def test_a_header_that_an_error_quoted_is_not_the_first_of_a_connection() -> None:
     """It uses up the number; who began, and when, the first segment of its own tells."""
     opened = "30000 C S 0\n 30010 S S. 0 1\n 30020 C . 1 1"

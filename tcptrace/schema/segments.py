@@ -28,8 +28,9 @@ class Directions(NamedTuple):
     """What is kept of both directions of a flow while a capture is read; columns differ in length."""
 
     of_flow: Annotated[I32, Column("", "number of the flow's pair of directions + 1; 0: it has none")]
-    used: Annotated[I64, Column("", "how many pairs there are, histograms of round trips, notes written")]
-    first: Annotated[I64, Column("", "of a pair, fields as tcptrace.tcp.directions names them", per_row=6)]
+    used: Annotated[I64, Column("", "how many pairs there are, histograms of round trips, notes written, recalled")]
+    lone: Annotated[I64, Column("", "of a flow, fields as tcptrace.tcp.lone_syns names them", per_row=5)]
+    recalled: Annotated[I32, Column("", "flows that were a lone SYN before this chunk and now have a pair")]
     labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
     sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=79)]
     counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=53)]
@@ -59,6 +60,9 @@ class Segments(NamedTuple):
     original: Annotated[I64, Column("", "frame it repeats; 0 none, or no longer known")]
     since_original_ns: Annotated[I64, Column("ns", "time since that, or since the segment that overtook it; -1 none")]
     backoff: Annotated[I32, Column("", "timeouts of its sender in a row, this one included")]
+    waited_ns: Annotated[
+        I64, Column("ns", "of a repeat by a timer: time since its sender last sent or was acknowledged; -1 no such")
+    ]
     reordered_by: Annotated[I32, Column("", "unacknowledged segments that overtook it")]
     sacked_bytes: Annotated[I64, Column("bytes", "what its SACK blocks report beyond its acknowledgement")]
     dsack: Annotated[I8, Column("", "1: its first SACK block reports a duplicate (RFC 2883)")]
@@ -103,3 +107,6 @@ class Notable(NamedTuple):
     ip_id: Annotated[I32, Column("", "IPv4 identification; -1 without")]
     tsval: Annotated[I64, Column("ticks", "timestamp option's value; -1 without")]
     idle_ns: Annotated[I64, Column("ns", "time since the flow's previous segment, in whole milliseconds")]
+    waited_ns: Annotated[
+        I64, Column("ns", "of a repeat by a timer: time since its sender last sent or was acknowledged; -1 no such")
+    ]

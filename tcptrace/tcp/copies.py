@@ -8,7 +8,6 @@ ACK or RST that each of several segments may have got.
 
 from tcptrace.flows import RST
 from tcptrace.schema import I64
-from tcptrace.tcp.directions import MASK
 from tcptrace.tcp.sending_rows import (
     ACKED,
     COPIES,
@@ -19,6 +18,7 @@ from tcptrace.tcp.sending_rows import (
     SEEN_NEXT,
     SEEN_WORDS,
 )
+from tcptrace.tcp.sequence import MASK
 
 WITH_ID_TICKS = 20_000_000 >> 10  # of 1.024 us: Linux waits 200 ms at least, FreeBSD 30 and its slop of 200
 WITHOUT_ID_TICKS = 100_000 >> 10  # no timer is so short, and a fast retransmission is not next to its original

@@ -7,9 +7,8 @@ that is 0 while unknown is kept plus 1. Copies of a frame at another interface a
 
 from tcptrace.flows import ACK, FIN, RST, SYN
 from tcptrace.schema import I64, NO_TIME, SACK_BLOCKS_MAX, Directions, Packets, Segments
-from tcptrace.tcp.directions import FIRST, FRAME, MASK, RAW_WINDOW, SEQ, TIME_NS, WINDOW_SCALE
-from tcptrace.tcp.endpoint_rows import NO_SCALE
 from tcptrace.tcp.labels import is_below
+from tcptrace.tcp.sequence import MASK
 
 PACKETS = 0
 SYNS = 1
@@ -77,20 +76,6 @@ STALL_MIN_NS = 200_000_000  # TCP_RTO_MIN and TCP_DELACK_MAX of Linux: no endpoi
 STALL_ROUND_TRIPS = 2
 SQUARE_BITS = 40
 SQUARED_MAX_NS = (1 << 41) - 1  # longer round trips, of half an hour, count as this: squares stay below 2**63
-
-
-def begin(rows: I64, first: I64, pair: int) -> None:
-    """Let a new pair know the lone SYN that came before it was given."""
-    at, x = pair * FIRST, pair * 2 * WIDTH
-    if first[at + FRAME] == 0:
-        return
-    rows[x + PACKETS] = 1
-    rows[x + SYNS] = 1
-    rows[x + NEXT] = ((first[at + SEQ] + 1) & MASK) + 1
-    note_syn(rows, x, x + WIDTH, first[at + SEQ], 0 if first[at + WINDOW_SCALE] == NO_SCALE else 1)
-    note_window(rows, x, x + WIDTH, SYN, first[at + RAW_WINDOW])
-    if first[at + TIME_NS] != NO_TIME:
-        rows[x + LAST_NS] = first[at + TIME_NS] + 1
 
 
 def note_syn(rows: I64, x: int, y: int, seq: int, offers_scale: int) -> None:
@@ -301,7 +286,7 @@ def of_segment(
 
 def count(packets: Packets, count: int, segments: Segments, directions: Directions) -> None:
     """Add `count` rows, already taken through the endpoints, to their directions."""
-    rows, first, row_of, new_bytes_of = directions.counters, directions.first, segments.direction, segments.new_bytes
+    rows, row_of, new_bytes_of = directions.counters, segments.direction, segments.new_bytes
     flags_of, seq_of, ack_of, len_of, time_of = packets.flags, packets.seq, packets.ack, packets.len, packets.time_ns
     window_bytes, raw_window, scale_of = segments.window_bytes, packets.window, packets.window_scale
     sack_count, cut, urgent = packets.sack_count, packets.len_cut, packets.urgent
@@ -314,8 +299,6 @@ def count(packets: Packets, count: int, segments: Segments, directions: Directio
         if row < 0 or new_bytes < 0 or seq < 0:
             continue
         flags, ack, length, time_ns = flags_of[i], ack_of[i], max(0, len_of[i]), time_of[i]
-        if rows[x + PACKETS] == 0 and rows[y + PACKETS] == 0:
-            begin(rows, first, row >> 1)
         if time_ns != NO_TIME:
             note_time(rows, x, length, time_ns)
         window = 0

@@ -32,6 +32,7 @@ NOTE_RESET = 1 << 18  # its RST ended the flow
 NOTE_ONE_MORE = 1 << 19  # its last acknowledgement advanced by exactly one
 NOTE_SACK_PERMITTED = 1 << 20  # its SYN said so
 NOTE_TIMESTAMPS = 1 << 21  # its SYN had one
+NOTE_SYN = 1 << 22  # has sent a SYN without ACK
 
 NO_SCALE = -1
 SYN_UNSEEN = -2

@@ -5,11 +5,11 @@ included: numbers are raw and compared modulo 2**32, a number of 0 counts as non
 at. What this makes of segments better is elsewhere. Labels are bits, in the order of schema.LABELS.
 """
 
-from tcptrace.flows import ACK, ANNOUNCED, FIN, PREVIOUS, RST, SEEN, SYN
+from tcptrace.flows import ACK, ANNOUNCED, FIN, PREVIOUS, RST, SEEN, SEEN_RFB, SYN
 from tcptrace.flows import WIDTH as FLOW_WIDTH
 from tcptrace.schema import I64, NO_TIME, Directions, FlowRows, Packets, Segments
-from tcptrace.tcp.directions import FIRST, FRAME, MASK, RAW_WINDOW, SEQ, TIME_NS, WINDOW_SCALE
 from tcptrace.tcp.endpoint_rows import NO_SCALE
+from tcptrace.tcp.sequence import MASK
 
 RETRANSMISSION = 1 << 0
 FAST_RETRANSMISSION = 1 << 1
@@ -70,25 +70,6 @@ LATER = 8  # shift of what counts from the second segment on
 def is_below(a: int, b: int) -> bool:
     """Whether a comes before b, modulo 2**32."""
     return (a - b) & MASK > MASK >> 1
-
-
-def begin(rows: I64, first: I64, pair: int, is_announced: bool) -> None:
-    """Let a new pair know the lone SYN that came before it was given."""
-    at, x = pair * FIRST, pair * 2 * WIDTH
-    if first[at + FRAME] == 0:
-        return
-    time_ns = 0 if first[at + TIME_NS] == NO_TIME else first[at + TIME_NS]
-    following = (first[at + SEQ] + 1) & MASK
-    rows[x + NEXT] = following
-    rows[x + NEXT_NS] = time_ns
-    rows[x + LAST_NS] = time_ns
-    rows[x + WINDOW] = first[at + RAW_WINDOW] + 1
-    rows[x + TO_BE_ACKED] = following
-    rows[x + SYN_WINDOW] = 1
-    rows[x + BASE] = first[at + SEQ] + 1
-    rows[x + COMPLETENESS] = 0 if is_announced else SYN_SENT
-    rows[x + SYN_NS] = time_ns + 1
-    note_scale(rows, x, x + WIDTH, 0, first[at + WINDOW_SCALE])
 
 
 def note_scale(rows: I64, x: int, y: int, flags: int, scale: int) -> None:
@@ -263,14 +244,19 @@ def of_segment(
 
 
 def of_first(flows: FlowRows, flow: int, flags: int) -> int:
-    """Labels of a flow's first segment: a SYN that ends another lifetime of its tuple."""
+    """Labels of a flow's first segment: a SYN that ends another lifetime of its tuple.
+
+    Wireshark compares it with the SYN of the conversation it finds; the one a VNC version message opened has none.
+    """
     previous = flows.rows[flow * FLOW_WIDTH + PREVIOUS]
-    return REUSED_PORTS if flags >= 0 and flags & (SYN | ACK) == SYN and previous >= 0 else 0
+    if flags < 0 or flags & (SYN | ACK) != SYN or previous < 0:
+        return 0
+    return 0 if flows.rows[previous * FLOW_WIDTH + SEEN] & SEEN_RFB else REUSED_PORTS
 
 
 def label(packets: Packets, count: int, segments: Segments, flows: FlowRows, directions: Directions) -> None:
     """Fill `labels` of `count` rows; those without numbers or of unknown length have none."""
-    rows, first, row_of, labels = directions.labels, directions.first, segments.direction, segments.labels
+    rows, row_of, labels = directions.labels, segments.direction, segments.labels
     for i in range(count):
         labels[i] = 0
         row, flags = row_of[i], packets.flags[i]
@@ -281,13 +267,10 @@ def label(packets: Packets, count: int, segments: Segments, flows: FlowRows, dir
         x, y = row * WIDTH, (row ^ 1) * WIDTH
         time_ns = 0 if packets.time_ns[i] == NO_TIME else packets.time_ns[i]
         seq, ack, length = packets.seq[i], max(0, packets.ack[i]), packets.len[i]
-        is_first, counts_as_first = False, False
+        counts_as_first = False
         if rows[x + BASE] == 0 and rows[y + BASE] == 0:
-            is_announced = was_announced(flows, segments.flow[i])
-            begin(rows, first, row >> 1, is_announced)
-            is_first = rows[x + BASE] == 0 and rows[y + BASE] == 0
-            labels[i] = of_first(flows, segments.flow[i], flags) if is_first else 0
-            counts_as_first = is_first and not is_announced and rows[min(x, y) + COMPLETENESS] == 0
+            labels[i] = of_first(flows, segments.flow[i], flags)
+            counts_as_first = rows[min(x, y) + COMPLETENESS] == 0 and not was_announced(flows, segments.flow[i])
         if seq >= 0 and length >= 0:
             if is_another_isn(rows, x, y, flags, seq, ack):
                 labels[i] = REUSED_PORTS

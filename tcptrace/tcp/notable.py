@@ -10,10 +10,8 @@ How they are written down, `notes` says; their kinds are bits in the order of sc
 
 from tcptrace.flows import FIN, RST, SYN
 from tcptrace.schema import I64, Directions, Endpoints, Packets, Segments
-from tcptrace.tcp.directions import FIRST, FRAME, RAW_WINDOW
-from tcptrace.tcp.directions import TIME_NS as FIRST_NS
 from tcptrace.tcp.labels import ACK_LOST_SEGMENT, KEEP_ALIVE, LOST_SEGMENT, ZERO_WINDOW_PROBE
-from tcptrace.tcp.notes import ACK, IDLE_MS, LABELS, LEN, NS_PER_MS, REPEAT, SEQ, TSVAL, put
+from tcptrace.tcp.notes import ACK, IDLE_MS, LABELS, LEN, NS_PER_MS, REPEAT, SEQ, TSVAL, WAITED_MS, put
 from tcptrace.tcp.notes import IP_ID as NOTE_IP_ID
 from tcptrace.tcp.notes import TTL as NOTE_TTL
 from tcptrace.tcp.notes import WINDOW as NOTE_WINDOW
@@ -201,22 +199,6 @@ def place_of(rows: I64, x: int, kinds: int, used: I64) -> int:
     return int(rows[x + LATEST] >> shift & ((1 << PLACE_BITS) - 1)) - 1
 
 
-def begin(rows: I64, first: I64, notes: I64, used: I64, pair: int, flow: int) -> None:
-    """Let a new pair know the lone SYN that came before it was given."""
-    at, x = pair * FIRST, pair * 2 * WIDTH
-    if first[at + FRAME] == 0:
-        return
-    rows[x + LAST_FRAME] = first[at + FRAME]
-    rows[x + LAST_NS] = first[at + FIRST_NS]
-    rows[x + WIDTH + MARKS] = CALLED
-    is_wanted(rows, x, 1 << SYN_KIND)
-    begin_note(notes, used[2], first[at + FRAME], first[at + FIRST_NS], flow << 1, 1 << SYN_KIND, SYN)
-    put(notes, used[2], SEQ, 0)
-    put(notes, used[2], NOTE_WINDOW, first[at + RAW_WINDOW])
-    put(notes, used[2], LEN, 0)
-    used[2] += 1
-
-
 def kinds_by_flags(rows: I64, x: int, flags: int) -> int:
     """Kinds that the flags alone give."""
     kinds = 0
@@ -299,8 +281,6 @@ def note(
             continue
         x, y = row * WIDTH, (row ^ 1) * WIDTH
         end = segments.flow[i] << 1 | segments.side[i]
-        if rows[x + LAST_FRAME] == 0 and rows[y + LAST_FRAME] == 0:
-            begin(rows, directions.first, notes, used, row >> 1, segments.flow[i])
         kinds = kinds_of(packets, segments, i, rows, x, y)
         if kinds & 1 << RST_KIND and step < steps and endpoints.steps[step * STEP + STEP_FRAME] == frame:
             make_room(rows, x, RST_KIND, 1)
@@ -318,3 +298,4 @@ def note(
         put(notes, at, NOTE_WINDOW, segments.window_bytes[i])
         put(notes, at, TSVAL, packets.tsval[i])
         put(notes, at, IDLE_MS, max(0, segments.idle_ns[i]) // NS_PER_MS)
+        put(notes, at, WAITED_MS, segments.waited_ns[i] // NS_PER_MS)

@@ -3,6 +3,7 @@
 from tcptrace.rows import stable_order
 from tcptrace.schema import I8, I64, Notable, allocate
 from tcptrace.tcp import notes
+from tcptrace.tcp.packed import Field
 from tcptrace.tcp.tracker import Tracker
 
 
@@ -16,6 +17,6 @@ def notable_table(tracker: Tracker, client: I8) -> Notable:
     return table
 
 
-def _values(words: I64, field: tuple[int, int, int, int]) -> I64:
+def _values(words: I64, field: Field) -> I64:
     word, bit, bits, offset = field
     return (words[word :: notes.NOTE] >> bit & ((1 << bits) - 1)) - offset

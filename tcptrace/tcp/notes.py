@@ -4,21 +4,25 @@ A flow has ten of them or so, and there may be millions of flows.
 """
 
 from tcptrace.schema import I8, I64, Notable
+from tcptrace.tcp.packed import Field
+from tcptrace.tcp.packed import put as packed_put
+from tcptrace.tcp.packed import value as packed_value
 
 TIME_NS = 1  # the one value with a word of its own
 NOTE = 7
 
-# Values as (word, first bit, bits, what is added so that none is negative).
+# Fields as tcptrace.tcp.packed has them.
 FRAME = (0, 0, 40, 0)
-KINDS = (0, 40, 16, 0)
+WAITED_MS = (0, 40, 18, 1)  # no timer runs for longer than two minutes
+REPEAT = (0, 58, 4, 0)
 END = (2, 0, 41, 0)  # flow << 1 | side
-FLAGS = (2, 41, 12, 0)
-REPEAT = (2, 53, 4, 0)
+LABELS = (2, 41, 16, 0)
 SEQ = (3, 0, 33, 1)
-TTL = (3, 33, 9, 1)
-LABELS = (3, 42, 16, 0)
+KINDS = (3, 33, 16, 0)
+FLAGS = (3, 49, 12, 0)
 ACK = (4, 0, 33, 1)
 IP_ID = (4, 33, 17, 1)
+TTL = (4, 50, 9, 1)
 LEN = (5, 0, 31, 1)
 WINDOW = (5, 32, 31, 1)
 TSVAL = (6, 0, 33, 1)
@@ -27,10 +31,9 @@ IDLE_MS = (6, 33, 30, 0)
 NS_PER_MS = 1_000_000
 
 
-def put(notes: I64, row: int, field: tuple[int, int, int, int], value: int) -> None:
+def put(notes: I64, row: int, field: Field, value: int) -> None:
     """Write one value of a note, or the largest there is room for."""
-    word, bit, bits, offset = field
-    notes[row * NOTE + word] |= min(value + offset, (1 << bits) - 1) << bit
+    packed_put(notes, row * NOTE, field, value)
 
 
 def begin(notes: I64, row: int, frame: int, time_ns: int, end: int, kinds: int, flags: int) -> None:
@@ -44,10 +47,9 @@ def begin(notes: I64, row: int, frame: int, time_ns: int, end: int, kinds: int, 
     put(notes, row, FLAGS, flags)
 
 
-def value(notes: I64, row: int, field: tuple[int, int, int, int]) -> int:
+def value(notes: I64, row: int, field: Field) -> int:
     """Read one value of a note."""
-    word, bit, bits, offset = field
-    return int(notes[row * NOTE + word] >> bit & ((1 << bits) - 1)) - offset
+    return packed_value(notes, row * NOTE, field)
 
 
 def tell(notes: I64, order: I64, client: I8, rows: Notable) -> None:
@@ -71,3 +73,5 @@ def tell(notes: I64, order: I64, client: I8, rows: Notable) -> None:
         rows.ip_id[i] = value(notes, row, IP_ID)
         rows.tsval[i] = value(notes, row, TSVAL)
         rows.idle_ns[i] = value(notes, row, IDLE_MS) * NS_PER_MS
+        waited_ms = value(notes, row, WAITED_MS)
+        rows.waited_ns[i] = waited_ms * NS_PER_MS if waited_ms >= 0 else -1

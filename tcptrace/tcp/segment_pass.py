@@ -1,6 +1,6 @@
 """The one pass over all segments: positions, unique bytes, windows, states (a kernel module)."""
 
-from tcptrace.flows import ACK, CONTINUES, FIN, HANDSHAKE_ACK_NS, KEY_0, PREVIOUS, RST, SEEN, SEEN_SYN, SIDE_SHIFT, SYN
+from tcptrace.flows import ACK, CONTINUES, FIN, HANDSHAKE_ACK_NS, KEY_0, PREVIOUS, RST, SEEN, SYN
 from tcptrace.flows import WIDTH as FLOW_WIDTH
 from tcptrace.schema import I64, NO_TIME, Endpoints, FlowRows, Packets, Segments
 from tcptrace.tcp.endpoint import CLOSED, LISTEN, SYN_SENT, TIME_WAIT, TUPLE_REUSED
@@ -15,6 +15,7 @@ from tcptrace.tcp.endpoint_rows import (
     NO_SCALE,
     NOTE_PAST_SYN,
     NOTE_SACK_PERMITTED,
+    NOTE_SYN,
     NOTE_TIMESTAMPS,
     NOTES,
     PAYLOAD,
@@ -139,15 +140,17 @@ def note_handshake(flows: FlowRows, endpoints: Endpoints, x: int, y: int, flags:
     if flags & SYN:
         if not done or wide[x * WIDE + HANDSHAKE_NS] == NO_TIME:
             wide[x * WIDE + HANDSHAKE_NS] = time_ns
+        endpoints.narrow[x * NARROW + NOTES] |= NOTE_SYN if flags & ACK == 0 else 0
         return
-    sent_syn = flows.rows[row + SEEN] >> (SIDE_SHIFT * (x & 1)) & SEEN_SYN
+    sent_syn = endpoints.narrow[x * NARROW + NOTES] & NOTE_SYN
     if not done and sent_syn and ack > wide[y * WIDE + START] and wide[x * WIDE + HANDSHAKE_NS] != NO_TIME:
         flows.rows[row + HANDSHAKE_ACK_NS] = time_ns
 
 
 def inherit(flows: FlowRows, endpoints: Endpoints, flow: int) -> None:
-    """Let both ends of a flow that continues another stand where they stood there."""
+    """Let both ends of a flow that continues another stand where they stood there, their handshake done."""
     previous = flows.rows[flow * FLOW_WIDTH + PREVIOUS]
+    flows.rows[flow * FLOW_WIDTH + HANDSHAKE_ACK_NS] = flows.rows[previous * FLOW_WIDTH + HANDSHAKE_ACK_NS]
     turned = flows.rows[flow * FLOW_WIDTH + KEY_0] != flows.rows[previous * FLOW_WIDTH + KEY_0]
     for side in range(2):
         e = flow * 2 + side

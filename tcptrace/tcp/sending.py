@@ -7,7 +7,6 @@ their causes, recovery, round trips.
 from tcptrace.flows import FIN, RST, SYN
 from tcptrace.schema import I64, UNKNOWN, Directions, Packets, Segments
 from tcptrace.tcp.copies import is_copy, key_of, remember, rest_of, word_of
-from tcptrace.tcp.directions import FIRST, FRAME, SEQ, SYN_MSS, TIME_NS
 from tcptrace.tcp.labels import DUPLICATE_ACK, KEEP_ALIVE, ZERO_WINDOW_PROBE
 from tcptrace.tcp.limits import attribute, backdate_loss, cause_of_flow
 from tcptrace.tcp.repeats import (
@@ -45,7 +44,6 @@ from tcptrace.tcp.sending_rows import (
     MSS,
     NEXT,
     NODES,
-    PREVIOUS_NS,
     RAISED_NS,
     RECOVER,
     RECOVERED_MAX_NS,
@@ -66,7 +64,6 @@ from tcptrace.tcp.sending_rows import (
     TIMEOUTS,
     WINDOW,
 )
-from tcptrace.tcp.sequence import CYCLE
 from tcptrace.tcp.slow_start import end_slow_start, note_flight, note_new, note_round
 from tcptrace.tcp.unacked import (
     END,
@@ -103,22 +100,6 @@ def begin(rows: I64, x: int) -> None:
     rows[x + MARKS] = BEGUN
     for field in (NEXT, HIGH_IP_ID, HIGH_TSVAL, ACKED, RECOVER, WINDOW, SYN_AT, HIGH_NS, LAST_NS, RAISED_NS, ACKED_NS):
         rows[x + field] = UNKNOWN
-
-
-def begin_pair(rows: I64, first: I64, nodes: I64, pair: int) -> None:
-    """Both directions; a lone SYN that came before the pair was given is told first."""
-    x, at = pair * 2 * WIDTH, pair * FIRST
-    begin(rows, x)
-    begin(rows, x + WIDTH)
-    if first[at + FRAME] != 0:
-        position, time_ns = first[at + SEQ] + CYCLE, max(UNKNOWN, first[at + TIME_NS])
-        rows[x + SYN_AT] = position
-        rows[x + PREVIOUS_NS] = time_ns + 1
-        rows[x + WIDTH + MSS] = first[at + SYN_MSS] if first[at + SYN_MSS] > 0 else DEFAULT_MSS
-        append(rows, x, nodes, position, position + 1, time_ns, first[at + FRAME], UNKNOWN)
-        rows[x + NEXT] = position + 1
-        rows[x + HIGH_NS] = time_ns
-        rows[x + LAST_NS] = time_ns
 
 
 def out(rows: I64, x: int) -> int:
@@ -172,10 +153,10 @@ def send_below(
     frame: int,
     time_ns: int,
     idle_ns: int,
-) -> tuple[int, int, int, int]:
-    """Take what a segment holds below the highest: kind, frame it repeats, time since that, ranges beyond."""
+) -> tuple[int, int, int, int, int]:
+    """Take what a segment holds below the highest; the same as `send` returns."""
     acked = rows[x + ACKED]
-    original, since_ns, sent_ns, node, before, beyond = 0, UNKNOWN, rows[x + LAST_NS], 0, 0, 0
+    original, since_ns, waited_ns, sent_ns, node, before, beyond = 0, UNKNOWN, UNKNOWN, rows[x + LAST_NS], 0, 0, 0
     if end > acked:
         node, before, beyond = find(rows, x, nodes, max(start, acked), end)
         if node == 0:
@@ -185,7 +166,7 @@ def send_below(
                 insert(rows, x, nodes, before, max(start, acked), end, time_ns, frame, tsval)
             if was_made_earlier(rows, x, y, opened_ns, ip_id, tsval, time_ns):
                 rows[x + REORDERED] += 1
-                return REORDERED_SEGMENT, 0, elapsed_ns(rows[x + HIGH_NS], time_ns), beyond
+                return REORDERED_SEGMENT, 0, elapsed_ns(rows[x + HIGH_NS], time_ns), waited_ns, beyond
         else:
             original, sent_ns = nodes[node * NODE + NODE_FRAME], nodes[node * NODE + SENT_NS]
             since_ns = elapsed_ns(nodes[node * NODE + FIRST_NS], time_ns)
@@ -203,7 +184,7 @@ def send_below(
     note_repeat(rows, x, y, kind, time_ns)
     send_again(rows, x, nodes, node, end, time_ns, tsval)
     rows[x + LAST_NS] = time_ns
-    return kind, original, since_ns, beyond
+    return kind, original, since_ns, waited_ns, beyond
 
 
 def note_acked(rows: I64, x: int, nodes: I64, ack: int, tsecr: int, time_ns: int) -> tuple[int, int]:
@@ -288,10 +269,11 @@ def send(
     frame: int,
     time_ns: int,
     idle_ns: int,
-) -> tuple[int, int, int, int]:
+) -> tuple[int, int, int, int, int]:
     """What a segment with payload, SYN or FIN does to its sender's direction.
 
-    Returns its kind, the frame it repeats, the time since that, and how many segments overtook it.
+    Returns its kind, the frame it repeats, the time since that, how long a timer ran for it, how many
+    segments overtook it.
     """
     if flags & SYN:
         if rows[x + SYN_AT] >= 0 and rows[x + SYN_AT] != start:
@@ -299,17 +281,17 @@ def send(
             begin(rows, x)
         rows[x + SYN_AT] = start
     following = rows[x + NEXT]
-    kind, original, since_ns, beyond = NO_REPEAT, 0, UNKNOWN, 0
+    kind, original, since_ns, waited_ns, beyond = NO_REPEAT, 0, UNKNOWN, UNKNOWN, 0
     if start < following:
         below = min(end, following)
-        kind, original, since_ns, beyond = send_below(
+        kind, original, since_ns, waited_ns, beyond = send_below(
             rows, x, y, nodes, start, below, ip_id, tsval, frame, time_ns, idle_ns
         )
     if end > following:
         advance(rows, x, nodes, max(start, following), end, ip_id, tsval, frame, time_ns)
         note_new(rows, x, 0 if flags & FIN else length, tsval, time_ns)
     rows[x + LARGEST] = max(rows[x + LARGEST], length)
-    return kind, original, since_ns, beyond
+    return kind, original, since_ns, waited_ns, beyond
 
 
 def in_flight(rows: I64, x: int, time_ns: int) -> int:
@@ -329,7 +311,7 @@ def measure(  # noqa: C901  one loop, so that what is common needs few calls
 
     The caller has room for two nodes and a histogram a row.
     """
-    rows, used, first, row_of = directions.sending, directions.used, directions.first, segments.direction
+    rows, used, row_of = directions.sending, directions.used, segments.direction
     flags_of, len_of, time_of, frame_of = packets.flags, packets.len, packets.time_ns, packets.frame
     raw_window, ttl, mss, tsval, tsecr = packets.window, packets.ttl, packets.mss, packets.tsval, packets.tsecr
     ip_id, sack, sack_count = packets.ip_id, packets.sack, packets.sack_count
@@ -337,11 +319,12 @@ def measure(  # noqa: C901  one loop, so that what is common needs few calls
     starts, ends, acks, copy = segments.position, segments.end_position, segments.ack_position, segments.copy
     flight, rtt, timestamp_rtt = segments.bytes_in_flight, segments.rtt_ns, segments.timestamp_rtt_ns
     repeat, original, since, backoff = segments.repeat, segments.original, segments.since_original_ns, segments.backoff
+    waited = segments.waited_ns
     beyond, sacked, dsack = segments.reordered_by, segments.sacked_bytes, segments.dsack
     idle, stalled = segments.idle_ns, segments.stalled
     for i in range(count):
         flight[i], rtt[i], timestamp_rtt[i] = UNKNOWN, UNKNOWN, UNKNOWN
-        repeat[i], original[i], since[i], backoff[i] = NO_REPEAT, 0, UNKNOWN, 0
+        repeat[i], original[i], since[i], waited[i], backoff[i] = NO_REPEAT, 0, UNKNOWN, UNKNOWN, 0
         beyond[i], sacked[i], dsack[i], idle[i], stalled[i] = 0, 0, 0, UNKNOWN, 0
         row, start = row_of[i], starts[i]
         if row < 0 or start < 0:
@@ -349,7 +332,8 @@ def measure(  # noqa: C901  one loop, so that what is common needs few calls
         x, y = row * WIDTH, (row ^ 1) * WIDTH
         time_ns = max(UNKNOWN, time_of[i])
         if rows[x + MARKS] == 0:
-            begin_pair(rows, first, nodes, row >> 1)
+            begin(rows, min(x, y))
+            begin(rows, max(x, y))
         out_x, out_y, acked, following = out(rows, x), out(rows, y), rows[y + ACKED], rows[x + NEXT]
         stalled[i] = 1 if out_x > 0 or out_y > 0 else 0
         idle[i] = attribute(rows, x, y, out_x, out_y, time_ns)
@@ -372,7 +356,7 @@ def measure(  # noqa: C901  one loop, so that what is common needs few calls
         if end != start and flags & RST == 0 and not probes:
             if flags & SYN:
                 rows[y + MSS] = mss[i] if mss[i] > 0 else DEFAULT_MSS
-            repeat[i], original[i], since[i], beyond[i] = send(
+            repeat[i], original[i], since[i], waited[i], beyond[i] = send(
                 rows, x, y, nodes, flags, start, end, length, ip_id[i], tsval[i], frame_of[i], time_ns, idle[i]
             )
             flight[i] = in_flight(rows, x, time_ns) if length > 0 else UNKNOWN

@@ -6,6 +6,7 @@ Positions start one cycle up, so that none is negative; -1 stays free for "unkno
 """
 
 CYCLE = 2**32
+MASK = CYCLE - 1
 _HALF = 2**31
 
 
@@ -13,12 +14,12 @@ def unwrap(number: int, near: int) -> int:
     """The position of a raw number that lies nearest to position `near` (-1: none is known yet)."""
     if near < 0:
         return number + CYCLE
-    return near + ((number - near + _HALF) & 0xFFFFFFFF) - _HALF
+    return near + ((number - near + _HALF) & MASK) - _HALF
 
 
 def is_older_tsval(a: int, b: int) -> bool:
     """Whether timestamp a was taken before b (RFC 7323 section 5.2)."""
-    return (a - b) & 0xFFFFFFFF > 0x7FFFFFFF
+    return (a - b) & MASK > 0x7FFFFFFF
 
 
 def is_older_id(a: int, b: int) -> bool:

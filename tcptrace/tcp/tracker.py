@@ -9,13 +9,13 @@ import numpy.typing as npt
 from tcptrace import flows as flow_fields
 from tcptrace.capture.decoding import Chunk
 from tcptrace.kernels import plain
-from tcptrace.schema import I64, Bools, Directions, Endpoints, FlowRows, Segments, allocate
+from tcptrace.schema import I64, Bools, Directions, Endpoints, FlowRows, Packets, Segments, allocate
 from tcptrace.tcp import (
     counters,
-    directions,
     endpoint_rows,
     holes,
     labels,
+    lone_syns,
     notable,
     notes,
     round_trips,
@@ -56,8 +56,9 @@ class Tracker:
         )
         self.directions = Directions(
             of_flow=np.zeros(0, np.int32),
-            used=np.zeros(3, np.int64),
-            first=np.zeros(0, np.int64),
+            used=np.zeros(4, np.int64),
+            lone=np.zeros(0, np.int64),
+            recalled=np.zeros(0, np.int32),
             labels=np.zeros(0, np.int64),
             sending=np.zeros(0, np.int64),
             counters=np.zeros(0, np.int64),
@@ -91,18 +92,36 @@ class Tracker:
             self._set_segments(len(self._segments.flow))
         self._reserve_flows(count)
         segments, flows = self._segments_view, kernels.view(self.flows)
-        endpoints, pairs = kernels.view(self.endpoints), kernels.view(self.directions)
         kernels.in_turn(
             (
                 (kernels["flows"].assign, rows, count, segments, flows),
-                (kernels["tcp.directions"].begin, rows, count, segments, flows, endpoints, pairs),
+                (kernels["tcp.directions"].begin, rows, count, segments, flows, kernels.view(self.directions)),
             )
         )
-        self._reserve(count)
-        endpoints, pairs = kernels.view(self.endpoints), kernels.view(self.directions)
-        held, unacked, histograms, kept = map(kernels.view, (self._holes, self._unacked, self.histograms, self._notes))
+        recalled = self._recall()
+        self._reserve(count + recalled[1])
+        endpoints, held = kernels.view(self.endpoints), kernels.view(self._holes)
+        passes = [(kernels["tcp.segment_pass"].advance, rows, count, segments, flows, held, endpoints)]
+        if recalled[1]:
+            passes += self._passes(*recalled, flows, endpoints)
+        passes += self._passes(rows, count, segments, flows, endpoints)
+        kernels.in_turn(passes)
+        self._keep_steps()
+        return Segments._make(column[:count] for column in self._segments)
+
+    def _recall(self) -> tuple[Any, int, Any]:
+        """The lone SYNs of flows that now are more: Packets as kernels take them, how many, Segments."""
+        count = int(self.directions.used[3])
+        packets, segments = map(self.kernels.view, (allocate(Packets, count), allocate(Segments, count)))
+        if count:
+            self.kernels["tcp.lone_syns"].recall(self.kernels.view(self.directions), packets, segments)
+        return packets, count, segments
+
+    def _passes(self, rows: Any, count: int, segments: Any, flows: Any, endpoints: Any) -> list[tuple[Any, ...]]:
+        """What tells `count` rows, all as kernels take them, to the directions of their flows."""
+        kernels, pairs = self.kernels, self.kernels.view(self.directions)
+        unacked, histograms, kept = map(kernels.view, (self._unacked, self.histograms, self._notes))
         passes: list[tuple[Any, ...]] = [
-            (kernels["tcp.segment_pass"].advance, rows, count, segments, flows, held, endpoints),
             (kernels["tcp.labels"].label, rows, count, segments, flows, pairs),
             (kernels["tcp.sending"].measure, rows, count, segments, pairs, unacked, histograms),
             (kernels["tcp.notable"].note, rows, count, segments, pairs, endpoints, kept),
@@ -111,9 +130,7 @@ class Tracker:
             passes.append((kernels["tcp.counters"].count, rows, count, segments, pairs))
         if self._zeek:
             passes.append((kernels["tcp.zeek_history"].note, rows, count, segments, pairs))
-        kernels.in_turn(passes)
-        self._keep_steps()
-        return Segments._make(column[:count] for column in self._segments)
+        return passes
 
     def finish(self, end_ns: int) -> None:
         """Let timers run out up to the end of the capture, and release what only reading needs."""
@@ -147,7 +164,8 @@ class Tracker:
         flows = self.flow_count + count
         grow(self.flows.rows, flows * flow_fields.WIDTH)
         grow(self.directions.of_flow, flows)
-        grow(self.directions.first, (int(self.directions.used[0]) + count) * directions.FIRST)
+        grow(self.directions.lone, flows * lone_syns.LONE)
+        grow(self.directions.recalled, count)
         if len(self._segments.flow) < count:
             self._set_segments(count)
         if len(self.flows.slots) < 2 * flows:
@@ -207,7 +225,7 @@ class Tracker:
         shrink(self.directions.of_flow, flows)
         of_life = self.directions.labels[: pairs * 2 * labels.WIDTH][labels.COMPLETENESS :: 2 * labels.WIDTH]
         self.completeness = (of_life & labels.SEEN_BITS).astype(np.int8)
-        self.directions = self.directions._replace(first=np.zeros(0, np.int64), labels=np.zeros(0, np.int64))
+        self.directions = self.directions._replace(lone=np.zeros(0, np.int64), labels=np.zeros(0, np.int64))
         for array, width in (
             (self.directions.sending, sending.WIDTH),
             (self.directions.notable, notable.WIDTH),

@@ -7,7 +7,7 @@ of side 0 does.
 
 from tcptrace.flows import ACK, FIN, RST, SYN
 from tcptrace.schema import I64, Directions, Packets, Segments
-from tcptrace.tcp.directions import FIRST, FRAME, MASK, RAW_WINDOW, SEQ
+from tcptrace.tcp.sequence import MASK
 from tcptrace.tcp.zeek_gaps import add_block, drop_blocks, give_up, waiting
 from tcptrace.tcp.zeek_rows import (
     ACKED,
@@ -259,17 +259,12 @@ def tell(
 
 def note(packets: Packets, count: int, segments: Segments, directions: Directions) -> None:
     """Tell `count` rows to their connections; those without numbers or of unknown length are left out."""
-    rows, nodes, first, row_of = directions.history, directions.blocks, directions.first, segments.direction
+    rows, nodes, row_of = directions.history, directions.blocks, segments.direction
     for i in range(count):
         row, flags, seq, length = row_of[i], packets.flags[i], packets.seq[i], packets.len[i]
         if row < 0 or seq < 0 or length < 0:
             continue
         c, side = (row >> 1) * 2 * WIDTH, row & 1
         if rows[c + CONNECTION] == 0:
-            syn = (row >> 1) * FIRST
-            if first[syn + FRAME] != 0:
-                begin(rows, c, 0, SYN, 0, 0)
-                tell(rows, nodes, c, 0, SYN, first[syn + SEQ], 0, 0, first[syn + RAW_WINDOW], 0)
-            else:
-                begin(rows, c, side, flags, packets.sport[i], packets.dport[i])
+            begin(rows, c, side, flags, packets.sport[i], packets.dport[i])
         tell(rows, nodes, c, side, flags, seq, max(0, packets.ack[i]), length, packets.window[i], packets.len_cut[i])

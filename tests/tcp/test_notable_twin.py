@@ -59,11 +59,11 @@ class Twin:
             self.lone_syn = row
             return
         if self.lone_syn:
-            x = self.sides[0]
-            x.segments.append(SimpleNamespace(**{**vars(self.lone_syn), "ttl": -1, "ip_id": -1}))
-            self.keep(x, self.lone_syn, {"syn"})
-            self.sides[1].called = True
+            self.take(self.lone_syn)
             self.lone_syn = None
+        self.take(row)
+
+    def take(self, row: Any) -> None:
         x, y = self.sides[row.side], self.sides[1 - row.side]
         self.keep(x, row, {"copy"} if row.repeat == "copy" else self.kinds(x, y, row))
 
@@ -255,15 +255,17 @@ def conversation(steps: list[Any], opened: bool) -> Packets:
 
 def rows_of(chunk: Packets, segments: Segments, changes: set[int]) -> list[Any]:
     """What the twin is told of each segment."""
-    names = "frame time_ns flags len window ttl ip_id alert".split()
-    values = [getattr(chunk, name).tolist() for name in names]
-    names += "flow side direction idle_ns position end_position ack_position seq_relative ack_relative".split()
-    values += [getattr(segments, name).tolist() for name in names[8:]]
+    seen = "frame time_ns flags len window ttl ip_id alert".split()
+    told = "flow side direction idle_ns waited_ns position end_position ack_position seq_relative ack_relative".split()
+    values = [getattr(chunk, name).tolist() for name in seen] + [getattr(segments, name).tolist() for name in told]
     labels = [{name for bit, name in enumerate(LABELS) if mask >> bit & 1} for mask in segments.labels.tolist()]
     repeats = [REPEATS[repeat] for repeat in segments.repeat.tolist()]
     rows = zip(labels, repeats, zip(*values, strict=True), strict=True)
-    told = [SimpleNamespace(labels=known, repeat=why, **dict(zip(names, row, strict=True))) for known, why, row in rows]
-    return [SimpleNamespace(changes_state=row.frame in changes, **vars(row)) for row in told]
+    names = [*seen, *told]
+    plain = [
+        SimpleNamespace(labels=known, repeat=why, **dict(zip(names, row, strict=True))) for known, why, row in rows
+    ]
+    return [SimpleNamespace(changes_state=row.frame in changes, **vars(row)) for row in plain]
 
 
 @settings(max_examples=300, deadline=None)
@@ -286,9 +288,8 @@ def test_what_is_kept_is_what_the_twin_keeps(steps: list[Any], cut: int, opened:
 
 
 def is_written(note: Any, row: Any) -> bool:
-    """Whether a note says what its segment said; of a lone SYN little is kept."""
+    """Whether a note says what its segment said."""
     same = (note.flow, note.time_ns, note.flags, note.len) == (row.flow, row.time_ns, row.flags, row.len)
-    if row.direction < 0:
-        return same
     same &= (note.seq, note.ack, note.ttl, note.ip_id) == (row.seq_relative, row.ack_relative, row.ttl, row.ip_id)
+    same &= note.waited_ns == (row.waited_ns // MS * MS if row.waited_ns >= 0 else -1)
     return same and REPEATS[note.repeat] == row.repeat and note.idle_ns == max(0, row.idle_ns) // MS * MS

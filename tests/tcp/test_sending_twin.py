@@ -150,6 +150,7 @@ class Twin:
     def take(self, row: Row) -> dict[str, int | str]:
         mine, peer = self.sides[row.side], self.sides[1 - row.side]
         found: dict[str, int | str] = {"repeat": "none", "original": 0, "rtt_ns": -1, "timestamp_rtt_ns": -1}
+        found["waited_ns"] = -1
         self.limit(row)
         found |= {"bytes_in_flight": -1, "backoff": 0, "sacked_bytes": 0, "dsack": 0, "reordered_by": 0}
         if self.is_copy(row):
@@ -198,8 +199,10 @@ class Twin:
                 return {"repeat": "reordered", "reordered_by": beyond}
         kind = self.kind(row, unit)
         mine.repeats += 1
+        waited = -1
         if kind in ("timeout", "tail_loss_probe"):
-            self.count_as_loss((row.now - max(mine.last_ms, mine.raised_ms)) * MS)
+            waited = (row.now - max(mine.last_ms, mine.raised_ms)) * MS
+            self.count_as_loss(waited)
         if kind == "spurious":
             mine.spurious += 1
         elif kind != "unclear":
@@ -214,7 +217,8 @@ class Twin:
             unit.stamps.append(row.tsval)
         mine.last_ms = row.now
         backoff = mine.backoff if kind == "timeout" else 0
-        return {"repeat": kind, "original": unit.frame if unit else 0, "backoff": backoff, "reordered_by": beyond}
+        told = {"repeat": kind, "original": unit.frame if unit else 0, "waited_ns": waited}
+        return told | {"backoff": backoff, "reordered_by": beyond}
 
     def is_overtaken(self, row: Row) -> bool:
         mine = self.sides[row.side]

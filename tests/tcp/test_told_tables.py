@@ -15,6 +15,7 @@ from tcptrace.tcp import notes
 from tcptrace.tcp import transition_log as log
 
 SETS = pytest.mark.parametrize("chosen", [kernels.plain, kernels.compiled], ids=["plain", "compiled"])
+MS = 1_000_000
 FLOWS = 5
 CLIENT = np.array([0, 1, 0, 1, 1], np.int8)
 ENDS = st.integers(0, 2 * FLOWS - 1)
@@ -41,6 +42,7 @@ NOTES = st.fixed_dictionaries(
         "kinds": st.integers(0, 2**16 - 1),
         "flags": st.integers(0, 0xFFF),
         "idle_ms": st.integers(0, 2**30 - 1),
+        "waited_ms": st.integers(-1, 2**18 - 2),
         **{name: st.integers(-field[3], most) for name, (field, most) in FIELDS.items()},
     }
 )
@@ -62,14 +64,16 @@ def test_notes(chosen: Any, data: st.DataObject, kept: list[dict[str, int]]) -> 
     for row, note in enumerate(kept):
         notes.begin(view, row, *(note[name] for name in ("frame", "time_ns", "end", "kinds", "flags")))
         notes.put(view, row, notes.IDLE_MS, note["idle_ms"])
+        notes.put(view, row, notes.WAITED_MS, note["waited_ms"])
         for name, (field, _) in FIELDS.items():
             notes.put(view, row, field, note[name])
     order = data.draw(st.permutations(range(len(kept))))
     rows = told(chosen(), "tcp.notes", words, order, allocate(Notable, len(order)))
     for row, note in zip(rows, (kept[place] for place in order), strict=True):
         flow, side = divmod(note["end"], 2)
-        place = {"flow": flow, "side": side ^ int(CLIENT[flow]), "idle_ns": note["idle_ms"] * 1_000_000}
-        assert row._asdict() == {name: {**note, **place}[name] for name in Notable._fields}
+        times = {"idle_ns": note["idle_ms"] * MS, "waited_ns": note["waited_ms"] * MS if note["waited_ms"] >= 0 else -1}
+        expected = {**note, **times, "flow": flow, "side": side ^ int(CLIENT[flow])}
+        assert row._asdict() == {name: expected[name] for name in Notable._fields}
 
 
 @given(value=st.integers(0, 2**62), name=st.sampled_from(sorted(FIELDS)))
