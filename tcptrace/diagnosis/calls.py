@@ -8,7 +8,7 @@ import numpy.typing as npt
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.story import CLIENT, SERVER
 from tcptrace.rows import chosen, joined
-from tcptrace.schema import I64, KINDS, Bools
+from tcptrace.schema import I64, KINDS, NO_TIME, Bools
 
 AGAIN_NS = 200_000_000
 """No stack repeats a SYN sooner (RFC 6298 section 2: after 1 s); a frame that comes sooner is the capture's."""
@@ -91,7 +91,8 @@ def unanswered(evidence: Evidence, wait_ns: int) -> Calls:
         silent &= ~np.isin(flows.flow, evidence.explained)
     index = np.flatnonzero(silent)
     again = evidence.measures.client_retransmissions[index]
-    again[flows.end_ns[index] - flows.start_ns[index] < AGAIN_NS] = 0
+    is_timed = flows.start_ns[index] != NO_TIME
+    again[is_timed & (flows.end_ns[index] - flows.start_ns[index] < AGAIN_NS)] = 0
     asked = joined([of_rows(evidence, rows, np.ones_like(rows)), of_flows(evidence, index, again + 1)])
     proven = asked.syns > 1
     single = ~proven & evidence.is_old(asked.start_ns, wait_ns)

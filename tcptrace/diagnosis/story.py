@@ -31,6 +31,7 @@ class Told(NamedTuple):
     ip_id: int
     tsval: int
     idle_ns: int
+    waited_ns: int
 
     def is_kind(self, kind: str) -> bool:
         """Whether it was kept for this reason, one of KINDS."""

@@ -245,7 +245,7 @@ class TestConnectionRefused:
     def test_a_listener_that_answers_others_was_down_for_a_while(self) -> None:
         (finding,) = of_rule("connection-refused", together(REFUSED, by_port(OPEN, 1001, 5000)))
         assert "was down for a while" in finding.cause
-        assert "it answered 1 other calls in this capture" in finding.evidence
+        assert "it answered 1 other call in this capture" in finding.evidence
 
     @pytest.mark.parametrize(
         "text",

@@ -174,6 +174,10 @@ class TestOneSidedCapture:
         assert len(findings) == found
         assert all(finding.confidence == 0.6 for finding in findings)
 
+    def test_who_calls_anew_on_the_same_port_was_not_answered(self) -> None:
+        calls = [by_port(f"0 C S {n * 1000}", 2000, 900.0 * n) for n in range(6)]
+        assert of_rule("one-sided-capture", together(*calls), until_ms=9000) == []
+
     def test_syns_that_are_too_young_to_be_repeated_tell_nothing(self) -> None:
         calls = [by_port("0 C S 0", 2000 + n, 10.0 * n) for n in range(5)]
         assert of_rule("one-sided-capture", together(*calls), until_ms=1100) == []

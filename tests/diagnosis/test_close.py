@@ -71,6 +71,12 @@ class TestFinRetransmission:
         assert "once, the first time 210 ms after it (frames 8, 9)" in finding.summary
         assert finding.cause.startswith("it was lost beyond this point")
 
+    def test_payload_that_is_lost_with_it_is_told(self) -> None:
+        (finding,) = of_rule(
+            "fin-retransmission", ANSWERED + "130 C F. 81:181 201\n 340 C F. 81:181 201\n 350 S . 201 182"
+        )
+        assert "10.0.0.1:1000 repeated its FIN with the last 100 bytes to 10.0.0.2:80 once" in finding.summary
+
     def test_the_last_ack_was_lost(self) -> None:
         closed = CLOSING + "150 S F. 201 82\n 150.1 C . 82 202\n"
         (finding,) = of_rule("fin-retransmission", closed + "360 S F. 201 82\n 360.1 C . 82 202")

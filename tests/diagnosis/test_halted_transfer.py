@@ -37,6 +37,15 @@ class TestZeroWindow:
         (finding,) = of_rule("zero-window", text)
         assert "once, for 2.89 s and left it closed" in finding.summary
 
+    def test_who_answers_no_probe_is_gone(self) -> None:
+        answered = self.FULL + "400 S . 1000 81\n 400.1 C . 81 1001 window=0\n"
+        (finding,) = of_rule("zero-window", answered + "1000 S . 1000 81\n 2000 S . 1000 81\n 4000 S . 1000 81")
+        assert "once, for 290 ms and left it closed" in finding.summary
+        assert finding.cause.startswith("nothing came from 10.0.0.1:1000 after frame 9, no answer to probes either")
+        assert (finding.evidence[0], finding.confidence) == ("3 probes without an answer", 0.8)
+        (finding,) = of_rule("zero-window", answered + "1000 S . 1000 81\n 2000 S . 1000 81")
+        assert finding.cause.startswith("the application at 10.0.0.1:1000 does not read")
+
     def test_of_many_the_longest_and_true_counts(self) -> None:
         shut = "".join(f"{200 * n} C . 81 1001 window=0\n {200 * n + 5} C . 81 1001 window=900\n" for n in range(1, 21))
         (finding,) = of_rule("zero-window", REQUEST + shut + "9000 C . 81 1001 window=0\n 9004 S . 1 81")
@@ -186,6 +195,7 @@ class TestPmtuBlackHole:
             MSS + "1100 S . 1:1461 81\n 1400 S . 1:1461 81\n 2000 S . 1:1461 81\n 3200 S . 1:1461 81\n",
             MSS + FULL + "300 S . 1:1025 81\n 301 S . 1025:2049 81\n 310 C . 81 2049\n",
             MSS + FULL + "33 S P. 2921:2971 81\n 60 S P. 2921:2971 81\n" + AGAIN,
+            MSS + FULL + "33 S P. 2921:3921 81\n 60 S P. 2921:3921 81\n" + AGAIN,
             "31 S . 1:1461 81\n" + AGAIN,
         ],
         ids=[
@@ -195,6 +205,7 @@ class TestPmtuBlackHole:
             "the receiver was silent before",
             "heeded at once",
             "a small one beyond drew no answer",
+            "one that passes every tunnel drew no answer",
             "nothing seen of the receiver",
         ],
     )

@@ -84,6 +84,32 @@ def test_the_older_connection_need_not_be_in_the_capture() -> None:
     assert "it still holds a connection from before this capture" in found.summary
 
 
+@pytest.mark.parametrize(
+    ("old", "cause"),
+    [
+        ("", "the client's side lost the old connection (restart, NAT or firewall entry gone), before this capture"),
+        (connection(0), "the client's side lost the old connection without a FIN or RST"),
+        (connection(0, close="reset"), "the client had reset the old connection (frame 4), which did not reach"),
+        (
+            f"{connection(0)}\n10 C F. 1 1\n11 S . 1 2",
+            "the client had closed it (FIN, frame 4); the program at 10.0.0.2:80",
+        ),
+        (f"{connection(0)}\n10 C F. 1 1\n11 S F. 1 2", "both sides had closed it; the last ACK, or the server's FIN"),
+        ("0 C S 0", "the client gave up its call of flow 0, whose SYN-ACK did not reach it"),
+        ("0 C S 0\n1 S S. 0 1", "the client gave up its call of flow 0, whose SYN-ACK did not reach it"),
+    ],
+    ids=["before the capture", "lost", "reset", "half-closed", "closed", "a lone SYN", "half-open"],
+)
+def test_how_the_old_connection_came_to_be_stale(old: str, cause: str) -> None:
+    found = only("stale-connection", f"{old}\n{CHALLENGE}\n{ACCEPTED}")
+    assert found.cause.startswith(cause)
+
+
+def test_that_it_was_accepted_at_last_is_part_of_the_story() -> None:
+    found = diagnosed(f"{connection(0, close='client')}\n{CHALLENGE}\n{ACCEPTED}")
+    assert found["stale-connection"].symptoms == ("port-reuse",)
+
+
 def test_it_is_less_sure_without_the_end_or_the_reset() -> None:
     assert only("stale-connection", CHALLENGE).confidence == 0.85
     found = only("stale-connection", f"0 C S {NEW}\n1 S . 1 1\n1000 C S {NEW}\n1001 S . 1 1\n3000 C S {NEW}")

@@ -4,6 +4,8 @@ import pytest
 
 from tests.diagnosis.diagnosed import OPEN, diagnosed, of_rule
 
+TALK = [(1000 + at, 1 + at // 5) for at in range(10, 1000, 100)]
+"""When a side writes twenty bytes each, and from where: ten times a second."""
 REQUEST = OPEN + "20 C P. 1:81 1\n 30 S . 1 81\n"
 
 
@@ -59,6 +61,16 @@ class TestHighRetransmission:
         (finding,) = of_rule("high-retransmission", "\n".join(lines))
         assert "before the place of this capture" in finding.cause
 
+    def test_what_caused_a_repeat_is_said_only_where_it_is_seen(self) -> None:
+        unclear = "".join(
+            f"{at} S . {1 + 100 * n}:{101 + 100 * n} 81\n {at + 20} S . {1 + 100 * n}:{101 + 100 * n} 81\n"
+            for n, at in enumerate(range(100, 700, 50))
+        )
+        (finding,) = of_rule("high-retransmission", REQUEST + unclear)
+        assert finding.evidence[0] == "0 of them only after a timeout; what caused the others cannot be seen"
+        (finding,) = of_rule("high-retransmission", bulk(50, 12))
+        assert finding.evidence[0].endswith(", others on duplicate or selective acknowledgements or in their wake")
+
     def test_needless_repeats_do_not_count(self) -> None:
         needless = "".join(f"{100 + 10 * n} C . 1:81 1 tsval={n}\n" for n in range(20))
         assert of_rule("high-retransmission", REQUEST + needless) == []
@@ -96,6 +108,16 @@ class TestRtoStall:
         text = OPEN + f"1000 S P. 1:101 1\n {1000 + wait_ms} S P. 1:101 1\n 2000 C . 1 101"
         assert len(of_rule("rto-stall", text, silence_ms=300)) == found
 
+    def test_the_sender_stood_still_although_the_other_side_went_on(self) -> None:
+        talk = "".join(f"{at} S P. {seq}:{seq + 20} 1\n {at + 1} C . 1 {seq + 20}\n" for at, seq in TALK)
+        (finding,) = of_rule("rto-stall", OPEN + "1000 C P. 1:401 1\n" + talk + "2000 C P. 1:401 1\n 2001 S . 201 401")
+        assert finding.evidence[0] == "waited 1 s"
+
+    def test_what_was_acknowledged_meanwhile_ends_a_wait(self) -> None:
+        text = "1000 C P. 1:101 1\n 1000 C P. 101:201 1\n 1150 S . 1 101\n 1400 C P. 101:201 1\n 1401 S . 1 201"
+        assert len(of_rule("rto-stall", OPEN + text, silence_ms=250)) == 1
+        assert of_rule("rto-stall", OPEN + text, silence_ms=251) == []
+
     def test_what_carries_the_fin_is_told_by_the_rule_of_that(self) -> None:
         text = REQUEST + "100 S F. 1:101 81\n 400 S F. 1:101 81\n 410 C . 81 102"
         assert of_rule("rto-stall", text) == []
@@ -115,7 +137,7 @@ class TestRtoStall:
         (finding,) = of_rule("rto-stall", text)
         assert (finding.severity, finding.confidence, finding.frames) == ("warning", 0.9, (7, 8))
         assert "10.0.0.2:80 stood still twice, 900 ms in all" in finding.summary
-        assert finding.evidence[0] == "silent for 300 ms, 600 ms"
+        assert finding.evidence[0] == "waited 300 ms, 600 ms"
         assert finding.cause.startswith("the repeat was lost")
         assert finding.cause.endswith("the waits doubled each time")
 
@@ -133,6 +155,16 @@ class TestRtoStall:
         (finding,) = of_rule("rto-stall", REQUEST + "100 S P. 1:101 81\n" + again)
         assert finding.cause.endswith(grows)
         assert any("may be a tail loss probe" in line for line in finding.evidence) == (times_ms[0] == 321)
+
+    def test_a_duplicate_that_the_receiver_reports_shows_that_acknowledgements_were_lost(self) -> None:
+        text = REQUEST + "100 S P. 1:101 81\n 400 S P. 1:101 81\n 1000 S P. 1:101 81\n 1010 C . 81 101 sack=1:101"
+        (finding,) = of_rule("rto-stall", text)
+        assert finding.cause == "some of it had arrived (1 DSACK): acknowledgements were lost, or came late"
+
+    def test_a_peer_that_answers_by_rst_in_vain(self) -> None:
+        text = REQUEST + "100 S P. 1:101 81\n 400 S P. 1:101 81\n 400.1 C R 81\n 1000 S P. 1:101 81\n 1000.1 C R 81"
+        (finding,) = of_rule("rto-stall", text)
+        assert finding.cause == "10.0.0.1:1000 answers by RST (frame 8), which does not get to the sender"
 
     def test_the_probe_before_it_is_part_of_the_story(self) -> None:
         probed = "100 S P. 1:101 81\n 100.1 S P. 101:201 81\n 121 S P. 101:201 81\n 400 S P. 1:101 81\n"

@@ -42,7 +42,19 @@ import numpy as np
 from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import ACK, CLIENT, RST, SERVER, Story, Told, elapsed, frames_filter, numbers, times
+from tcptrace.diagnosis.story import (
+    ACK,
+    CLIENT,
+    RST,
+    SERVER,
+    Story,
+    Told,
+    counted,
+    elapsed,
+    frames_filter,
+    numbers,
+    times,
+)
 from tcptrace.diagnosis.vantage import hops, ttls_of
 from tcptrace.rows import distinct
 from tcptrace.schema import I64, Bools
@@ -119,7 +131,7 @@ def _finding(story: Story, syns: list[Told], rst: Told, ttls: list[int], known: 
         cause=_cause(is_foreign, answered),
         evidence=(
             _ttl(rst, ttls),
-            f"it answered {answered:,} other calls in this capture" if answered else "it answered none",
+            f"it answered {counted(answered, 'other call')} in this capture" if answered else "it answered none",
         ),
         disproof=f"a listener on {story.server} that was there at that time",
         confirm=(

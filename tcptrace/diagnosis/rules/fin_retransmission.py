@@ -40,7 +40,18 @@ from itertools import pairwise
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, apart_ns, elapsed, frames_filter, numbers, times
+from tcptrace.diagnosis.story import (
+    CLIENT,
+    SERVER,
+    Story,
+    Told,
+    apart_ns,
+    counted,
+    elapsed,
+    frames_filter,
+    numbers,
+    times,
+)
 
 RULE = Rule(
     name="fin-retransmission",
@@ -85,8 +96,8 @@ def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
         frames=frames,
         alike=f"{story.server} {fin.side} {cause}",
         summary=(
-            f"{story.end(fin.side)} repeated its FIN to {story.end(1 - fin.side)} {how_often}, the first time"
-            f" {elapsed(apart_ns(fin, again[0]))} after it (frames {fin.frame}, {again[0].frame})."
+            f"{story.end(fin.side)} repeated its FIN{_payload(again)} to {story.end(1 - fin.side)} {how_often}, the"
+            f" first time {elapsed(apart_ns(fin, again[0]))} after it (frames {fin.frame}, {again[0].frame})."
         ),
         cause=cause,
         evidence=(
@@ -97,6 +108,12 @@ def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
         confirm=f"Wireshark: {frames_filter(frames)}   {story.end(fin.side)}: ss -tno; nstat -az TcpRetransSegs",
         fix="look for loss, and for a firewall or balancer that forgets a connection when it closes",
     )
+
+
+def _payload(again: list[Told]) -> str:
+    """What was sent again with the FIN."""
+    most = max(told.len for told in again)
+    return f" with the last {counted(most, 'byte')}" if most > 0 else ""
 
 
 def _cause(story: Story, again: list[Told], acks: list[Told]) -> tuple[str, float]:

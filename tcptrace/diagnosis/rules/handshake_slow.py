@@ -42,7 +42,7 @@ import numpy as np
 from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import ACK, CLIENT, SERVER, Story, Told, elapsed, frames_filter, numbers, times
+from tcptrace.diagnosis.story import ACK, CLIENT, SERVER, Story, Told, counted, elapsed, frames_filter, numbers, times
 from tcptrace.diagnosis.vantage import at_server
 from tcptrace.schema import KINDS, NO_TIME, Bools
 
@@ -129,7 +129,7 @@ def _finding(story: Story, syns: list[Told], answers: list[Told], ack: Told, is_
         cause=cause,
         evidence=(
             f"SYN to SYN-ACK {elapsed(before_ns)}, SYN-ACK to ACK {elapsed(after_ns)}",
-            f"{sum(told.is_syn for told in repeats)} repeats of the SYN,"
+            f"{counted(sum(told.is_syn for told in repeats), 'repeat')} of the SYN,"
             f" {sum(told.is_syn_ack for told in repeats)} of the SYN-ACK before the ACK",
         ),
         disproof="a clock of the capturing host that was set meanwhile",

@@ -115,7 +115,7 @@ def _finding(story: Story, side: int, repeats: list[Told], copies: int, segments
         ),
         cause=_cause(story, side, repeats, copies),
         evidence=(
-            f"{timeouts:,} of them only after a timeout, the others on duplicate or selective acknowledgements",
+            f"{timeouts:,} of them only after a timeout" + _others(repeats),
             f"{counted(story.measured(side, 'dsacks'), 'duplicate')} reported by the receiver (DSACK), not counted",
         ),
         disproof="DSACKs for these repeats in a capture nearer to the receiver: then they were needless",
@@ -123,6 +123,14 @@ def _finding(story: Story, side: int, repeats: list[Told], copies: int, segments
         f"   sender: ss -ti dst {receiver.rpartition(':')[0]}; nstat -az TcpRetransSegs",
         fix="find the hop that drops: capture nearer to both ends and compare; ethtool -S, tc -s qdisc there",
     )
+
+
+def _others(repeats: list[Told]) -> str:
+    """What is known of the repeats that no timer caused, by those that are notable."""
+    kinds = {told.repeats for told in repeats} - {"timeout"}
+    if kinds & {"fast", "go_back_n"}:
+        return ", others on duplicate or selective acknowledgements or in their wake"
+    return "; what caused the others cannot be seen" if kinds else ""
 
 
 def _cause(story: Story, side: int, repeats: list[Told], copies: int) -> str:

@@ -94,6 +94,10 @@ def _never_repeated(evidence: Evidence, thresholds: Thresholds) -> I64:
     old = rows[evidence.is_old(times, int(thresholds["repeat_s"] * 1e9))]
     client = flows.client[old].astype(np.int64)
     listener = flows.server[old].astype(np.int64) << 16 | flows.server_port[old]
+    calls = np.stack([client, flows.client_port[old], listener])
+    _, call, times_called = np.unique(calls, axis=1, return_inverse=True, return_counts=True)
+    once = times_called[call.reshape(-1)] == 1  # an answered call keeps its port
+    old, client, listener = old[once], client[once], listener[once]
     pairs, counts = np.unique(np.stack([client, listener]), axis=1, return_counts=True)
     often = pairs[:, counts >= thresholds["lone_syns"]]
     found: I64 = old[np.isin(client, often[0]) & np.isin(listener, often[1])]
@@ -129,8 +133,8 @@ def _of_lone_syns(evidence: Evidence, rows: I64) -> Finding:
         flows=array("q", flows.flow[rows].tobytes()),
         frames=evidence.first_frames(flows.flow[rows][:EXAMPLES]),
         summary=(
-            f"{len(rows):,} SYNs and nothing else: {client} repeated none of its SYNs to {server}, so they were"
-            " answered, and the capture holds one direction, or SYNs, only."
+            f"{len(rows):,} SYNs and nothing else: {client} repeated none of its SYNs to {server}. They were"
+            " answered, and the capture holds one direction, or SYNs, only; or it gives each up within a second."
         ),
         evidence=("a SYN without an answer would have been repeated after 1 s",),
         **_about(evidence, int(rows[0])),

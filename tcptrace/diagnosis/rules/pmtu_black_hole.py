@@ -65,8 +65,8 @@ RULE = Rule(
 FULL_UNKNOWN = 1000
 """What counts as full where no MSS was seen."""
 OPTIONS_MAX = 40
-SMALL = 536
-"""Bytes that pass nearly everywhere (RFC 9293 section 3.7.1)."""
+SMALL = 1000
+"""Bytes that pass wherever IPv6 does (RFC 8200 section 5: 1280 with headers), and through every tunnel in use."""
 ERRORS_NAMED = 3
 
 
@@ -133,7 +133,8 @@ def _is_one(story: Story, side: int, stuck: Stuck, thresholds: Thresholds) -> bo
 def _loses_small_ones(story: Story, side: int, repeats: list[Told]) -> bool:
     """Whether small segments beyond the full one drew no duplicate ACK either, though there was time for it."""
     return any(
-        told.seq > repeats[0].seq and told.len <= SMALL and told.frame < repeats[-1].frame for told in story.of(side)
+        told.seq > repeats[0].seq and told.len <= SMALL < repeats[0].len and told.frame < repeats[-1].frame
+        for told in story.of(side)
     )
 
 

@@ -2,8 +2,8 @@
 
 What it detects
 ---------------
-Payload that was sent again after its sender's retransmission timeout, the flow silent for `silence_ms` or longer
-before. Each such wait is time in which the application got nothing.
+Payload that was sent again after its sender's retransmission timeout, which for `silence_ms` or longer before had sent
+nothing new and been acknowledged nothing. Each such wait is time in which the other application got nothing.
 
 Why it happens
 --------------
@@ -47,14 +47,14 @@ RULE = Rule(
     name="rto-stall",
     family="transfer",
     severity="warning",
-    thresholds={"silence_ms": Threshold(200, "ms", "shortest silence before a repeat that is told")},
+    thresholds={"silence_ms": Threshold(200, "ms", "shortest wait of a sender that is told")},
 )
 
 DOUBLED = 1.5, 2.7
 """A wait that many times the one before is told as doubled: timers tick, and a probe may start one anew."""
 
 TIMER_MAX_NS = 130_000_000_000
-"""No timer runs longer (Linux: TCP_RTO_MAX, 120 s): what is silent for longer was no sender that waits."""
+"""No timer runs longer (Linux: TCP_RTO_MAX, 120 s): what takes longer was no sender that waits."""
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
@@ -68,12 +68,13 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 
 
 def _is_stall(told: Told, sent: int, least_ns: float) -> bool:
-    return told.len > 0 and not told.is_fin and told.seq + told.len <= sent and least_ns <= told.idle_ns <= TIMER_MAX_NS
+    is_payload = told.len > 0 and not told.is_fin
+    return is_payload and told.seq + told.len <= sent and least_ns <= told.waited_ns <= TIMER_MAX_NS
 
 
 def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
     sender, receiver, frames = story.end(side), story.end(1 - side), numbers(stalls)
-    waits, is_more = [told.idle_ns for told in stalls], story.is_more("timeout", side)
+    waits, is_more = [told.waited_ns for told in stalls], story.is_more("timeout", side)
     how_often = times(len(stalls), at_least=is_more)
     return RULE.finding(
         confidence=_confidence(story, side),
@@ -88,7 +89,7 @@ def _finding(story: Story, side: int, stalls: list[Told]) -> Finding:
         ),
         cause=_cause(story, side, stalls),
         evidence=(
-            f"silent for {_listed(elapsed(wait) for wait in waits)}",
+            f"waited {_listed(elapsed(wait) for wait in waits)}",
             f"repeats {_listed(f'{told.len} bytes at {told.seq}' for told in stalls)}",
             *_probes(story, side, stalls),
             *([f"{counted(story.measured(side, 'timeouts'), 'timeout')} in all"] * is_more),
@@ -115,10 +116,16 @@ def _cause(story: Story, side: int, stalls: list[Told]) -> str:
         return f"a router had refused a segment as too big (ICMP, frame {told.frame}); the timer had to run out first"
     if story.measured(side, "dsacks") >= len(stalls):
         return "the path stood still or grew much slower: what was sent again had arrived (DSACK)"
+    if arrived := story.measured(side, "dsacks"):
+        return f"some of it had arrived ({counted(arrived, 'DSACK')}): acknowledgements were lost, or came late"
+    if refusals := [told for told in story.after(stalls[0], 1 - side) if told.is_rst]:
+        return f"{story.end(1 - side)} answers by RST (frame {refusals[0].frame}), which does not get to the sender"
     if growth := _growth(stalls):
         doubled = all(DOUBLED[0] <= ratio <= DOUBLED[1] for ratio in growth)
         waits = "the waits doubled each time" if doubled else "the waits did not double each time"
-        return f"the repeat was lost as well as what it repeats, or the receiver is gone; {waits}"
+        return (
+            f"the repeat was lost as well as what it repeats, or its acknowledgement, or the receiver is gone; {waits}"
+        )
     if (story.flow.client_frames, story.flow.server_frames)[1 - side] == 0:
         return "it or its acknowledgement was lost or late: the capture holds nothing of the other side"
     return "a loss that no duplicate ACK revealed: the last segments of what was sent, or too few behind it"
@@ -126,7 +133,7 @@ def _cause(story: Story, side: int, stalls: list[Told]) -> str:
 
 def _growth(stalls: list[Told]) -> list[float]:
     """By how much each wait for the same bytes was longer than the one before, which may have ended in a probe."""
-    pairs = [(before.idle_ns, told.idle_ns) for before, told in pairwise(stalls) if told.seq == before.seq]
+    pairs = [(before.waited_ns, told.waited_ns) for before, told in pairwise(stalls) if told.seq == before.seq]
     growth = [later / sooner for sooner, later in pairs]
     return growth[1:] if _begins_with_probe(stalls) and len(growth) > 1 else growth
 
@@ -134,7 +141,7 @@ def _growth(stalls: list[Told]) -> list[float]:
 def _begins_with_probe(stalls: list[Told]) -> bool:
     """Whether the timer first ran out for a probe, and then, not yet doubled, for the first timeout."""
     first, second = (*stalls, *stalls)[:2]
-    return first.frame != second.frame and first.seq == second.seq and second.idle_ns * 2 < first.idle_ns * 3
+    return first.frame != second.frame and first.seq == second.seq and second.waited_ns * 2 < first.waited_ns * 3
 
 
 def _probes(story: Story, side: int, stalls: list[Told]) -> Iterator[str]:
@@ -142,7 +149,7 @@ def _probes(story: Story, side: int, stalls: list[Told]) -> Iterator[str]:
     for stall in stalls:
         before = story.before(stall, side)[-1:]
         if before and before[0].repeats == "tail_loss_probe":
-            waited, frame = elapsed(before[0].idle_ns), before[0].frame
+            waited, frame = elapsed(before[0].waited_ns), before[0].frame
             yield f"before frame {stall.frame} a tail loss probe after {waited} (frame {frame}), in vain"
     if _begins_with_probe(stalls):
         yield f"frame {stalls[0].frame} may be a tail loss probe: the next wait was no longer"

@@ -51,7 +51,7 @@ RULE = Rule(
     name="stale-connection",
     family="handshake",
     severity="warning",
-    explains=("first-data-reset", "handshake-slow", "abortive-close"),
+    explains=("first-data-reset", "handshake-slow", "abortive-close", "port-reuse"),
 )
 
 ACK_OF_SYN = 1
@@ -102,9 +102,11 @@ def _stale(story: Story) -> Stale | None:
 
 def _finding(evidence: Evidence, story: Story, stale: Stale) -> Finding:
     syn, ack, rst, again, syn_ack = stale
-    old = _older(evidence, story)
+    number = _older(evidence, story)
+    row = evidence.row_of(number)
+    old = evidence.story(row) if row >= 0 else None
     frames = numbers(told for told in stale if told)
-    held = f"flow {old.number}" if old else "a connection from before this capture"
+    held = f"flow {number}" if number >= 0 else "a connection from before this capture"
     reset = f"; the client reset it (frame {rst.frame})" if rst else ""
     return RULE.finding(
         confidence=0.95 if rst and syn_ack else 0.85 if rst else 0.6,
@@ -115,7 +117,7 @@ def _finding(evidence: Evidence, story: Story, stale: Stale) -> Finding:
             f"{story.client} called {story.server} (frame {syn.frame}), which answered by an ACK of an older connection"
             f" (frame {ack.frame}): it still holds {held}{reset}{_end(again, syn, syn_ack)}."
         ),
-        cause="the client's side lost the old connection without a FIN or RST (restart, NAT or firewall entry gone)",
+        cause=_cause(story, old, number),
         evidence=(
             "the ACK is not of the SYN" + (": the RST carries the number that it acknowledges" if rst else ""),
             f"the older connection is {held}" + (f", last heard of {_ago(old, syn)} before" if old else ""),
@@ -127,13 +129,30 @@ def _finding(evidence: Evidence, story: Story, stale: Stale) -> Finding:
     )
 
 
-def _older(evidence: Evidence, story: Story) -> Story | None:
-    """The connection on the same tuple before."""
-    flows, new = evidence.flows, story.flow
+def _older(evidence: Evidence, story: Story) -> int:
+    """The number of the flow on the same tuple before; -1: there is none."""
+    flows, new = evidence.all_flows, story.flow
     same = (flows.client_port == new.client_port) & (flows.server_port == new.server_port)
     same &= (flows.client == new.client) & (flows.server == new.server) & (flows.flow < new.flow)
     rows = np.flatnonzero(same)
-    return evidence.story(int(rows[-1])) if len(rows) else None
+    return int(flows.flow[rows[-1]]) if len(rows) else -1
+
+
+def _cause(story: Story, old: Story | None, number: int) -> str:
+    """How the client came to call anew what the server still holds, by what the capture has of the old connection."""
+    if number < 0:
+        return "the client's side lost the old connection (restart, NAT or firewall entry gone), before this capture"
+    if old is None or not (old.flow.midstream or old.first("first", CLIENT)):
+        return f"the client gave up its call of flow {number}, whose SYN-ACK did not reach it: half-open there"
+    for rst in old.kind("rst", CLIENT):
+        return f"the client had reset the old connection (frame {rst.frame}), which did not reach the server"
+    if fin := old.first("fin", CLIENT):
+        if old.first("fin", SERVER):
+            return (
+                "both sides had closed it; the last ACK, or the server's FIN, did not arrive: it is in LAST_ACK there"
+            )
+        return f"the client had closed it (FIN, frame {fin.frame}); the program at {story.server} has not: CLOSE_WAIT"
+    return "the client's side lost the old connection without a FIN or RST (restart, NAT or firewall entry gone)"
 
 
 def _ago(old: Story, syn: Told) -> str:

@@ -48,7 +48,7 @@ import numpy as np
 from tcptrace.diagnosis import calls as c
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import SERVER, elapsed, frames_filter
+from tcptrace.diagnosis.story import SERVER, counted, elapsed, frames_filter
 from tcptrace.rows import chosen, distinct
 from tcptrace.schema import I64, NO_TIME
 
@@ -156,7 +156,7 @@ def _cause(known: c.Speaking, calls: c.Calls) -> str:
 
 def _neighbours(known: c.Speaking, listener: int, server: str) -> str:
     if number := known.answers(listener):
-        return f"{server} answered {number:,} other calls in this capture"
+        return f"{server} answered {counted(number, 'other call')} in this capture"
     there = "no call, but its host sent something" if known.hosts[listener >> c.PORT_BITS] else "no call"
     return f"{server} answered {there} in this capture"
 

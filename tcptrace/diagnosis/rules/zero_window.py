@@ -57,6 +57,10 @@ RULE = Rule(
 )
 
 
+GONE_PROBES = 3
+"""Unanswered probes that show a receiver, which must answer each (RFC 9293 section 3.8.6.1), to be out of reach."""
+
+
 class Closures(NamedTuple):
     """What a side did to its window, and its peer meanwhile."""
 
@@ -70,6 +74,8 @@ class Closures(NamedTuple):
     longest_ns: int
     was_idle: bool
     """Whether the peer, which would have probed, had nothing to send."""
+    is_gone: bool
+    """Whether the side, which answers every probe while it is there, answered the last ones no more."""
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
@@ -91,9 +97,12 @@ def _closures(story: Story, side: int, probed_ms: float) -> Closures:
     longest_ns = facts.closed_max_ns
     if fin and shut and NO_TIME not in (fin.time_ns, shut[0].time_ns):
         longest_ns = min(longest_ns, fin.time_ns - shut[0].time_ns)
+    is_gone = bool(facts.is_closed and shut and peer.unanswered >= GONE_PROBES)
+    if is_gone and NO_TIME < shut[-1].time_ns < facts.last_ns:
+        longest_ns = facts.last_ns - shut[-1].time_ns
     silent = peer.last_frame > 0 and peer.probes + story.measured(1 - side, "retransmissions") == 0
     return Closures(
-        shut, opened, probes, int(peer.probes_of_closed), longest_ns, silent and longest_ns >= probed_ms * 1e6
+        shut, opened, probes, int(peer.probes_of_closed), longest_ns, silent and longest_ns >= probed_ms * 1e6, is_gone
     )
 
 
@@ -107,7 +116,7 @@ def _finding(story: Story, side: int, found: Closures, severity: str) -> Finding
     receiver, sender, facts = story.end(side), story.end(1 - side), story.sides[side]
     return RULE.finding(
         severity=severity,
-        confidence=0.95 if found.probed else 0.6 if found.was_idle else 0.85,
+        confidence=0.8 if found.is_gone else 0.95 if found.probed else 0.6 if found.was_idle else 0.85,
         flows=(story.number,),
         sender=1 - side,
         frames=numbers([*found.shut[:3], *found.probes[:3], *found.opened[:3]]),
@@ -117,8 +126,9 @@ def _finding(story: Story, side: int, found: Closures, severity: str) -> Finding
             f" {story.at(found.shut[0].time_ns)} after the flow's start); {sender}"
             f" {'sent no probe: it seems that it had nothing to send' if found.was_idle else 'had to wait'}."
         ),
-        cause=f"the application at {receiver} does not read as fast as data comes, or its receive buffer is small",
+        cause=_cause(story, side, found),
         evidence=(
+            *([f"{counted(story.sides[1 - side].unanswered, 'probe')} without an answer"] if found.is_gone else []),
             f"{counted(found.probed, 'probe')} by {sender} meanwhile",
             f"{counted(facts.closures - facts.is_closed, 'opening')} seen",
         ),
@@ -129,6 +139,17 @@ def _finding(story: Story, side: int, found: Closures, severity: str) -> Finding
         "   receiver: ss -tmi (Recv-Q, skmem); nstat -az TcpExtTCPToZeroWindowAdv",
         fix="let the application read sooner; raise net.ipv4.tcp_rmem or drop a fixed SO_RCVBUF",
     )
+
+
+def _cause(story: Story, side: int, found: Closures) -> str:
+    """What keeps the window closed, or whoever would open it from being heard."""
+    receiver = story.end(side)
+    if found.is_gone:
+        return (
+            f"nothing came from {receiver} after frame {story.sides[side].last_frame}, no answer to probes either:"
+            " it or the way from it is gone; before, its application had not read as fast as data came"
+        )
+    return f"the application at {receiver} does not read as fast as data comes, or its receive buffer is small"
 
 
 def _how_long(facts: Any, longest_ns: int) -> str:
