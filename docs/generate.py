@@ -145,7 +145,7 @@ CAPTURES = {
     "cut_frames": Told("int", "", "segments whose payload was not kept whole; in the library only, like all below"),
     "cut_examples": Told("list of int", "", "the first of these frames"),
     "cut_to_bytes": Told("int", "bytes", "most that was kept of one"),
-    "unflagged_frames": Told("int", "", "segments cut before their flags, which belong to no flow"),
+    "unflagged_frames": Told("int", "", "segments that end before their flags, which belong to no flow"),
     "recordings": Told("list of two int", "ns", "first and last time of each recording in it; several were joined"),
     "names": Told("text → text", "", "address → the first name for which DNS gave it; in JSON too"),
 }
@@ -161,7 +161,8 @@ fewer of them, nested.
 to hold the transfer back. What shows each stands beside its share in `analyze --flow N` only. A sender held back by its
 own window (congestion window, send buffer) and one that fills the path look alike in a capture: both are `path`, but
 for the time in which a loss is repaired. So is, near the receiver, one that waits for room in the receiver's window:
-what reaches the capture is acknowledged at once there.
+what reaches the capture is acknowledged at once there. Where nothing can be seen to, in a flow met midstream until both
+sides have been heard, time goes to none of them, and the shares add up to less than the whole.
 
 Retransmissions are counted in two ways: `*_retransmissions` by our verdict, of which `*_spurious` and `*_timeouts` are
 part; `*_retransmitted_packets` as `tcptrace -l` does ([tcptrace_c.md](tcptrace_c.md)), whatever the reason."""

@@ -15,7 +15,7 @@ CAPTURE = "A pcap or pcapng file, plain or compressed (gzip, zstd, lz4, xz), tex
 TIME = "2024-05-01T14:03:11, seconds since the epoch, or 14:03:11 on the day the capture begins."
 
 Capture = Annotated[str, typer.Argument(metavar="CAPTURE", help=CAPTURE, show_default=False)]
-Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE", help=CAPTURE, show_default=False)]
+Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE...", help=CAPTURE, show_default=False)]
 BinaryCapture = Annotated[
     str, typer.Argument(metavar="CAPTURE", help="A pcap or pcapng file, plain or compressed.", show_default=False)
 ]

@@ -287,6 +287,9 @@ def test_a_full_disk_is_one_message(arguments: list[str]) -> None:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 2
     assert done.stderr == b"tcptrace: output: No space left on device\n"
+    if arguments[0] == "packets":
+        done = subprocess.run([*command, "-o", "/dev/full"], stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr) == (2, b"tcptrace: /dev/full: No space left on device\n")
 
 
 @pytest.mark.parametrize("place", ["tcptrace.cli.analyze_one", "tcptrace.cli.report"])

@@ -98,9 +98,10 @@ def _style(row: Row, text: str) -> str:
 def _write_limits(screen: Screen, flow: Values) -> None:
     """Causes by their share of the flow's time, each with what shows it."""
     spans = {limit: flow[name] for limit, name in zip(LIMITS, LIMITED_BY.values(), strict=True)}
-    life_ns = sum(spans.values())
-    if life_ns == 0:
+    told_ns = sum(spans.values())
+    if told_ns == 0:
         return
+    life_ns = max(told_ns, flow["end_ns"] - flow["start_ns"])
     screen.line()
     screen.line(Piece("  limited by", "dim"))
     for limit, ns in sorted(spans.items(), key=lambda item: -item[1]):
@@ -108,6 +109,9 @@ def _write_limits(screen: Screen, flow: Values) -> None:
             words = LIMIT_WORDS[limit]
             label = f"  {limit.replace('_', ' '):<15}{_share(ns, life_ns):>7}  {duration(ns):>10}  "
             screen.paragraph(words.meaning + words.evidence(flow), label=Piece(label, words.style))
+    if (life_ns - told_ns) * 1000 >= life_ns:
+        label = f"  {'unknown':<15}{_share(life_ns - told_ns, life_ns):>7}  {duration(life_ns - told_ns):>10}  "
+        screen.paragraph("one side had not been heard yet", label=Piece(label, "dim"))
 
 
 def _share(ns: int, life_ns: int) -> str:

@@ -43,7 +43,9 @@ def open_output(path: Path | None, inputs: Sequence[str] = (), remedy: str = REM
             with suppress(PermissionError):  # a file system without modes
                 Path(part).chmod(_mode(place))
             Path(part).replace(place)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:  # a full disk
+            error.filename = str(path)
         if part:
             Path(part).unlink(missing_ok=True)
         raise

@@ -18,8 +18,8 @@ FLAGS, FURTHER = packet_columns.FIRST.index("flags"), len(packet_columns.FIRST)
 VERDICT = FURTHER + len(packet_columns.FURTHER)
 RELATIVE = "seq_relative ack_relative window_bytes".split()
 MEASURED = (
-    "bytes_in_flight rtt_ns timestamp_rtt_ns repeat original since_original_ns backoff reordered_by sacked_bytes "
-    "dsack idle_ns stalled"
+    "bytes_in_flight rtt_ns timestamp_rtt_ns repeat original since_original_ns waited_ns backoff reordered_by "
+    "sacked_bytes dsack idle_ns stalled"
 ).split()
 TRUTHS = {"dsack", "stalled"}
 NAMES = ["frame", "time_ns", "side", *packet_columns.FIRST[FLAGS:], *RELATIVE, *packet_columns.FURTHER]

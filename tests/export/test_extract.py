@@ -126,7 +126,7 @@ def test_an_input_is_not_written_over(tmp_path: Path) -> None:
 def test_the_command(out: Path) -> None:
     result = CliRunner().invoke(cli.app, ["extract", str(STALL), "--finding", "2", "-o", str(out)])
     assert result.exit_code == 0
-    assert result.stderr.splitlines()[-1] == f"{out}: 35 frames, 4 of them with comments"
+    assert result.stderr.splitlines()[-1] == f"{out}: 35 frames, 5 of them with comments"
     assert result.stdout == ""
     assert len(frames(out)) == 35
     quiet = CliRunner().invoke(cli.app, ["extract", str(STALL), "--flow", "0", "-o", str(out), "--quiet"])

@@ -81,6 +81,20 @@ def test_a_loss_is_told_by_its_repeats_and_how_long_its_repair_took() -> None:
     assert "  loss             60.2%      272 ms  a loss was repaired; retransmissions: client 1, server 0\n" in text
 
 
+def test_time_that_no_cause_can_be_seen_for_is_told_as_such(tmp_path: Path) -> None:
+    text = (
+        "00:00:00.000000 IP 10.0.0.1.1000 > 10.0.0.2.80: Flags [P.], seq 1:101, ack 1, win 500, length 100\n"
+        "00:00:09.000000 IP 10.0.0.1.1000 > 10.0.0.2.80: Flags [P.], seq 101:201, ack 1, win 500, length 100\n"
+        "00:00:09.010000 IP 10.0.0.2.80 > 10.0.0.1.1000: Flags [.], ack 201, win 500, length 0\n"
+        "00:00:10.000000 IP 10.0.0.1.1000 > 10.0.0.2.80: Flags [P.], seq 201:301, ack 1, win 500, length 100\n"
+    )
+    tmp_path.joinpath("late.txt").write_text(text)
+    analysis = tcptrace.analyze(tmp_path / "late.txt")
+    assert "  unknown          90.1%     9.010 s  one side had not been heard yet\n" in written(analysis)
+    [flow] = analysis.to_dict()["flows"]
+    assert flow["limited_by"] == {"application": 0.099}
+
+
 def test_what_is_not_known_is_a_dash() -> None:
     text = written(samples.analysis(samples.UNANSWERED))
     assert "handshake   not seen whole\n" in text

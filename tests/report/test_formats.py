@@ -348,6 +348,7 @@ def test_a_timeline_as_json_has_flow_transitions_and_segments() -> None:
         "repeat": "none",
         "original": None,
         "since_original_ns": None,
+        "waited_ns": None,
         "backoff": 0,
         "reordered_by": 0,
         "sacked_bytes": 0,
