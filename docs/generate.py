@@ -161,8 +161,8 @@ fewer of them, nested.
 to hold the transfer back. What shows each stands beside its share in `analyze --flow N` only. A sender held back by its
 own window (congestion window, send buffer) and one that fills the path look alike in a capture: both are `path`, but
 for the time in which a loss is repaired. So is, near the receiver, one that waits for room in the receiver's window:
-what reaches the capture is acknowledged at once there. Where nothing can be seen to, in a flow met midstream until both
-sides have been heard, time goes to none of them, and the shares add up to less than the whole.
+what reaches the capture is acknowledged at once there. In a flow met midstream nothing tells (`unknown`) until both
+sides have acknowledged something. Where a clock goes back, time that passes twice counts twice.
 
 Retransmissions are counted in two ways: `*_retransmissions` by our verdict, of which `*_spurious` and `*_timeouts` are
 part; `*_retransmitted_packets` as `tcptrace -l` does ([tcptrace_c.md](tcptrace_c.md)), whatever the reason."""

@@ -161,10 +161,9 @@ def _round_trip(row: Any) -> Json:
 
 
 def _limits(batch: Batch) -> Values:
-    """Shares of each flow's time by what held it back, those that took any; of some time nobody can tell."""
+    """Shares of each flow's time by what held it back, those that took any."""
     times = np.stack([getattr(batch.measures, f"{cause}_ns") for cause in LIMITS])
-    life_ns = np.maximum(times.sum(axis=0), batch.flows.end_ns - batch.flows.start_ns)
-    shares = np.floor(times * 10_000 / np.maximum(1, life_ns) + 0.5) / 10_000
+    shares = np.floor(times * 10_000 / np.maximum(1, times.sum(axis=0)) + 0.5) / 10_000
     for took, share in zip(times.T.tolist(), shares.T.tolist(), strict=True):
         yield {cause: part for cause, ns, part in zip(LIMITS, took, share, strict=True) if ns}
 

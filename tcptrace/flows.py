@@ -159,8 +159,10 @@ def is_vnc_port(key: int) -> bool:
     return 5500 <= port <= 5501 or 5900 <= port <= 5901
 
 
-def note_segment(flows: FlowRows, flow: int, side: int, flags: int, seq: int, ack: int, time_ns: int) -> None:
-    """Keep what a flow row keeps of one segment."""
+def note_segment(
+    flows: FlowRows, flow: int, side: int, flags: int, seq: int, ack: int, length: int, time_ns: int
+) -> None:
+    """Keep what a flow row keeps of one segment; numbers count from none whose length is unknown, as in Wireshark."""
     rows = flows.rows
     row = flow * WIDTH
     rows[row + FRAMES_0 + side] += 1
@@ -171,9 +173,9 @@ def note_segment(flows: FlowRows, flow: int, side: int, flags: int, seq: int, ac
             rows[row + END_NS] = time_ns
     if flags < 0:
         return
-    if seq >= 0 and (rows[row + BASE_0 + side] < 0 or flags & (SYN | ACK) == SYN | ACK):
+    if length >= 0 and seq >= 0 and (rows[row + BASE_0 + side] < 0 or flags & (SYN | ACK) == SYN | ACK):
         rows[row + BASE_0 + side] = seq if flags & SYN else (seq - 1) & 0xFFFFFFFF
-    if rows[row + BASE_1 - side] < 0 and flags & ACK:
+    if length >= 0 and rows[row + BASE_1 - side] < 0 and flags & ACK:
         rows[row + BASE_1 - side] = (ack - 1) & 0xFFFFFFFF
     if flags & SYN and flags & RST == 0:
         bit = SEEN_SYN_ACK if flags & ACK else SEEN_SYN
@@ -193,7 +195,7 @@ def assign(packets: Packets, count: int, segments: Segments, flows: FlowRows) ->
     """
     src, sport, dst, dport = packets.src, packets.sport, packets.dst, packets.dport
     flags_of, seq_of, ack_of, time_of, quoted = packets.flags, packets.seq, packets.ack, packets.time_ns, packets.quoted
-    flow_of, side_of = segments.flow, segments.side
+    flow_of, side_of, len_of = segments.flow, segments.side, packets.len
     rows, rfb, window, announced = flows.rows, packets.rfb, packets.window, packets.announced
     for i in range(count):
         flags, seq = flags_of[i], seq_of[i]
@@ -215,7 +217,7 @@ def assign(packets: Packets, count: int, segments: Segments, flows: FlowRows) ->
                 rows[flow * WIDTH + KEY_0] = src_key
                 rows[flow * WIDTH + KEY_1] = dst_key
                 side = 0
-            note_segment(flows, flow, side, flags, seq, ack_of[i], time_of[i])
+            note_segment(flows, flow, side, flags, seq, ack_of[i], len_of[i], time_of[i])
             if rfb[i] != 0 and not is_vnc_port(src_key) and not is_vnc_port(dst_key):
                 rows[flow * WIDTH + SEEN] |= SEEN_RFB if rows[flow * WIDTH + SEEN] & CONTINUES == 0 else 0
             if announced[i] >= 0:

@@ -188,6 +188,12 @@ def test_a_syn_after_a_vnc_version_message_begins_a_connection():
     assert got.flows.midstream.tolist() == [0, 0]
 
 
+def test_a_segment_of_unknown_length_does_not_tell_where_numbers_begin() -> None:
+    for first in ("C S 0 len=-1\n", "C P. 5000 1 len=-1\n", "C S 5000 len=-1\n"):
+        assert len(outcome(first + "C S 0\n S S. 0 1\n C . 1 1").flows.flow) == 1
+    assert len(outcome("C S 5000\n C S 0\n S S. 0 1\n C . 1 1").flows.flow) == 2
+
+
 def test_a_header_that_an_error_quoted_is_not_the_first_of_a_connection() -> None:
     """It uses up the number; who began, and when, the first segment of its own tells."""
     opened = "30000 C S 0\n 30010 S S. 0 1\n 30020 C . 1 1"

@@ -114,23 +114,30 @@ def compression_of(start: bytes) -> str:
     return next((name for magic, name in MAGIC.items() if start.startswith(magic)), "")
 
 
-def beginning(read: Callable[[int], bytes]) -> bytes:
-    """The bytes that tell what an input is, behind skippable frames; `read` gives up to so many, fewer at the end."""
-    start = read(MAGIC_BYTES)
+def beginning(read: Callable[[int], bytes]) -> tuple[bytes, int]:
+    """The bytes that tell what an input is, and how many lie before them in skippable frames.
+
+    `read` gives up to so many bytes, fewer at the end. Raises DamageError where nothing follows the frames.
+    """
+    start, skipped = read(MAGIC_BYTES), 0
     while start.startswith(SKIPPABLE):
         start += read(_SKIPPABLE_HEADER_BYTES - MAGIC_BYTES)
+        skipped += len(start)
         rest = int.from_bytes(start[4:], "little")
-        while skipped := read(min(rest, INPUT_BYTES)):
-            rest -= len(skipped)
+        while piece := read(min(rest, INPUT_BYTES)):
+            rest -= len(piece)
+            skipped += len(piece)
         start = read(MAGIC_BYTES)
-    return start
+        if not start:
+            raise DamageError(f"it ends at byte {skipped:,}, and all of it is frames that decoders skip")
+    return start, skipped
 
 
 class Decompressed:
-    """The plain bytes of `raw`, whose first bytes `start` have been read already."""
+    """The plain bytes of `raw`, of which `skipped` bytes and then `start` have been read already."""
 
-    def __init__(self, compression: str, raw: RawStream, start: bytes) -> None:
-        self._compressed = _Compressed(raw, start)
+    def __init__(self, compression: str, raw: RawStream, start: bytes, skipped: int = 0) -> None:
+        self._compressed = _Compressed(raw, start, skipped)
         kind = _Zstandard if compression == "zstd" else _Members
         self._stream = kind(compression, self._compressed)
         self._given = 0
@@ -151,12 +158,12 @@ class Decompressed:
 
 
 class _Compressed:
-    """The compressed bytes of a file, counted, some of them given back."""
+    """The compressed bytes of a file, counted with those skipped before, some of them given back."""
 
-    def __init__(self, raw: RawStream, start: bytes) -> None:
+    def __init__(self, raw: RawStream, start: bytes, skipped: int) -> None:
         self._raw = raw
         self._ahead = start
-        self.used = 0
+        self.used = skipped
 
     def read(self, count: int) -> bytes:
         """Up to `count` bytes; none only at the end."""

@@ -165,17 +165,17 @@ def extension_header(buffer: U8, cursor: I64, kind: int) -> int:
 def _final_at(buffer: U8, at: int, length: int, current: int) -> int:
     """Where a routing header with segments left has the address the packet is for in the end; else `current`.
 
-    Source route (type 0: RFC 2460 section 4.4), mobile IPv6 (2: RFC 6275 section 6.4), RPL (3: RFC 6554, where the
-    last address is whole), segment routing (4: RFC 8754, whose list is turned round).
+    Source route (type 0: RFC 2460 section 4.4), mobile IPv6 (2: RFC 6275 section 6.4, one address), RPL (3: RFC 6554,
+    where the last address is whole), segment routing (4: RFC 8754, whose list is turned round).
     """
-    kind, last = buffer[at + 2], at + length - 16
-    if kind == 3:
-        last -= buffer[at + 5] >> 4
+    kind, last = buffer[at + 2], at + 8
+    if kind == 0:
+        last += ((length - 8) // 16 - 1) * 16
+    elif kind == 3:
         if buffer[at + 4] & 15:
             return current
-    elif kind == 4:
-        last = at + 8
-    return last if kind in _ROUTES and last >= at + 8 else current
+        last = at + length - 16 - (buffer[at + 5] >> 4)
+    return last if kind in _ROUTES and at + 8 <= last <= at + length - 16 else current
 
 
 def icmp(buffer: U8, cursor: I64, kind: int) -> int:

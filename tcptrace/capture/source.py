@@ -29,7 +29,7 @@ class Source(io.RawIOBase):
         self.damage = ""
         self.remedy = COPY_AGAIN
         self._file = raw
-        start = beginning(partial(_peek, raw))
+        start, skipped = self._beginning()
         self.compression = compression_of(start)
         """`gzip`, `zstd`, `lz4`, `xz` or `` for none."""
         self.size = None if self.compression else size
@@ -37,11 +37,19 @@ class Source(io.RawIOBase):
         self._start = memoryview(start)
         self._stream: RawStream | Decompressed = raw
         if self.compression:
-            self._stream = Decompressed(self.compression, raw, start)
+            self._stream = Decompressed(self.compression, raw, start, skipped)
             self._start = memoryview(b"")
         self.head = _peek(self, HEAD_BYTES)
         """The first bytes of the stream; `readinto` gives them again."""
         self._start = memoryview(self.head)
+
+    def _beginning(self) -> tuple[bytes, int]:
+        """The first bytes behind what is skipped, and how much that is."""
+        try:
+            return beginning(partial(_peek, self._file))
+        except DamageError as error:
+            self.damage = str(error)
+            return b"", 0
 
     def look_ahead(self, count: int) -> bytes:
         """Have `head` hold `count` bytes, fewer only at the end of the stream; before anything is read."""

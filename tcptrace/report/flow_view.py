@@ -42,6 +42,7 @@ LIMIT_WORDS = {
     "receiver_window": Limit("the window had no room; zero windows: ", _both("zero_windows"), "odd"),
     "path": Limit("other data was on its way; median round trip: ", _both("rtt_p50_ns", duration)),
     "application": Limit("nothing was on its way; longest silence: ", _both("idle_max_ns", duration)),
+    "unknown": Limit("before both had acknowledged, in no handshake: nothing tells", lambda _: "", "dim"),
 }
 
 
@@ -98,10 +99,9 @@ def _style(row: Row, text: str) -> str:
 def _write_limits(screen: Screen, flow: Values) -> None:
     """Causes by their share of the flow's time, each with what shows it."""
     spans = {limit: flow[name] for limit, name in zip(LIMITS, LIMITED_BY.values(), strict=True)}
-    told_ns = sum(spans.values())
-    if told_ns == 0:
+    life_ns = sum(spans.values())
+    if life_ns == 0:
         return
-    life_ns = max(told_ns, flow["end_ns"] - flow["start_ns"])
     screen.line()
     screen.line(Piece("  limited by", "dim"))
     for limit, ns in sorted(spans.items(), key=lambda item: -item[1]):
@@ -109,9 +109,6 @@ def _write_limits(screen: Screen, flow: Values) -> None:
             words = LIMIT_WORDS[limit]
             label = f"  {limit.replace('_', ' '):<15}{_share(ns, life_ns):>7}  {duration(ns):>10}  "
             screen.paragraph(words.meaning + words.evidence(flow), label=Piece(label, words.style))
-    if (life_ns - told_ns) * 1000 >= life_ns:
-        label = f"  {'unknown':<15}{_share(life_ns - told_ns, life_ns):>7}  {duration(life_ns - told_ns):>10}  "
-        screen.paragraph("one side had not been heard yet", label=Piece(label, "dim"))
 
 
 def _share(ns: int, life_ns: int) -> str:

@@ -30,12 +30,14 @@ def open_output(path: Path | None, inputs: Sequence[str] = (), remedy: str = REM
         return
     if any(_same_file(path, source) for source in inputs):
         raise UsageError(f"{path}: is an input\n  {remedy}")
-    place = path.resolve()  # a symbolic link stays one, its target is replaced
-    special = path.exists() and not path.is_file()  # /dev/stdout, a FIFO: nothing to take the place of
     try:
+        place = path.resolve()  # a symbolic link stays one, its target is replaced
+        special = path.exists() and not path.is_file()  # /dev/stdout, a FIFO: nothing to take the place of
         descriptor, part = (os.open(path, os.O_WRONLY | os.O_TRUNC), "") if special else _part_beside(place)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}\n  {remedy}") from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: symbolic links in a circle, before Python 3.13
+        raise UsageError(
+            f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}\n  {remedy}"
+        ) from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
             yield stream

@@ -83,3 +83,4 @@ class FlowMeasures(NamedTuple):
         ),
     ]
     application_ns: Annotated[I64, Column("ns", "time in which nothing was on its way")]
+    unknown_ns: Annotated[I64, Column("ns", "time before both sides had acknowledged anything, but in no handshake")]

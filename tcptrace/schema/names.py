@@ -13,7 +13,7 @@ KINDS = ("syn fin rst first data answer repeat resumed window probe gap reordere
 """Why a segment is notable, as tcptrace.tcp.notable explains."""
 REPEATS = "none copy reordered spurious fast go_back_n tail_loss_probe timeout unclear".split()
 """Why a segment looks as if sent before: the capture's copy, overtaken on its way, or truly sent again."""
-LIMITS = "handshake loss receiver_window path application".split()
+LIMITS = "handshake loss receiver_window path application unknown".split()
 """What held a connection back."""
 SIDES = ["client", "server"]
 TAKEN_NEAR = ["unknown", "client", "server", "between"]

@@ -32,7 +32,7 @@ class Directions(NamedTuple):
     lone: Annotated[I64, Column("", "of a flow, fields as tcptrace.tcp.lone_syns names them", per_row=5)]
     recalled: Annotated[I32, Column("", "flows that were a lone SYN before this chunk and now have a pair")]
     labels: Annotated[I64, Column("", "fields as tcptrace.tcp.labels names them", per_row=14)]
-    sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=79)]
+    sending: Annotated[I64, Column("", "fields as tcptrace.tcp.sending_rows names them", per_row=80)]
     counters: Annotated[I64, Column("", "fields as tcptrace.tcp.counters names them", per_row=53)]
     notable: Annotated[I64, Column("", "fields as tcptrace.tcp.notable names them", per_row=23)]
     history: Annotated[I64, Column("", "fields as tcptrace.tcp.zeek_rows names them", per_row=14)]

@@ -64,6 +64,7 @@ DATA_SENT = 8
 FIN_SENT = 16
 RST_SENT = 32
 SEEN_BITS = 63
+SCALE_MAX = 14  # RFC 7323 section 2.3: what is more counts as that
 LATER = 8  # shift of what counts from the second segment on
 
 
@@ -75,7 +76,7 @@ def is_below(a: int, b: int) -> bool:
 def note_scale(rows: I64, x: int, y: int, flags: int, scale: int) -> None:
     """What a SYN's window scale, or its absence, means for both ends."""
     if scale != NO_SCALE:
-        rows[x + SCALE] = scale + 1
+        rows[x + SCALE] = min(scale, SCALE_MAX) + 1
         if flags & ACK and rows[y + SCALE] == NOT_SCALED:
             rows[x + SCALE] = NOT_SCALED
     elif rows[x + SCALE] <= 0:
@@ -86,7 +87,7 @@ def note_scale(rows: I64, x: int, y: int, flags: int, scale: int) -> None:
 def window_edge(rows: I64, y: int) -> int:
     """The number at the edge of the window that Y offered last."""
     scale = 0 if rows[y + SYN_WINDOW] != 0 else max(0, rows[y + SCALE] - 1)
-    return int((rows[y + LAST_ACK] + (max(rows[y + WINDOW] - 1, 0) << min(scale, 31))) & MASK)
+    return int((rows[y + LAST_ACK] + (max(rows[y + WINDOW] - 1, 0) << scale)) & MASK)
 
 
 def of_window(rows: I64, x: int, y: int, flags: int, seq: int, ack: int, length: int, window: int) -> int:
@@ -186,10 +187,11 @@ def note_handshake(rows: I64, x: int, y: int, flags: int, scale: int, cut: int, 
         rows[x + SYN_WINDOW] = 0
 
 
-def note_completeness(rows: I64, flow: int, flags: int, length: int, is_first: bool) -> None:
+def note_completeness(rows: I64, flow: int, flags: int, length: int, is_first: bool, is_reuse: bool) -> None:
     """What was seen of a connection's life; a bare SYN counts as its first segment only, anything else there later.
 
-    Wireshark adds up in both of its passes, and only in the second for a first segment that is no SYN.
+    Wireshark adds up in both of its passes, and only in the second for a first segment that is no SYN. What a SYN
+    carries that ends another lifetime of its tuple it leaves out.
     """
     found = 0
     if flags & (SYN | ACK) == SYN | ACK:
@@ -200,7 +202,7 @@ def note_completeness(rows: I64, flow: int, flags: int, length: int, is_first: b
         found |= FIN_SENT
     found |= RST_SENT if flags & RST else 0
     if is_first:
-        syn = SYN_SENT | (DATA_SENT if length > 0 else 0) if flags & (SYN | ACK) == SYN else 0
+        syn = SYN_SENT | (DATA_SENT if length > 0 and not is_reuse else 0) if flags & (SYN | ACK) == SYN else 0
         rows[flow + COMPLETENESS] = found << LATER | syn
     else:
         rows[flow + COMPLETENESS] |= found | rows[flow + COMPLETENESS] >> LATER
@@ -267,13 +269,14 @@ def label(packets: Packets, count: int, segments: Segments, flows: FlowRows, dir
         x, y = row * WIDTH, (row ^ 1) * WIDTH
         time_ns = 0 if packets.time_ns[i] == NO_TIME else packets.time_ns[i]
         seq, ack, length = packets.seq[i], max(0, packets.ack[i]), packets.len[i]
-        counts_as_first = False
+        counts_as_first, is_reuse = False, False
         if rows[x + BASE] == 0 and rows[y + BASE] == 0:
             labels[i] = of_first(flows, segments.flow[i], flags)
+            is_reuse = labels[i] != 0
             counts_as_first = rows[min(x, y) + COMPLETENESS] == 0 and not was_announced(flows, segments.flow[i])
         if seq >= 0 and length >= 0:
             if is_another_isn(rows, x, y, flags, seq, ack):
                 labels[i] = REUSED_PORTS
             labels[i] |= of_segment(rows, x, y, flags, seq, ack, length, max(0, packets.window[i]), time_ns)
         note_handshake(rows, x, y, flags, packets.window_scale[i], packets.options_cut[i], time_ns)
-        note_completeness(rows, min(x, y), flags, length, counts_as_first)
+        note_completeness(rows, min(x, y), flags, length, counts_as_first, is_reuse)

@@ -8,7 +8,7 @@ application that is silent is no flow that is limited, and the congestion window
 Causes are numbers, in the order of schema.LIMITS.
 """
 
-from tcptrace.schema import I64
+from tcptrace.schema import I64, UNKNOWN
 from tcptrace.tcp.round_trips import MIN_NS
 from tcptrace.tcp.sending_rows import (
     ACKED,
@@ -30,7 +30,7 @@ LOSS = 1  # data is out and what was lost is being repaired, or its timer runs t
 RECEIVER_WINDOW = 2  # the offered window has no room: for a full segment, with nothing out for what was sent last
 PATH = 3  # data, or its acknowledgement, is on its way: at the bandwidth or congestion window there is
 APPLICATION = 4  # nothing is out: whoever has the word says nothing
-CAUSES = 5
+UNTOLD = 5  # a side has spoken without SYN, and not both have been heard to acknowledge anything
 
 
 def segment_bytes(rows: I64, x: int) -> int:
@@ -50,10 +50,16 @@ def cause_of(rows: I64, x: int, y: int, out: int) -> int:
 
 
 def cause_of_flow(rows: I64, x: int, y: int, out_x: int, out_y: int) -> int:
-    """What holds a flow back; -1: once a side has spoken without SYN, nobody can tell until both have been heard."""
+    """What holds a flow back."""
     if rows[x + ACKED] >= 0 and rows[y + ACKED] >= 0:
         return int(min(cause_of(rows, x, y, out_x), cause_of(rows, y, x, out_y)))
-    return HANDSHAKE if (rows[x + MARKS] | rows[y + MARKS]) & SPOKEN == 0 else -1
+    return HANDSHAKE if (rows[x + MARKS] | rows[y + MARKS]) & SPOKEN == 0 else UNTOLD
+
+
+def since_previous_ns(rows: I64, flow: int, time_ns: int) -> int:
+    """Time since the flow's previous segment; -1: unknown."""
+    before_ns = rows[flow + PREVIOUS_NS] - 1
+    return UNKNOWN if before_ns < 0 or time_ns < 0 else int(max(0, time_ns - before_ns))
 
 
 def attribute(rows: I64, x: int, y: int, out_x: int, out_y: int, time_ns: int) -> int:
@@ -62,27 +68,26 @@ def attribute(rows: I64, x: int, y: int, out_x: int, out_y: int, time_ns: int) -
     What Y sends takes its time to X, and what X then sends to here: so long nothing tells that X had nothing to say.
     """
     flow = min(x, y)
-    before_ns = rows[flow + PREVIOUS_NS] - 1
+    before_ns, idle_ns = rows[flow + PREVIOUS_NS] - 1, since_previous_ns(rows, flow, time_ns)
     rows[flow + PREVIOUS_NS] = time_ns + 1
-    if before_ns < 0 or time_ns < 0:
-        return -1
-    idle_ns = max(0, time_ns - before_ns)
+    if idle_ns < 0:
+        return UNKNOWN
     cause = cause_of_flow(rows, x, y, out_x, out_y)
     if cause == APPLICATION and rows[x + ACKED_NS] == before_ns:
         on_way_ns = min(idle_ns, rows[y + ROUND_TRIPS + MIN_NS])
         rows[flow + LIMITED_NS + PATH] += on_way_ns
         rows[flow + LIMITED_NS + APPLICATION] += idle_ns - on_way_ns
-    elif cause >= 0:
+    else:
         rows[flow + LIMITED_NS + cause] += idle_ns
-    return int(idle_ns)
+    return idle_ns
 
 
 def backdate_loss(rows: I64, flow: int, cause: int, idle_ns: int, waited_ns: int) -> None:
-    """Give the time in which a timer ran to the loss that it ended in.
+    """Give the time that a sender waited, until its timer ran out, to the loss that this ended in.
 
     First the time since the flow's previous segment, which `attribute` gave to `cause`, then what came before.
     """
-    if cause <= LOSS or idle_ns < 0:
+    if cause <= LOSS or cause == UNTOLD or idle_ns < 0:
         return
     rows[flow + LIMITED_NS + cause] -= idle_ns
     rows[flow + LIMITED_NS + LOSS] += idle_ns

@@ -65,9 +65,8 @@ def _flow_measures(measured: Measured, flows: I64) -> FlowMeasures:
     completeness = np.where(announced, 0, SYN_SENT).astype(np.int8)  # that of a lone SYN
     completeness[pairs >= 0] = measured.tracker.completeness[pairs[pairs >= 0]]
     told = _is_heard(client) & _is_heard(server) | ((client[:, s.MARKS] | server[:, s.MARKS]) & s.SPOKEN == 0)
-    handshake, loss, receiver_window, path, application = (
-        np.where(told, life[:, cause], 0) for cause in range(len(LIMITS))
-    )
+    life[~told, -1] = life[~told].sum(axis=1)
+    life[~told, :-1] = 0
     return FlowMeasures(
         completeness=completeness,
         **{
@@ -77,11 +76,7 @@ def _flow_measures(measured: Measured, flows: I64) -> FlowMeasures:
         },
         client_slow_start_ns=_slow_start_ns(client),
         server_slow_start_ns=_slow_start_ns(server),
-        handshake_ns=handshake,
-        loss_ns=loss,
-        receiver_window_ns=receiver_window,
-        path_ns=path,
-        application_ns=application,
+        **{f"{limit}_ns": life[:, cause].copy() for cause, limit in enumerate(LIMITS)},
     )
 
 

@@ -115,12 +115,13 @@ def is_fin_due(endpoints: Endpoints, x: int, y: int, position: int, end: int) ->
     return end > expected and position <= right
 
 
-def forget_reset(endpoints: Endpoints, x: int, y: int) -> None:
-    """A handshake begins anew in the same flow: what a RST did before is over."""
-    narrow = endpoints.narrow
+def forget_ending(endpoints: Endpoints, x: int, y: int) -> None:
+    """A handshake begins anew in the same flow: how it ended before is over."""
+    wide, narrow = endpoints.wide, endpoints.narrow
     for e in (x, y):
         narrow[e * NARROW + BEFORE_RESET] = -1
-        narrow[e * NARROW + NOTES] &= ~NOTE_RESET
+        narrow[e * NARROW + NOTES] &= ~(NOTE_RESET | NOTE_CLOSED_FIRST)
+        wide[e * WIDE + FIN_END] = -1
 
 
 def on_syn(endpoints: Endpoints, x: int, y: int, flags: int, ack: int, frame: int, time_ns: int) -> None:
@@ -138,7 +139,7 @@ def on_syn(endpoints: Endpoints, x: int, y: int, flags: int, ack: int, frame: in
         if narrow[y * NARROW + STATE] == SYN_RCVD and ack > wide[y * WIDE + START]:
             step(endpoints, y, RECEIVED_ACK_OF_SYN, 1, frame, time_ns)
     if before == CLOSED and narrow[x * NARROW + STATE] != CLOSED:
-        forget_reset(endpoints, x, y)
+        forget_ending(endpoints, x, y)
 
 
 def infer_unseen_fin(

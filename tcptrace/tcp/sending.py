@@ -8,7 +8,7 @@ from tcptrace.flows import FIN, RST, SYN
 from tcptrace.schema import I64, UNKNOWN, Directions, Packets, Segments
 from tcptrace.tcp.copies import is_copy, key_of, remember, rest_of, word_of
 from tcptrace.tcp.labels import DUPLICATE_ACK, KEEP_ALIVE, ZERO_WINDOW_PROBE
-from tcptrace.tcp.limits import attribute, backdate_loss, cause_of_flow
+from tcptrace.tcp.limits import attribute, backdate_loss, cause_of_flow, since_previous_ns
 from tcptrace.tcp.repeats import (
     COPY,
     NO_REPEAT,
@@ -272,8 +272,8 @@ def send(
 ) -> tuple[int, int, int, int, int]:
     """What a segment with payload, SYN or FIN does to its sender's direction.
 
-    Returns its kind, the frame it repeats, the time since that, how long a timer ran for it, how many
-    segments overtook it.
+    Returns its kind, the frame it repeats, the time since that, how long its sender had waited for the timer that
+    ran out, how many segments overtook it.
     """
     if flags & SYN:
         if rows[x + SYN_AT] >= 0 and rows[x + SYN_AT] != start:
@@ -336,6 +336,10 @@ def measure(  # noqa: C901  one loop, so that what is common needs few calls
             begin(rows, max(x, y))
         out_x, out_y, acked, following = out(rows, x), out(rows, y), rows[y + ACKED], rows[x + NEXT]
         stalled[i] = 1 if out_x > 0 or out_y > 0 else 0
+        if copy[i] != 0:
+            repeat[i], idle[i] = COPY, since_previous_ns(rows, min(x, y), time_ns)
+            rows[x + COPIES] += 1
+            continue
         idle[i] = attribute(rows, x, y, out_x, out_y, time_ns)
         flags, end, length, ack = flags_of[i], ends[i], len_of[i], acks[i]
         has_id = ip_id[i] > 0 and rows[x + ID_STEPS] >= 0
@@ -345,7 +349,7 @@ def measure(  # noqa: C901  one loop, so that what is common needs few calls
         if not has_id:
             word = word_of(ack, ttl[i], tsval[i])
         shows_news = ack > acked or (end > following and end != start) or time_ns < 0
-        if copy[i] != 0 or (not shows_news and is_copy(rows, x, y, end - start, sack_count[i], key, rest, word)):
+        if not shows_news and is_copy(rows, x, y, end - start, sack_count[i], key, rest, word):
             repeat[i] = COPY
             rows[x + COPIES] += 1
             continue
@@ -371,5 +375,5 @@ def measure(  # noqa: C901  one loop, so that what is common needs few calls
                 take_blocks(rows, y, nodes, sack, i, sack_count[i], ack, dsack[i])
         if flags & RST == 0:
             rows[x + WINDOW] = 0 if raw_window[i] == 0 else window[i]
-        if flags & SYN == 0 and rows[x + MARKS] & SPOKEN == 0:
+        if flags & (SYN | RST) == 0 and rows[x + MARKS] & SPOKEN == 0:
             rows[x + MARKS] |= SPOKEN

@@ -75,6 +75,20 @@ def test_frames_that_decoders_skip_are_nothing(tmp_path: Path, compression: str,
     assert not summary.problems
 
 
+@pytest.mark.parametrize("size", [4, 9])
+def test_nothing_but_frames_that_decoders_skip(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "a.zst"
+    path.write_bytes(b"\x5a\x2a\x4d\x18" + size.to_bytes(4, "little") + bytes(4))
+    with pytest.raises(CaptureError, match="nothing can be read: it ends at byte 12, and all of it is frames that"):
+        open_capture(str(path))
+
+
+def test_frames_that_decoders_skip_count_where_damage_is(tmp_path: Path) -> None:
+    data = COMPRESS["lz4"](CAPTURES["pcap"])[:-100]
+    _, summary = read(tmp_path, b"\x5a\x2a\x4d\x18\x05\0\0\0skip!" + data)
+    assert f"is cut short at its byte {13 + len(data):,}" in summary.problems[0]
+
+
 @pytest.mark.parametrize("compression", ["gzip", "xz"])
 def test_padding_behind_the_data_is_nothing(tmp_path: Path, compression: str) -> None:
     rows, summary = read(tmp_path, COMPRESS[compression](CAPTURES["pcap"]) + bytes(512))

@@ -90,9 +90,11 @@ def test_time_that_no_cause_can_be_seen_for_is_told_as_such(tmp_path: Path) -> N
     )
     tmp_path.joinpath("late.txt").write_text(text)
     analysis = tcptrace.analyze(tmp_path / "late.txt")
-    assert "  unknown          90.1%     9.010 s  one side had not been heard yet\n" in written(analysis)
+    assert "  unknown          90.1%     9.010 s  before both had acknowledged, in no handshake: nothing tells\n" in (
+        written(analysis)
+    )
     [flow] = analysis.to_dict()["flows"]
-    assert flow["limited_by"] == {"application": 0.099}
+    assert flow["limited_by"] == {"application": 0.099, "unknown": 0.901}
 
 
 def test_what_is_not_known_is_a_dash() -> None:

@@ -100,7 +100,8 @@ def test_nor_is_what_standard_input_comes_from(tmp_path: Path) -> None:
     assert capture.read_bytes() == b"precious"
 
 
-@pytest.mark.parametrize("name", ["missing/out.json", "."])
+@pytest.mark.parametrize("name", ["missing/out.json", ".", "circle"])
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
+    tmp_path.joinpath("circle").symlink_to("circle")
     with pytest.raises(UsageError, match="cannot be written"), open_output(tmp_path / name):
         pass

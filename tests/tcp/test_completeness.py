@@ -39,6 +39,11 @@ def test_of_a_connection(text: str, bits: int) -> None:
     assert completeness(packets(text)) == [bits]
 
 
+def test_what_a_syn_carries_counts_where_it_begins_the_first_lifetime_of_its_tuple() -> None:
+    text = "C S 0:9\n S S. 0 10\n C S 7000:7009\n S S. 9000 7010"
+    assert completeness(packets(text)) == [SYN | SYN_ACK | DATA, SYN | SYN_ACK]
+
+
 ANNOUNCED = f"S P. 0:50 1 sport=21 announced={1 << 16 | 80}\n"
 CONTROL = 0  # one segment that is no SYN
 

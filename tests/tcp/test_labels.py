@@ -86,6 +86,11 @@ def test_what_was_never_scaled_is_full_at_its_edge() -> None:
     assert labels_of(packets(text))[-1] == ("window_full",)
 
 
+def test_a_window_scale_beyond_14_counts_as_14() -> None:
+    text = "0 C S 0 window_scale=1\n 10 S S. 0 1 window_scale=20\n 20 C . 1 1\n S . 1 1 window=1\n C . 1:16385 1"
+    assert labels_of(packets(text))[-1] == ("window_full",)
+
+
 def test_no_window_verdict_midstream() -> None:
     assert labels_of(packets("S . 1 1 window=1\n C . 1:129 1"))[-1] == ()
 

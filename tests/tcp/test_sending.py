@@ -1,15 +1,20 @@
 """Round trips, bytes in flight, what limited a flow: a conversation in, columns out."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcptrace.schema import UNKNOWN
+import tcptrace
+from tcptrace.schema import LIMITS, UNKNOWN
 from tcptrace.tcp import round_trips
 from tcptrace.tcp.measures import _round_trips
 from tests.conversation import packets
 from tests.tcp.measured import MS, OPEN, last, last_of, limits, limits_of
+
+CAPTURES = Path(__file__).parents[2] / "captures"
 
 
 def test_an_acknowledgement_gives_a_round_trip() -> None:
@@ -132,13 +137,15 @@ def test_a_closed_window_needs_no_scale_to_be_known() -> None:
 @pytest.mark.parametrize("side", ["C", "S"])
 def test_of_one_direction_alone_it_cannot_be_told(side: str) -> None:
     lines = (OPEN + "100 C . 1:101 1\n 110 S . 1:101 101\n 120 C . 101 101\n 900 S . 101:201 101").splitlines()
-    assert limits_of(packets("\n".join(line for line in lines if line.split()[1] == side))) == {}
+    assert list(limits_of(packets("\n".join(line for line in lines if line.split()[1] == side)))) == ["unknown"]
 
 
 def test_calls_without_an_answer_are_held_back_by_the_handshake() -> None:
     assert limits_of(packets("0 C S 0\n 1000 C S 0\n 3000 C S 0")) == {"handshake": 3000}
     assert limits_of(packets("0 C S 0\n 10 S S. 0 1\n 1010 S S. 0 1")) == {"handshake": 1010}
     assert limits_of(packets("0 C S 0\n 10 S R. 0 1")) == {"handshake": 10}
+    assert limits_of(packets("0 C S 0\n 10 S R. 0 1\n 1000 C S 0\n 1010 S R. 0 1")) == {"handshake": 1010}
+    assert limits_of(packets("0 C S 0\n 10 S S. 0 1\n 20 C R 1\n 1000 S S. 0 1\n 1010 C R 1")) == {"handshake": 1010}
 
 
 def test_smoothing_is_that_of_rfc_6298() -> None:
@@ -164,3 +171,10 @@ def test_quantiles_are_as_near_as_is_said(samples: list[int]) -> None:
             assert abs(value - exact) <= 1 + 1e-6 * value
         else:
             assert abs(value - exact) <= max(exact / 10, 5_000)
+
+
+def test_what_another_interface_saw_too_takes_no_time_of_its_own() -> None:
+    [flow] = tcptrace.analyze(CAPTURES / "two-interfaces" / "router.pcapng").flows.to_dict("records")
+    assert flow["client_copies"] > 0
+    told_ns = sum(flow[f"limited_by_{limit}_ns"] for limit in LIMITS)
+    assert told_ns == pytest.approx((flow["end"] - flow["start"]).value, abs=10_000)

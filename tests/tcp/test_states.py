@@ -242,6 +242,15 @@ def test_a_refused_connection_that_is_opened_at_the_second_try():
     assert (got.flows.closed_by[0], got.flows.close[0]) == (0, 0)
 
 
+def test_a_handshake_from_the_same_number_after_a_close_begins_anew():
+    close = "S F. 201 101\n C F. 101 202\n S . 202 102\n"
+    again = OPEN + TALK + close + "400000 C S 0\n S S. 90000 1\n C . 1 90001\n"
+    got = outcome(again)
+    assert got.states() == ("ESTABLISHED", "ESTABLISHED")
+    assert (got.flows.closed_by[0], got.flows.close[0]) == (0, 0)
+    assert outcome(again + "C F. 1 90001\n S F. 90001 2").flows.closed_by[0] == 1
+
+
 def test_file_order_is_not_time_order():
     got = outcome("1 C S 0\n 3 C . 1 1\n 2 S S. 0 1")
     assert got.states() == ("ESTABLISHED", "ESTABLISHED")
