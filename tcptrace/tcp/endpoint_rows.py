@@ -13,7 +13,7 @@ ACKED = 2  # highest acknowledgement sent: rcv_nxt as this side last proved it
 FIN_END = 3  # position after the FIN
 PAYLOAD = 4  # unique payload bytes sent
 SINCE_NS = 5  # when the state was entered, or TIME_WAIT begun anew
-HANDSHAKE_NS = 6  # latest SYN or SYN-ACK sent
+HANDSHAKE_NS = 6  # when it sent its last SYN, or its first SYN-ACK after the peer's
 WIDE = 7
 
 STATE = 0

@@ -22,6 +22,7 @@ from tcptrace.tcp.sending_rows import (
     RECOVER,
     ROUND_TRIPS,
     SPOKEN,
+    SYN_AT,
     WINDOW,
 )
 
@@ -30,7 +31,7 @@ LOSS = 1  # data is out and what was lost is being repaired, or its timer runs t
 RECEIVER_WINDOW = 2  # the offered window has no room: for a full segment, with nothing out for what was sent last
 PATH = 3  # data, or its acknowledgement, is on its way: at the bandwidth or congestion window there is
 APPLICATION = 4  # nothing is out: whoever has the word says nothing
-UNTOLD = 5  # a side has spoken without SYN, and not both have been heard to acknowledge anything
+UNTOLD = 5  # met midstream, and not both sides have acknowledged anything yet
 
 
 def segment_bytes(rows: I64, x: int) -> int:
@@ -53,7 +54,8 @@ def cause_of_flow(rows: I64, x: int, y: int, out_x: int, out_y: int) -> int:
     """What holds a flow back."""
     if rows[x + ACKED] >= 0 and rows[y + ACKED] >= 0:
         return int(min(cause_of(rows, x, y, out_x), cause_of(rows, y, x, out_y)))
-    return HANDSHAKE if (rows[x + MARKS] | rows[y + MARKS]) & SPOKEN == 0 else UNTOLD
+    is_opening = (rows[x + MARKS] | rows[y + MARKS]) & SPOKEN == 0 or rows[x + SYN_AT] >= 0 or rows[y + SYN_AT] >= 0
+    return HANDSHAKE if is_opening else UNTOLD
 
 
 def since_previous_ns(rows: I64, flow: int, time_ns: int) -> int:

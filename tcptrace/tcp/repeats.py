@@ -6,17 +6,20 @@ the sender made the segments (timestamps, IP identification), at the timers that
 schema.REPEATS; where none has what it needs, the kind is UNCLEAR.
 """
 
+from tcptrace.flows import ACK, SYN
 from tcptrace.schema import I64
 from tcptrace.tcp.round_trips import COUNT, LINUX_RTO_MIN_NS, MIN_NS, SRTT_NS, elapsed_ns
 from tcptrace.tcp.sending_rows import (
     ACKED,
     ACKED_NS,
+    ANSWERED,
     BACKOFF,
     DUPLICATES,
     HIGH_IP_ID,
     HIGH_TSVAL,
     ID_STEPS,
     LAST_NS,
+    MARKS,
     NEXT,
     RAISED_NS,
     RECOVER,
@@ -120,3 +123,11 @@ def kind_of_repeat(rows: I64, x: int, y: int, start: int, end: int, sent_ns: int
     probe_ns = max(PROBE_MIN_NS, min(2 * path_ns(rows, x, y), timer_ns(rows, x, y)))
     known = rows[x + ROUND_TRIPS + COUNT] > 0 and not recovers
     return TAIL_LOSS_PROBE if is_tail and known and waited_ns * 8 >= probe_ns * 7 else UNCLEAR
+
+
+def is_first_answer(rows: I64, x: int, flags: int) -> bool:
+    """Whether a segment is the first SYN-ACK of X: in a simultaneous open no repeat of its SYN (RFC 9293 figure 7)."""
+    if flags & (SYN | ACK) != SYN | ACK or rows[x + MARKS] & ANSWERED:
+        return False
+    rows[x + MARKS] |= ANSWERED
+    return True

@@ -124,6 +124,15 @@ def forget_ending(endpoints: Endpoints, x: int, y: int) -> None:
         wide[e * WIDE + FIN_END] = -1
 
 
+def is_old_syn_ack(endpoints: Endpoints, x: int, y: int, position: int, ack: int) -> bool:
+    """Whether a SYN-ACK answers a SYN of before from another number than Y has acknowledged since: too late a one."""
+    wide = endpoints.wide
+    start = wide[x * WIDE + START]
+    if start < 0 or position == start or wide[y * WIDE + ACKED] <= start:
+        return False
+    return endpoints.narrow[y * NARROW + STATE] != SYN_SENT and wide[y * WIDE + START] == ack - 1
+
+
 def on_syn(endpoints: Endpoints, x: int, y: int, flags: int, ack: int, frame: int, time_ns: int) -> None:
     """A SYN or SYN-ACK."""
     wide, narrow = endpoints.wide, endpoints.narrow
@@ -166,11 +175,17 @@ def infer_unseen_fin(
                 narrow[y * NARROW + NOTES] |= NOTE_CLOSED_FIRST
 
 
+def is_syn_acked(endpoints: Endpoints, x: int, y: int) -> bool:
+    """Whether X has acknowledged Y's SYN: what it acknowledges beyond, Y has sent although the capture lacks it."""
+    return endpoints.wide[x * WIDE + ACKED] > endpoints.wide[y * WIDE + START]
+
+
 def tell_opening(endpoints: Endpoints, x: int, y: int, flags: int, ack: int, frame: int, time_ns: int) -> None:
     """What an acknowledging segment past the SYN tells of the handshake, or of a flow met midstream."""
     wide, narrow = endpoints.wide, endpoints.narrow
     x_state, y_state = narrow[x * NARROW + STATE], narrow[y * NARROW + STATE]
-    acks_syn = ack > wide[y * WIDE + START] and (y_state != SYN_SENT or ack <= wide[y * WIDE + NEXT])
+    can_ack = y_state != SYN_SENT or ack <= wide[y * WIDE + NEXT] or is_syn_acked(endpoints, x, y)
+    acks_syn = ack > wide[y * WIDE + START] and can_ack
     if x_state == UNKNOWN_STATE:
         if flags & FIN == 0:
             step(endpoints, x, SENT_PAST_SYN, 1, frame, time_ns)
@@ -228,7 +243,8 @@ def tell(
         on_reset(endpoints, x, y, flags, position, ack, frame, time_ns)
         return
     if flags & SYN:
-        on_syn(endpoints, x, y, flags, ack, frame, time_ns)
+        if not is_old_syn_ack(endpoints, x, y, position, ack):
+            on_syn(endpoints, x, y, flags, ack, frame, time_ns)
         return
     end = position + length + (1 if flags & FIN else 0)
     if narrow[x * NARROW + STATE] == CLOSED and narrow[x * NARROW + BEFORE_RESET] >= 0:

@@ -35,7 +35,9 @@ from tcptrace.tcp.segment_events import (
     expire,
     is_copy,
     is_fin_due,
+    is_old_syn_ack,
     is_plain,
+    is_syn_acked,
     tell,
 )
 from tcptrace.tcp.sequence import CYCLE, unwrap
@@ -59,6 +61,7 @@ def note_syn(endpoints: Endpoints, x: int, y: int, nodes: I64, position: int, sc
     narrow[x * NARROW + SCALE] = NO_SCALE if scale < 0 else min(scale, WINDOW_SCALE_MAX)
     if wide[x * WIDE + START] != position:
         wide[x * WIDE + START] = position
+        wide[x * WIDE + HANDSHAKE_NS] = NO_TIME
         wide[x * WIDE + NEXT] = -1
         wide[x * WIDE + FIN_END] = -1
         wide[x * WIDE + ACKED] = -1
@@ -131,18 +134,22 @@ def end_previous(flows: FlowRows, endpoints: Endpoints, flow: int, src_key: int,
 
 
 def note_handshake(flows: FlowRows, endpoints: Endpoints, x: int, y: int, flags: int, ack: int, time_ns: int) -> None:
-    """Keep the times of the handshake's last SYN, SYN-ACK and first ACK (the terms of Wireshark's iRTT)."""
-    wide = endpoints.wide
+    """Keep the times of the handshake's last SYN, the first SYN-ACK after it and the first ACK.
+
+    From the last SYN counts Wireshark's iRTT. Of a repeated SYN-ACK the first tells how fast the server answers.
+    """
+    wide, narrow = endpoints.wide, endpoints.narrow
     row = (x >> 1) * FLOW_WIDTH
     done = flows.rows[row + HANDSHAKE_ACK_NS] != NO_TIME
     if flags & RST:
         return
+    sent_syn = narrow[x * NARROW + NOTES] & NOTE_SYN
     if flags & SYN:
-        if not done or wide[x * WIDE + HANDSHAKE_NS] == NO_TIME:
+        unanswered = wide[x * WIDE + HANDSHAKE_NS] < wide[y * WIDE + HANDSHAKE_NS] and not sent_syn
+        if wide[x * WIDE + HANDSHAKE_NS] == NO_TIME or (not done and (flags & ACK == 0 or unanswered)):
             wide[x * WIDE + HANDSHAKE_NS] = time_ns
-        endpoints.narrow[x * NARROW + NOTES] |= NOTE_SYN if flags & ACK == 0 else 0
+        narrow[x * NARROW + NOTES] |= NOTE_SYN if flags & ACK == 0 else 0
         return
-    sent_syn = endpoints.narrow[x * NARROW + NOTES] & NOTE_SYN
     if not done and sent_syn and ack > wide[y * WIDE + START] and wide[x * WIDE + HANDSHAKE_NS] != NO_TIME:
         flows.rows[row + HANDSHAKE_ACK_NS] = time_ns
 
@@ -187,7 +194,7 @@ def acked_by(endpoints: Endpoints, x: int, y: int, ack: int) -> int:
     """X's highest acknowledgement, this one included if Y can have sent so much (RFC 9293 section 3.10.7.4)."""
     wide, narrow = endpoints.wide, endpoints.narrow
     sent = wide[y * WIDE + NEXT]
-    if narrow[y * NARROW + STATE] != SYN_SENT:
+    if narrow[y * NARROW + STATE] != SYN_SENT or is_syn_acked(endpoints, x, y):
         sent += max(narrow[x * NARROW + WINDOW], UNSCALED_WINDOW_MAX)  # the capture may lack segments
     if wide[y * WIDE + NEXT] >= 0 and ack > sent:
         return int(wide[x * WIDE + ACKED])
@@ -199,7 +206,7 @@ def place(
 ) -> None:
     """Fix where both streams start, as far as this segment tells."""
     wide = endpoints.wide
-    if flags & SYN and flags & RST == 0:
+    if flags & SYN and flags & RST == 0 and not is_old_syn_ack(endpoints, x, y, position, ack):
         note_syn(endpoints, x, y, nodes, position, scale)
         endpoints.narrow[x * NARROW + MSS] = mss
     if wide[x * WIDE + START] < 0 and position >= 0:

@@ -17,6 +17,7 @@ from tcptrace.tcp.repeats import (
     TAIL_LOSS_PROBE,
     TIMEOUT,
     UNCLEAR,
+    is_first_answer,
     kind_of_repeat,
     was_made_earlier,
     was_probe,
@@ -237,6 +238,18 @@ def raise_acked(rows: I64, x: int, y: int, ack: int, time_ns: int) -> None:
         rows[x + RECOVERED_MAX_NS] = max(rows[x + RECOVERED_MAX_NS], took_ns)
 
 
+def is_never_sent(rows: I64, y: int, flags: int, ack: int) -> bool:
+    """Whether nothing of Y can have been sent that an acknowledgement tells of: it is stale or forged.
+
+    RFC 9293 section 3.10.7.4 has it dropped. While only its SYN was sent that is certain; later the capture may lack
+    what was sent, but a RST is not believed.
+    """
+    sent = rows[y + NEXT]
+    if sent < 0 or ack <= sent:
+        return False
+    return flags & RST != 0 or (rows[y + ACKED] < 0 and rows[y + SYN_AT] + 1 == sent)
+
+
 def acknowledge(
     rows: I64, x: int, y: int, nodes: I64, histograms: I64, used: I64, ack: int, tsecr: int, again: bool, time_ns: int
 ) -> tuple[int, int]:
@@ -282,7 +295,7 @@ def send(
         rows[x + SYN_AT] = start
     following = rows[x + NEXT]
     kind, original, since_ns, waited_ns, beyond = NO_REPEAT, 0, UNKNOWN, UNKNOWN, 0
-    if start < following:
+    if not is_first_answer(rows, x, flags) and start < following:
         below = min(end, following)
         kind, original, since_ns, waited_ns, beyond = send_below(
             rows, x, y, nodes, start, below, ip_id, tsval, frame, time_ns, idle_ns
@@ -341,7 +354,8 @@ def measure(  # noqa: C901  one loop, so that what is common needs few calls
             rows[x + COPIES] += 1
             continue
         idle[i] = attribute(rows, x, y, out_x, out_y, time_ns)
-        flags, end, length, ack = flags_of[i], ends[i], len_of[i], acks[i]
+        flags, end, length = flags_of[i], ends[i], len_of[i]
+        ack = UNKNOWN if is_never_sent(rows, y, flags, acks[i]) else acks[i]
         has_id = ip_id[i] > 0 and rows[x + ID_STEPS] >= 0
         key = key_of(start, flags, ip_id[i], raw_window[i], has_id)
         rest = rest_of(length if end != start else ack, time_ns)

@@ -65,3 +65,4 @@ CROSSED = 16  # ROUND_END is acknowledged, and what that releases is being sent
 FILLED = 32  # acknowledgements released full segments in this round
 DRY = 64  # all was acknowledged in this round, and the last segment was not full
 WINDOW_BOUND = 128  # acknowledgements have released full segments: the sender has met its own window
+ANSWERED = 256  # it sent a SYN-ACK

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tcptrace
-from tcptrace.schema import LIMITS, UNKNOWN
+from tcptrace.schema import LIMITS, REPEATS, UNKNOWN
 from tcptrace.tcp import round_trips
 from tcptrace.tcp.measures import _round_trips
 from tests.conversation import packets
-from tests.tcp.measured import MS, OPEN, last, last_of, limits, limits_of
+from tests.tcp.measured import MS, OPEN, last, last_of, limits, limits_of, told
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 
@@ -178,3 +178,31 @@ def test_what_another_interface_saw_too_takes_no_time_of_its_own() -> None:
     assert flow["client_copies"] > 0
     told_ns = sum(flow[f"limited_by_{limit}_ns"] for limit in LIMITS)
     assert told_ns == pytest.approx((flow["end"] - flow["start"]).value, abs=10_000)
+
+
+@pytest.mark.parametrize("stale", ["S . 90000 555555", "S . 90000 4000000000", "S R. 0 555555"])
+def test_an_acknowledgement_of_what_was_never_sent_is_not_taken(stale: str) -> None:
+    """A SYN that meets an old connection is answered by an ACK of that one (RFC 9293 figure 9)."""
+    text = f"0 C S 0\n 10 {stale}\n 10 C R 555555\n 1000 C S 0\n 1010 S S. 0 1\n 1011 C . 1 1\n 1020 C P. 1:101 1"
+    assert last_of(packets(text + "\n 1030 S . 1 101")).rtt_ns == 10 * MS
+    assert sum(limits_of(packets(text)).values()) == limits_of(packets(text))["handshake"] + 9
+
+
+def test_nor_is_what_a_reset_acknowledges_of_what_was_never_sent() -> None:
+    text = "100 C . 1:101 1\n 105 S R. 1 500000\n 110 S . 1 101\n 120 C . 101:201 1"
+    assert last(text).bytes_in_flight == 100
+    assert last(text + "\n 135 S . 1 201").rtt_ns == 15 * MS
+
+
+def test_the_answer_in_a_simultaneous_open_repeats_nothing() -> None:
+    text = "0 C S 0\n 10 S S 0\n 30 C S. 0 1\n 31 S S. 0 1\n 40 C . 1 1\n 41 S . 1 1"
+    found = told(packets(text))[1]
+    assert [REPEATS[kind] for kind in found.repeat] == ["none"] * 6
+    again = told(packets(text.replace("40 C . 1 1", "1040 C S. 0 1")))[1]
+    assert [REPEATS[kind] for kind in again.repeat][4] != "none"
+
+
+def test_data_before_the_clients_first_acknowledgement_is_part_of_the_handshake() -> None:
+    """RFC 7413 section 4.2: a Fast Open server may answer the data of a SYN at once."""
+    text = "0 C S 0:101\n 1 S S. 0 101\n 2 S . 1:1001 101\n 101 C . 101 1\n 102 C . 101 1001"
+    assert limits_of(packets(text)) == {"handshake": 101, "path": 1}

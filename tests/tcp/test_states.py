@@ -251,6 +251,27 @@ def test_a_handshake_from_the_same_number_after_a_close_begins_anew():
     assert outcome(again + "C F. 1 90001\n S F. 90001 2").flows.closed_by[0] == 1
 
 
+def test_a_late_syn_ack_of_another_number_changes_nothing():
+    late = "S S. 900000 1\n"
+    got = outcome(OPEN + TALK + late + "C . 101 201")
+    assert got.states() == ("ESTABLISHED", "ESTABLISHED")
+    assert got.path("server") == outcome(OPEN + TALK).path("server")
+    reset = outcome(OPEN + TALK + late + "C R. 101 201\n" + late)
+    assert reset.states() == ("CLOSED", "CLOSED")
+    assert (reset.flows.closed_by[0], reset.flows.close[0]) == (1, 2)
+    again = outcome(OPEN + TALK + "C R. 101 201\n C S 0\n" + late + "C . 1 900001")
+    assert again.states() == ("ESTABLISHED", "ESTABLISHED")
+
+
+def test_what_the_server_acknowledges_shows_that_the_client_has_opened():
+    got = outcome("C S 0\n S S. 0 1\n S . 1 1349")
+    assert got.path("client") == ["CLOSED", "SYN_SENT", "ESTABLISHED?"]
+    filtered = outcome("C S 0\n S S. 0 1\n S F. 20293 845\n C F. 845 20294")
+    assert filtered.path("client") == ["CLOSED", "SYN_SENT", "ESTABLISHED?", "CLOSE_WAIT?", "LAST_ACK"]
+    assert filtered.unexpected() == []
+    assert outcome("C S 0\n S . 1 1349\n S . 1 5000").states()[0] == "SYN_SENT"
+
+
 def test_file_order_is_not_time_order():
     got = outcome("1 C S 0\n 3 C . 1 1\n 2 S S. 0 1")
     assert got.states() == ("ESTABLISHED", "ESTABLISHED")
@@ -288,3 +309,16 @@ def test_initial_round_trip_without_the_syn_ack():
 def test_fin_outside_what_the_peer_can_take_closes_nothing():
     got = outcome(OPEN + TALK + "C F. 50 201\n C F. 90000000 201\n S . 201 101\n C P. 101:111 201")
     assert got.states() == ("ESTABLISHED", "ESTABLISHED")
+
+
+def test_halves_of_a_handshake():
+    def halves(text):
+        flows = outcome(text).flows
+        return [int(flows.syn_to_synack_ns[0]), int(flows.synack_to_ack_ns[0]), int(flows.handshake_total_ns[0])]
+
+    ms = 1_000_000
+    assert halves("0 C S 0\n 10 S S. 0 1\n 30 C . 1 1") == [10 * ms, 20 * ms, 30 * ms]
+    assert halves("0 C S 0\n 10 S S. 0 1\n 1010 S S. 0 1\n 1030 C . 1 1") == [10 * ms, 1020 * ms, 1030 * ms]
+    assert halves("0 C S 0\n 10 S S. 0 1\n 1000 C S 0\n 1010 S S. 0 1\n 1030 C . 1 1") == [10 * ms, 20 * ms, 30 * ms]
+    assert halves("0 C S 0\n 10 S S. 7000 1\n 20 S S. 0 1\n 30 C . 1 1") == [20 * ms, 10 * ms, 30 * ms]
+    assert halves("0 C S 0\n 10 S S 0\n 30 C S. 0 1\n 31 S S. 0 1\n 40 C . 1 1") == [-1, -1, 40 * ms]
