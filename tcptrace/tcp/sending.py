@@ -11,6 +11,7 @@ from tcptrace.tcp.labels import DUPLICATE_ACK, KEEP_ALIVE, ZERO_WINDOW_PROBE
 from tcptrace.tcp.limits import attribute, backdate_loss, cause_of_flow, since_previous_ns
 from tcptrace.tcp.repeats import (
     COPY,
+    FAST,
     NO_REPEAT,
     REORDERED_SEGMENT,
     SPURIOUS_REPEAT,
@@ -158,6 +159,7 @@ def send_below(
     """Take what a segment holds below the highest; the same as `send` returns."""
     acked = rows[x + ACKED]
     original, since_ns, waited_ns, sent_ns, node, before, beyond = 0, UNKNOWN, UNKNOWN, rows[x + LAST_NS], 0, 0, 0
+    opened_ns = UNKNOWN
     if end > acked:
         node, before, beyond = find(rows, x, nodes, max(start, acked), end)
         if node == 0:
@@ -175,10 +177,13 @@ def send_below(
         rows[x + SENT_BELOW_NS] = max(time_ns, rows[x + SENT_BELOW_NS])
         prove_needless(rows, x, nodes, start, end)
     kind = kind_of_repeat(rows, x, y, start, end, sent_ns, time_ns)
+    lost_ns = elapsed_ns(opened_ns, time_ns) if kind == FAST else UNKNOWN  # near the receiver: since there was a hole
     if kind in (TIMEOUT, TAIL_LOSS_PROBE):
         waited_ns = elapsed_ns(max(rows[x + LAST_NS], rows[x + RAISED_NS]), time_ns)
+        lost_ns = waited_ns
+    if lost_ns >= 0:
         cause = cause_of_flow(rows, x, y, out(rows, x), out(rows, y))
-        backdate_loss(rows, min(x, y), cause, idle_ns, waited_ns)
+        backdate_loss(rows, min(x, y), cause, idle_ns, lost_ns)
     if kind == TIMEOUT and not was_probe(rows, x, nodes, node, time_ns):
         rows[x + TIMEOUTS] += 1
         rows[x + BACKOFF] += 1

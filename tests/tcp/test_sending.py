@@ -129,6 +129,13 @@ def test_near_the_receiver_acknowledgements_and_what_they_release_are_on_their_w
     assert limits_of(packets(opened + flights)) == {"handshake": 31, "path": 90, "application": 379}
 
 
+def test_near_the_receiver_a_loss_lasts_from_the_hole_to_what_fills_it() -> None:
+    text = "0 C S 0\n 1 S S. 0 1\n 51 C . 1 1\n"
+    text += "100 C . 1:101 1\n 101 S . 1 101\n 102 C . 201:301 1\n 103 S . 1 101 sack=201:301\n"
+    text += "104 C . 301:401 1\n 105 S . 1 101 sack=201:401\n 152 C . 101:201 1\n 153 S . 1 401\n 400 C . 401:501 1"
+    assert limits_of(packets(text))["loss"] == 50 + 1
+
+
 def test_a_closed_window_needs_no_scale_to_be_known() -> None:
     text = "0 C . 1:101 1\n 10 S . 1 101 window=0\n 800 C . 100 1\n 810 S . 1 101 window=0"
     assert limits_of(packets(text))["receiver_window"] == 800

@@ -135,7 +135,7 @@ class Twin:
     def count_as_loss(self, waited: int) -> None:
         """A timer ran so long: the time since the previous row, and before that what was the path's or the window's."""
         cause, idle = self.latest
-        if cause not in ("path", "receiver_window"):
+        if waited < 0 or cause not in ("path", "receiver_window"):
             return
         moved = {cause: idle}
         for name in ("path", "receiver_window"):
@@ -198,10 +198,8 @@ class Twin:
                 return {"repeat": "reordered", "reordered_by": beyond}
         kind = self.kind(row, unit)
         mine.repeats += 1
-        waited = -1
-        if kind in ("timeout", "tail_loss_probe"):
-            waited = (row.now - max(mine.last_ms, mine.raised_ms)) * MS
-            self.count_as_loss(waited)
+        waited = (row.now - max(mine.last_ms, mine.raised_ms)) * MS if kind in ("timeout", "tail_loss_probe") else -1
+        self.count_as_loss((row.now - self.opened(row)) * MS if kind == "fast" and unit is None else waited)
         if kind == "spurious":
             mine.spurious += 1
         elif kind != "unclear":
@@ -219,13 +217,19 @@ class Twin:
         told = {"repeat": kind, "original": unit.frame if unit else 0, "waited_ns": waited}
         return told | {"backoff": backoff, "reordered_by": beyond}
 
+    def opened(self, row: Row) -> int:
+        """When what lies beyond a hole was first sent."""
+        mine = self.sides[row.side]
+        assert mine.high is not None
+        beyond = min((start for start in mine.units if start > row.start), default=None)
+        return mine.units[beyond].times[0] if beyond is not None else mine.high.now
+
     def is_overtaken(self, row: Row) -> bool:
         mine = self.sides[row.side]
         assert mine.high is not None
         if row.tsval >= 0 and mine.high.tsval >= 0 and row.tsval != mine.high.tsval:
             return row.tsval < mine.high.tsval
-        opened = min((start for start in mine.units if start > row.start), default=None)
-        since = row.now - (mine.units[opened].times[0] if opened is not None else mine.high.now)
+        since = row.now - self.opened(row)
         bound = self.path(row.side) // 2 if mine.samples else 3 * MS
         return since * MS < bound and not mine.is_asked()
 
