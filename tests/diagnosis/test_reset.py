@@ -237,8 +237,38 @@ class TestWriteAfterClose:
         assert "had acknowledged" in finding.evidence[0]
 
     def test_an_answer_to_who_asked_and_closed(self) -> None:
-        (finding,) = of_rule("write-after-close", CLOSED + "180 C P. 81:161 202 ip_id=106\n 181 S R 202 ip_id=0")
-        assert finding.cause.startswith("10.0.0.1:1000 was still answering what 10.0.0.2:80 had asked")
+        late = TAKEN + "31 C F. 81 1\n 31.1 S . 1 82\n 32 S P. 1:81 82\n 32.1 C R 82"
+        (finding,) = of_rule("write-after-close", late)
+        assert finding.cause.startswith("10.0.0.2:80 was still answering what 10.0.0.1:1000 had asked")
+        assert (finding.severity, finding.confidence) == ("warning", 0.9)
+
+    def test_who_has_asked_nothing_gets_no_answer(self) -> None:
+        (finding,) = of_rule("write-after-close", OPEN + "20 S F. 1 1\n 20.1 C . 1 2\n 21 C P. 1:81 2\n 22 S R 2")
+        assert finding.cause.startswith("the program on 10.0.0.1:1000 had not noticed")
+
+    @pytest.mark.parametrize(
+        ("write", "told"),
+        [
+            ("32 S P. 1:70 82 alert=1", ("info", 0.9)),
+            ("900 S P. 1:25 82 alert=1", ("info", 0.9)),
+            ("32 S P. 1:18 82", ("info", 0.6)),
+            ("32 S P. 1:42 82", ("warning", 0.9)),
+            ("132 S P. 1:18 82", ("warning", 0.9)),
+            ("32 S P. 1:18 82\n 32.1 S P. 18:35 82", ("warning", 0.9)),
+            ("32 S P. 1:201 82\n 32.1 S P. 201:225 82 alert=1", ("warning", 0.9)),
+        ],
+        ids=["TLS alert", "hidden alert, late", "short", "not short", "short but late", "two", "data before the alert"],
+    )
+    def test_last_words_after_the_other_s_fin(self, write: str, told: tuple[str, float]) -> None:
+        (finding,) = of_rule("write-after-close", TAKEN + f"31 C F. 81 1\n 31.1 S . 1 82\n {write}\n 999 C R 82")
+        assert (finding.severity, finding.confidence) == told
+        assert ("closing too" in finding.cause) == (told == ("info", 0.9))
+        assert ("goodbye" in finding.cause and "answer that nobody reads" in finding.cause) == (told[1] == 0.6)
+
+    def test_a_short_request_after_the_server_s_fin_may_be_lost(self) -> None:
+        (finding,) = of_rule("write-after-close", CLOSED + "180 C P. 81:87 202 ip_id=106\n 181 S R 202 ip_id=0")
+        assert (finding.severity, finding.confidence) == ("warning", 0.6)
+        assert finding.cause.startswith("a goodbye of 10.0.0.1:1000 (QUIT, +OK, GOAWAY), or a short request")
 
     def test_what_was_under_way_when_the_other_closed(self) -> None:
         download = TAKEN + "31 C F. 81 1\n 32 S . 1:1001 81\n 32.1 C R 81"

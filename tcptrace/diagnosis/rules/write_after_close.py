@@ -25,8 +25,10 @@ repeat. The side that closes: shutdown(SHUT_WR) and read to the end before close
 
 When it stays silent
 --------------------
-The payload was acknowledged (half-close), or nothing came after the FIN. Where the writer was closing as well and had
-no more than a farewell to say (TLS close_notify before its own FIN), nothing is lost and it is info.
+The payload was acknowledged (half-close), or nothing came after the FIN. Where the writer had no more than a farewell to
+say (a TLS alert, or what came just before its own FIN), nothing is lost and it is info. One short write straight after
+the FIN, the writer's last, may be a farewell without TLS (POP3's +OK, HTTP/2's GOAWAY) or an answer: both are named, at a
+confidence of 0.6; it is info where the server wrote it, as who asked has gone.
 
 References
 ----------
@@ -35,11 +37,12 @@ net/ipv4/tcp_input.c.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.reset import Reset, flows_with_reset, resets
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import Told, apart_ns, elapsed, frames_filter, numbers
+from tcptrace.diagnosis.story import SERVER, Told, apart_ns, elapsed, frames_filter, numbers
 
 RULE = Rule(
     name="write-after-close",
@@ -51,6 +54,21 @@ RULE = Rule(
 
 ANSWER_NS = 100_000_000
 """What is written sooner than that after the FIN was under way in the program already."""
+
+GOODBYE_BYTES = 40
+"""No longer than that is a goodbye in a protocol's own words, and few requests are."""
+
+SURE = 0.9
+UNSURE = 0.6
+"""Where what was written may be a goodbye or more."""
+
+
+class Verdict(NamedTuple):
+    """What the write that came too late was."""
+
+    is_harmless: bool
+    confidence: float
+    cause: str
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
@@ -74,37 +92,76 @@ def _is_answer(reset: Reset, written: Told) -> bool:
 def _finding(reset: Reset, fin: Told, refused: list[Told], farewell_bytes: float) -> Finding:
     story, rst, written = reset.story, reset.rst, refused[0]
     closer, writer = story.end(reset.side), story.end(reset.peer)
-    farewell = story.first("fin", reset.peer) is not None and sum(told.len for told in refused) <= farewell_bytes
-    knew = written.ack > fin.seq + fin.len
+    verdict = _verdict(reset, fin, refused, farewell_bytes)
     frames = numbers([fin, written, rst])
     return RULE.finding(
-        severity="info" if farewell else "warning",
-        confidence=0.9 if knew or reset.is_bare else 0.8,
+        severity="info" if verdict.is_harmless else "warning",
+        confidence=verdict.confidence,
         flows=(story.number,),
         frames=frames,
-        alike=f"{story.server} {reset.side} {farewell}",
+        alike=f"{story.server} {reset.side} {verdict.is_harmless} {verdict.confidence == UNSURE}",
         summary=(
             f"{closer} closed (frame {fin.frame}), {writer} sent {written.len} bytes {elapsed(apart_ns(fin, written))}"
             f" later (frame {written.frame}), and {closer} answered by a RST (frame {rst.frame})."
         ),
-        cause=_cause(closer, writer, knew, farewell, answers=apart_ns(fin, written) < ANSWER_NS),
+        cause=verdict.cause,
         evidence=(
-            f"its kernel {'had' if knew else 'had not yet'} acknowledged the FIN when {writer} wrote",
+            f"its kernel {'had' if _knew(fin, written) else 'had not yet'} acknowledged the FIN when {writer} wrote",
+            *([f"frame {written.frame} is a TLS alert"] if _is_alert(reset, refused) else []),
             f"{reset.form}",
         ),
         disproof=f"an acknowledgement of that data by {closer}",
         confirm=f"Wireshark: {frames_filter(frames)}   {closer}: nstat -az TcpExtTCPAbortOnData TcpOutRsts",
         fix=(
             "nothing to do"
-            if farewell
+            if verdict.is_harmless
             else f"let {writer} look for the end before it writes, or let {closer} read to the end before close()"
         ),
     )
 
 
-def _cause(closer: str, writer: str, knew: bool, farewell: bool, *, answers: bool) -> str:
-    if farewell:
-        return f"{writer} was closing too: its last words (TLS close_notify) came after {closer}'s close()"
+def _verdict(reset: Reset, fin: Told, refused: list[Told], farewell_bytes: float) -> Verdict:
+    closer, writer = reset.story.end(reset.side), reset.story.end(reset.peer)
+    closing = reset.story.first("fin", reset.peer) is not None and sum(told.len for told in refused) <= farewell_bytes
+    if closing or _is_alert(reset, refused):
+        return Verdict(True, SURE, f"{writer} was closing too: its last words ({_words(reset, refused)}) came late")
+    if _may_be_goodbye(reset, fin, refused):
+        what = "answer" if reset.peer == SERVER else "request"
+        cause = f"a goodbye of {writer} (QUIT, +OK, GOAWAY), or a short {what} that nobody reads any more"
+        return Verdict(reset.peer == SERVER, UNSURE, cause)
+    knew = _knew(fin, refused[0])
+    cause = _cause(closer, writer, knew, answers=_may_answer(reset, fin, refused[0]))
+    return Verdict(False, SURE if knew or reset.is_bare else 0.8, cause)
+
+
+def _knew(fin: Told, written: Told) -> bool:
+    """Whether the writer's kernel had taken the FIN before."""
+    return written.ack > fin.seq + fin.len
+
+
+def _is_alert(reset: Reset, refused: list[Told]) -> bool:
+    """Whether all that came too late is a TLS alert, which says that its sender closes."""
+    return len(refused) == 1 and reset.alert == refused[0].frame
+
+
+def _words(reset: Reset, refused: list[Told]) -> str:
+    return "a TLS alert: close_notify" if _is_alert(reset, refused) else "such as TLS close_notify"
+
+
+def _may_be_goodbye(reset: Reset, fin: Told, refused: list[Told]) -> bool:
+    """Whether one short write came straight after the FIN, and nothing of the writer after that."""
+    last = refused[0]
+    is_only = len(refused) == 1 and reset.story.sides[reset.peer].last_data_frame == last.frame
+    return is_only and last.len <= GOODBYE_BYTES and apart_ns(fin, last) < ANSWER_NS
+
+
+def _may_answer(reset: Reset, fin: Told, written: Told) -> bool:
+    """Whether the server wrote, soon after a client had closed that had asked something."""
+    asked = reset.sent_before("data", reset.side)
+    return reset.peer == SERVER and asked is not None and apart_ns(fin, written) < ANSWER_NS
+
+
+def _cause(closer: str, writer: str, knew: bool, *, answers: bool) -> str:
     if knew and answers:
         return f"{writer} was still answering what {closer} had asked before, or took its FIN for a half-close"
     if knew:
