@@ -92,17 +92,49 @@ def test_the_older_connection_need_not_be_in_the_capture() -> None:
         (connection(0, close="reset"), "the client had reset the old connection (frame 4), which did not reach"),
         (
             f"{connection(0)}\n10 C F. 1 1\n11 S . 1 2",
-            "the client had closed it (FIN, frame 4); the program at 10.0.0.2:80",
+            "the client had closed it; the program at 10.0.0.2:80 has not: CLOSE_WAIT",
         ),
-        (f"{connection(0)}\n10 C F. 1 1\n11 S F. 1 2", "both sides had closed it; the last ACK, or the server's FIN"),
+        (f"{connection(0)}\n10 C F. 1 1", "the client had closed it, and no ACK of its FIN is here"),
+        (
+            f"{connection(0)}\n10 C F. 1 1\n11 S F. 1 2",
+            "both sides had closed it, the client first; the last ACK did not",
+        ),
+        (connection(0, close="client"), "both sides had closed it, the client first; the last ACK did not"),
+        (connection(0, close="server"), "the server had closed it first and holds it in TIME_WAIT"),
+        (f"{connection(0)}\n10 S F. 1 1\n11 C F. 1 1\n12 S . 2 2\n12 C . 2 2", "the server had closed it first and"),
+        (f"{connection(0)}\n10 S F. 1 1\n11 C F. 1 1\n12 S . 2 2", "both sides had closed it at once, and no ACK"),
+        (f"{connection(0)}\n10 S F. 1 1\n11 C . 1 2", "the server had closed it and waits for the client's FIN"),
+        (f"{connection(0)}\n10 S F. 1 1", "the server had closed it, and no ACK of its FIN is here"),
         ("0 C S 0", "the client gave up its call of flow 0, whose SYN-ACK did not reach it"),
         ("0 C S 0\n1 S S. 0 1", "the client gave up its call of flow 0, whose SYN-ACK did not reach it"),
     ],
-    ids=["before the capture", "lost", "reset", "half-closed", "closed", "a lone SYN", "half-open"],
+    ids=[
+        "before the capture",
+        "lost",
+        "reset",
+        *"CLOSE_WAIT|ESTABLISHED|LAST_ACK|LAST_ACK seen|TIME_WAIT|simultaneous|CLOSING|FIN_WAIT_2|FIN_WAIT_1".split(
+            "|"
+        ),
+        "a lone SYN",
+        "half-open",
+    ],
 )
 def test_how_the_old_connection_came_to_be_stale(old: str, cause: str) -> None:
     found = only("stale-connection", f"{old}\n{CHALLENGE}\n{ACCEPTED}")
     assert found.cause.startswith(cause)
+
+
+@pytest.mark.parametrize(("closed_by", "counts"), [("server", False), ("client", True)])
+def test_how_the_old_connection_ended_can_be_checked(closed_by: str, counts: bool) -> None:
+    found = only("stale-connection", f"{connection(0, close=closed_by)}\n{CHALLENGE}\n{ACCEPTED}")
+    ends = {"client": "10.0.0.1:1000", "server": "10.0.0.2:80"}
+    first, other = ends.pop(closed_by), *ends.values()
+    assert (
+        f"flow 0: FIN of {first} (frame 4, acknowledged), FIN of {other} (frame 5, acknowledged)" in found.evidence[1]
+    )
+    assert "frame.number in {4, 5, 7, 8, 9, 10, 11}   server: ss -tan 'sport = :80 and dport = :1000'" in found.confirm
+    assert ("TcpExtTCPSYNChallenge" in found.confirm) == counts
+    assert ("tcp_timestamps" in found.fix) != counts
 
 
 def test_that_it_was_accepted_at_last_is_part_of_the_story() -> None:

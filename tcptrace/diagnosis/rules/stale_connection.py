@@ -12,19 +12,22 @@ Why it happens
 One side lost the connection without telling the other: the client's machine restarted or its NAT or firewall forgot
 it, and a fixed or early ephemeral port was used again. In a synchronized state a SYN, wherever its number lies, gets a
 challenge ACK (RFC 5961 section 4; Linux tcp_validate_incoming, counted TcpExtTCPSYNChallenge, limited by
-net.ipv4.tcp_invalid_ratelimit, 500 ms, and tcp_challenge_ack_limit). A socket in TIME_WAIT answers the same way when
-the SYN's number and timestamp are both older (tcp_timewait_state_process). In SYN_SENT the client resets an ACK that
+net.ipv4.tcp_invalid_ratelimit, 500 ms, and tcp_challenge_ack_limit). A socket in TIME_WAIT, where the server had closed
+first, answers by a plain ACK when neither the SYN's number nor its timestamp is newer (tcp_timewait_state_process); so
+no counter but TcpExtTCPACKSkippedTimeWait tells, which has those that the limit kept back. In SYN_SENT the client resets an ACK that
 is not of its SYN (RFC 9293 section 3.10.7.3), which ends the old connection: half-open recovery, section 3.5.1.
 
 How to confirm
 --------------
-On the server: ss -tan 'dport = :PORT' before the RST; nstat -az TcpExtTCPSYNChallenge TcpExtTCPChallengeACK.
+On the server: ss -tan 'dport = :PORT' before the RST shows the state; nstat -az TcpExtTCPSYNChallenge
+TcpExtTCPChallengeACK, but for TIME_WAIT.
 In Wireshark: tcp.flags.syn == 1 || (tcp.flags == 0x010 && tcp.len == 0) || tcp.flags.reset == 1
 
 How to fix
 ----------
 Let the server notice dead peers (SO_KEEPALIVE, TCP_USER_TIMEOUT), let clients close before they go down, and let the
-kernel choose source ports. A firewall must let this ACK and this RST pass: conntrack drops them as INVALID unless
+kernel choose source ports. In TIME_WAIT a newer timestamp lets the SYN in at once: net.ipv4.tcp_timestamps = 1 at both
+ends, and nothing between them that takes the option away. A firewall must let this ACK and this RST pass: conntrack drops them as INVALID unless
 net.netfilter.nf_conntrack_tcp_be_liberal = 1.
 
 When it stays silent
@@ -44,7 +47,20 @@ import numpy as np
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Thresholds
-from tcptrace.diagnosis.story import ACK, CLIENT, FIN, RST, SERVER, SYN, Story, Told, apart_ns, elapsed, numbers
+from tcptrace.diagnosis.story import (
+    ACK,
+    CLIENT,
+    FIN,
+    RST,
+    SERVER,
+    SYN,
+    Story,
+    Told,
+    apart_ns,
+    elapsed,
+    frames_filter,
+    numbers,
+)
 from tcptrace.schema import Bools
 
 RULE = Rule(
@@ -55,6 +71,18 @@ RULE = Rule(
 )
 
 ACK_OF_SYN = 1
+
+CAUSES = {
+    "ESTABLISHED": "the client had closed it, and no ACK of its FIN is here: it is in ESTABLISHED or CLOSE_WAIT there",
+    "CLOSE_WAIT": "the client had closed it; the program at {server} has not: CLOSE_WAIT",
+    "LAST_ACK": "both sides had closed it, the client first; the last ACK did not arrive: it is in LAST_ACK there",
+    "FIN_WAIT_1": "the server had closed it, and no ACK of its FIN is here: it is in FIN_WAIT_1 or FIN_WAIT_2 there",
+    "FIN_WAIT_2": "the server had closed it and waits for the client's FIN: it is in FIN_WAIT_2 there",
+    "CLOSING": "both sides had closed it at once, and no ACK of the server's FIN is here: CLOSING or TIME_WAIT",
+    "TIME_WAIT": "the server had closed it first and holds it in TIME_WAIT, out of which only a SYN with a newer number"
+    " or timestamp opens it anew",
+}
+"""How a closed connection can still stand at the server, by the state it is in there."""
 
 
 class Stale(NamedTuple):
@@ -120,12 +148,12 @@ def _finding(evidence: Evidence, story: Story, stale: Stale) -> Finding:
         cause=_cause(story, old, number),
         evidence=(
             "the ACK is not of the SYN" + (": the RST carries the number that it acknowledges" if rst else ""),
-            f"the older connection is {held}" + (f", last heard of {_ago(old, syn)} before" if old else ""),
+            f"the older connection is {held}"
+            + (f": {_close(old)}, last heard of {_ago(old, syn)} before" if old else ""),
         ),
         disproof="the SYN-ACK and what followed it are missing in the capture",
-        confirm=f"Wireshark: frame.number in {{{', '.join(map(str, frames))}}}   server: nstat -az"
-        " TcpExtTCPSYNChallenge TcpExtTCPChallengeACK",
-        fix="keep-alives or TCP_USER_TIMEOUT on the server; no fixed source port on the client",
+        confirm=_confirm(story, old, frames),
+        fix=_fix(old),
     )
 
 
@@ -146,13 +174,60 @@ def _cause(story: Story, old: Story | None, number: int) -> str:
         return f"the client gave up its call of flow {number}, whose SYN-ACK did not reach it: half-open there"
     for rst in old.kind("rst", CLIENT):
         return f"the client had reset the old connection (frame {rst.frame}), which did not reach the server"
-    if fin := old.first("fin", CLIENT):
-        if old.first("fin", SERVER):
-            return (
-                "both sides had closed it; the last ACK, or the server's FIN, did not arrive: it is in LAST_ACK there"
-            )
-        return f"the client had closed it (FIN, frame {fin.frame}); the program at {story.server} has not: CLOSE_WAIT"
+    if next(_fins(old), None):
+        return CAUSES[_state(old)].format(server=story.server)
     return "the client's side lost the old connection without a FIN or RST (restart, NAT or firewall entry gone)"
+
+
+def _fins(old: Story) -> Iterator[Told]:
+    """The FIN of each side, in order."""
+    return (told for told in old.kind("fin") if told is old.first("fin", told.side))
+
+
+def _is_acked(old: Story, side: int) -> bool:
+    """Whether the other side is seen to have taken this one's FIN."""
+    fin = old.first("fin", side)
+    return fin is not None and bool(old.sides[side].acked > fin.seq + fin.len)
+
+
+def _state(old: Story) -> str:
+    """Where the server stands in a connection of which a FIN was seen, by RFC 9293 figure 5."""
+    own, others = old.first("fin", SERVER), old.first("fin", CLIENT)
+    is_taken = _is_acked(old, CLIENT)
+    if own is None:
+        return "CLOSE_WAIT" if is_taken else "ESTABLISHED"
+    if others and own.ack > others.seq + others.len:
+        return "LAST_ACK"
+    if _is_acked(old, SERVER):
+        return "TIME_WAIT" if is_taken else "FIN_WAIT_2"
+    return "CLOSING" if is_taken else "FIN_WAIT_1"
+
+
+def _is_in_time_wait(old: Story | None) -> bool:
+    return old is not None and not old.kind("rst") and next(_fins(old), None) is not None and _state(old) == "TIME_WAIT"
+
+
+def _close(old: Story) -> str:
+    """How the old connection ended, by the frames that show it."""
+    ends = [
+        f"FIN of {old.end(fin.side)} (frame {fin.frame}{', acknowledged' if _is_acked(old, fin.side) else ''})"
+        for fin in _fins(old)
+    ]
+    ends += [f"RST of {old.end(rst.side)} (frame {rst.frame})" for rst in old.kind("rst")[:1]]
+    return ", ".join(ends) or "no FIN or RST of it seen"
+
+
+def _confirm(story: Story, old: Story | None, frames: tuple[int, ...]) -> str:
+    ends = numbers([*_fins(old), *old.kind("rst")[:1]]) if old else ()
+    counters = "" if _is_in_time_wait(old) else "; nstat -az TcpExtTCPSYNChallenge TcpExtTCPChallengeACK"
+    socket = f"ss -tan 'sport = :{story.flow.server_port} and dport = :{story.flow.client_port}' before the RST"
+    return f"Wireshark: {frames_filter([*ends, *frames])}   server: {socket}{counters}"
+
+
+def _fix(old: Story | None) -> str:
+    if _is_in_time_wait(old):
+        return "timestamps at both ends (net.ipv4.tcp_timestamps = 1); no fixed source port on the client"
+    return "keep-alives or TCP_USER_TIMEOUT on the server; no fixed source port on the client"
 
 
 def _ago(old: Story, syn: Told) -> str:
