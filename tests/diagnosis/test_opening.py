@@ -1,9 +1,11 @@
 """How a handshake goes on after its SYN was answered: full queues, silence, slowness, two SYNs that cross."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.diagnosis.diagnosed import OPEN, diagnosed, of_rule
-from tests.diagnosis.several import by_port, together
+from tests.diagnosis.several import by_port, by_third, together
 
 AT_SERVER = "0 C S 0\n 0.1 S S. 0 1\n 10 C . 1 1"
 REPEATED = "1010 S S. 0 1\n 1010.1 C . 1 1\n 3010 S S. 0 1\n 3010.1 C . 1 1"
@@ -14,10 +16,12 @@ SERVED = "4000 S . 1 81\n 4001 S P. 1:201 81"
 class TestAcceptQueueOverflow:
     def test_a_request_that_is_ignored_with_the_ack_shows_it_best(self) -> None:
         (finding,) = of_rule("accept-queue-overflow", together(OPEN, REQUEST, "1010 S S. 0 1\n 1010.1 C . 81 1"))
-        assert finding.confidence == 0.9
+        assert finding.confidence == 0.6
         assert finding.severity == "error"
         assert finding.frames == (3, 4, 7)
-        assert "ignored the ACK of 10.0.0.1:1000 (frame 3) and its 80 bytes of request (frame 4)" in finding.summary
+        assert "as if the ACK of 10.0.0.1:1000 (frame 3) and its 80 bytes of request (frame 4) had not come" in (
+            finding.summary
+        )
         assert "no TCP_DEFER_ACCEPT: that takes payload" in finding.evidence
 
     def test_stamps_may_swap_the_syn_ack_and_the_ack_it_drew(self) -> None:
@@ -25,17 +29,29 @@ class TestAcceptQueueOverflow:
             "0 C S 0\n 1 C . 1 1\n 1.1 C P. 1:81 1\n 1.5 S S. 0 1\n 210 C P. 1:81 1\n 1010 S S. 0 1\n 1010.1 C . 81 1"
         )
         (finding,) = of_rule("accept-queue-overflow", swapped)
-        assert (finding.confidence, finding.frames) == (0.9, (2, 3, 6))
+        assert (finding.confidence, finding.frames) == (0.6, (2, 3, 6))
 
     def test_of_a_silent_client_two_repeats_show_it(self) -> None:
         (finding,) = of_rule("accept-queue-overflow", together(OPEN, REPEATED))
-        assert finding.confidence == 0.75
+        assert finding.confidence == 0.5
         assert "lost beyond this point" in finding.cause
+        assert "ignored" not in finding.summary
+
+    @pytest.mark.parametrize(("others", "confidence"), [(by_third, 0.8), (str, 0.6)], ids=["another", "the same"])
+    def test_several_clients_make_a_loss_on_the_way_less_likely(
+        self, others: Callable[[str], str], confidence: float
+    ) -> None:
+        ignored = together(OPEN, REQUEST, "1010 S S. 0 1\n 1010.1 C . 81 1")
+        found = of_rule("accept-queue-overflow", together(by_port(ignored, 1000), others(by_port(ignored, 1001, 5))))
+        assert [finding.confidence for finding in found] == [confidence, confidence]
+        assert all("lost beyond this point" in finding.cause for finding in found)
+        assert ("2 clients of this listener fared so" in found[0].evidence) == (confidence > 0.6)
 
     def test_at_the_server_it_is_surer_and_has_one_cause(self) -> None:
         (finding,) = of_rule("accept-queue-overflow", together(AT_SERVER, REPEATED))
         assert finding.confidence == 0.85
         assert "lost beyond this point" not in finding.cause
+        assert finding.summary.startswith("10.0.0.2:80 ignored the ACK of 10.0.0.1:1000 (frame 3) and repeated its")
 
     def test_it_tells_how_late_the_connection_opened(self) -> None:
         (finding,) = of_rule("accept-queue-overflow", together(OPEN, REQUEST, REPEATED, SERVED))

@@ -4,6 +4,8 @@ What it detects
 ---------------
 The client's last ACK of the handshake is there, and still the server repeats its SYN-ACK: after payload that it
 ignores as well, or at least `repeats` times. Or, with tcp_abort_on_overflow, a bare RST answers that ACK at once.
+Only at the server does the capture show that the ACK arrived. Elsewhere what the client sends may be lost behind it:
+the confidence is 0.6 then, and more only where several clients fare so.
 
 Why it happens
 --------------
@@ -40,7 +42,9 @@ Linux net/ipv4/tcp_minisocks.c, tcp_check_req; net/ipv4/inet_connection_sock.c, 
 TCP_DEFER_ACCEPT; Documentation/networking/ip-sysctl.rst (tcp_abort_on_overflow).
 """
 
+from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.reset import Reset
@@ -70,8 +74,24 @@ RULE = Rule(
 HANDSHAKE_RESET = 1 | 2 | 32
 """In FlowMeasures.completeness: SYN, SYN-ACK and RST were seen."""
 
+SURE, LIKELY, UNSURE = 0.95, 0.8, 0.6
+"""Where the capture shows the ACK's arrival; where several clients fare alike; where the ACK may be lost behind it."""
+
+NO_PAYLOAD = 0.1
+"""By so much it is less sure where no payload was ignored as well."""
+
 PROMPT_NS = 100_000_000
 """A kernel's RST needs no longer than this, and a round trip."""
+
+
+class Drop(NamedTuple):
+    """A last ACK of a handshake, and how the server goes on as if it had not come."""
+
+    story: Story
+    ack: Told
+    repeats: list[Told]
+    lost: Told | None
+    """Payload that fared like the ACK."""
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
@@ -87,10 +107,11 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
 def _all_dropped(evidence: Evidence, repeated: Bools, enough: float) -> Iterator[Finding]:
     near = at_server(evidence)
     repeated = repeated & (evidence.count("syn", SERVER) > 1) & (evidence.count("first", CLIENT) > 0)
-    for story in evidence.stories(repeated):
-        ack, answers = story.first("first", CLIENT), [told for told in story.of(SERVER) if told.is_syn_ack]
-        if ack and answers and _was_answered(ack, answers[0]) and not any(map(_is_anothers, answers)):
-            yield from _dropped(story, ack, bool(near[story.flow.server]), enough)
+    drops = [drop for story in evidence.stories(repeated) if (drop := _drop(story, enough))]
+    callers = {(drop.story.server, drop.story.flow.client) for drop in drops}
+    clients = Counter(server for server, _ in callers)
+    for drop in drops:
+        yield _ignored(drop, clients[drop.story.server], is_near=bool(near[drop.story.flow.server]))
 
 
 def _all_aborted(evidence: Evidence, reset: Bools) -> Iterator[Finding]:
@@ -110,33 +131,29 @@ def _is_anothers(answer: Told) -> bool:
     return answer.has_label("reused_ports")
 
 
-def _dropped(story: Story, ack: Told, is_near: bool, enough: float) -> Iterator[Finding]:
+def _drop(story: Story, enough: float) -> Drop | None:
+    ack, answers = story.first("first", CLIENT), [told for told in story.of(SERVER) if told.is_syn_ack]
+    if not ack or not answers or not _was_answered(ack, answers[0]) or any(map(_is_anothers, answers)):
+        return None
     crossing_ns = ack.time_ns - story.flow.start_ns
-    late = [told for told in story.of(SERVER) if told.is_syn_ack and told.time_ns - ack.time_ns > crossing_ns]
+    late = [told for told in answers if told.time_ns - ack.time_ns > crossing_ns]
     repeats = [told for told in late if told.repeats != "copy"]
     data = next((told for told in story.kind("data", CLIENT) if not told.is_syn), None)
     lost = data if data and any(told.time_ns - data.time_ns > crossing_ns for told in repeats) else None
-    if repeats and (lost or len(repeats) >= enough):
-        yield _ignored(story, ack, repeats, lost, is_near)
+    return Drop(story, ack, repeats, lost) if repeats and (lost or len(repeats) >= enough) else None
 
 
-def _ignored(story: Story, ack: Told, repeats: list[Told], lost: Told | None, is_near: bool) -> Finding:
+def _ignored(drop: Drop, clients: int, *, is_near: bool) -> Finding:
+    story, ack, repeats, lost = drop
     frames = numbers([ack, *repeats, *([lost] if lost else [])])
-    opened = story.first("first", SERVER)
-    request = f" and its {lost.len} bytes of request (frame {lost.frame})" if lost else ""
     since = ", ".join(elapsed(told.time_ns - ack.time_ns) for told in repeats)
-    how_often = times(len(repeats), at_least=story.is_more("syn", SERVER))
-    sure = 0.9 if lost else 0.75
+    sure = SURE if is_near else LIKELY if clients > 1 else UNSURE
     return RULE.finding(
-        confidence=min(0.95, sure + 0.1) if is_near else sure,
+        confidence=round(sure - (0 if lost else NO_PAYLOAD), 2),
         flows=(story.number,),
         frames=frames,
         alike=f"{story.server} dropped",
-        summary=(
-            f"{story.server} ignored the ACK of {story.client} (frame {ack.frame}){request} and repeated its SYN-ACK"
-            f" {how_often} (from frame {repeats[0].frame} on)."
-            + (f" It opened {elapsed(opened.time_ns - ack.time_ns)} late." if opened else "")
-        ),
+        summary=_summary(drop, is_near=is_near),
         cause=(
             "the listener's accept queue is full: the server drops ACKs until the program accepts"
             + ("" if is_near else "; or what the client sends is lost beyond this point")
@@ -145,11 +162,28 @@ def _ignored(story: Story, ack: Told, repeats: list[Told], lost: Told | None, is
             f"SYN-ACK repeated {since} after the ACK",
             "no TCP_DEFER_ACCEPT: "
             + ("that takes payload" if lost else "that repeats its SYN-ACK once, and opens with the next ACK"),
+            *([f"{clients:,} clients of this listener fared so"] if clients > 1 else []),
         ),
         disproof="TcpExtListenOverflows does not grow on the server; a capture there lacks these ACKs",
         confirm=_confirm(story, frames),
         fix="accept faster; raise the program's backlog and net.core.somaxconn together",
     )
+
+
+def _summary(drop: Drop, *, is_near: bool) -> str:
+    """What the server did; that it ignored what came is said only where it is seen to have come."""
+    story, ack, repeats, lost = drop
+    opened = story.first("first", SERVER)
+    request = f" and its {lost.len} bytes of request (frame {lost.frame})" if lost else ""
+    repeated = (
+        f"repeated its SYN-ACK {times(len(repeats), at_least=story.is_more('syn', SERVER))}"
+        f" (from frame {repeats[0].frame} on)"
+    )
+    heard = f"the ACK of {story.client} (frame {ack.frame}){request}"
+    late = f" It opened {elapsed(opened.time_ns - ack.time_ns)} late." if opened else ""
+    if is_near:
+        return f"{story.server} ignored {heard} and {repeated}.{late}"
+    return f"{story.server} {repeated} as if {heard} had not come.{late}"
 
 
 def _answers(story: Story, ack: Told, rst: Told) -> bool:
