@@ -10,9 +10,10 @@ Why it happens
 --------------
 Kernels before Linux 4.12 with net.ipv4.tcp_tw_recycle = 1 remember, for each address, the last timestamp of a
 connection that ended, for 60 s (TCP_PAWS_MSL), and drop every SYN from there whose timestamp is older
-(tcp_conn_request, tcp_peer_is_proven). A NAT lets several hosts with several clocks speak from one address. Since
-Linux 4.10 a client's timestamps start anew with each connection (net.ipv4.tcp_timestamps = 1), so that such a server
-drops calls of a single host as well, at random.
+(tcp_conn_request, tcp_peer_is_proven). A NAT lets several hosts with several clocks speak from one address. Where a
+client's timestamps start anew with each connection (net.ipv4.tcp_timestamps = 1 on Linux 4.10 and some later kernels;
+from 4.11 on the offset was one for each pair of addresses), such a server drops calls of a single host as well, at
+random.
 
 How to confirm
 --------------

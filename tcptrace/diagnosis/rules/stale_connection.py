@@ -14,8 +14,9 @@ it, and a fixed or early ephemeral port was used again. In a synchronized state 
 challenge ACK (RFC 5961 section 4; Linux tcp_validate_incoming, counted TcpExtTCPSYNChallenge, limited by
 net.ipv4.tcp_invalid_ratelimit, 500 ms, and tcp_challenge_ack_limit). A socket in TIME_WAIT, where the server had closed
 first, answers by a plain ACK when neither the SYN's number nor its timestamp is newer (tcp_timewait_state_process); so
-no counter but TcpExtTCPACKSkippedTimeWait tells, which has those that the limit kept back. In SYN_SENT the client resets an ACK that
-is not of its SYN (RFC 9293 section 3.10.7.3), which ends the old connection: half-open recovery, section 3.5.1.
+no counter but TcpExtTCPACKSkippedTimeWait tells, which has those that the limit kept back. In SYN_SENT the client
+resets an ACK that is not of its SYN (RFC 9293 section 3.10.7.3), which ends the old connection: half-open recovery,
+section 3.5.1.
 
 How to confirm
 --------------
@@ -27,8 +28,8 @@ How to fix
 ----------
 Let the server notice dead peers (SO_KEEPALIVE, TCP_USER_TIMEOUT), let clients close before they go down, and let the
 kernel choose source ports. In TIME_WAIT a newer timestamp lets the SYN in at once: net.ipv4.tcp_timestamps = 1 at both
-ends, and nothing between them that takes the option away. A firewall must let this ACK and this RST pass: conntrack drops them as INVALID unless
-net.netfilter.nf_conntrack_tcp_be_liberal = 1.
+ends, and nothing between them that takes the option away. A firewall must let this ACK and this RST pass: conntrack
+drops them as INVALID unless net.netfilter.nf_conntrack_tcp_be_liberal = 1.
 
 When it stays silent
 --------------------

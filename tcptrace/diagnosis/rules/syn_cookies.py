@@ -15,8 +15,9 @@ net.ipv4.tcp_syncookies = 2 (default 1), Linux computes its sequence number from
 forgets the SYN (cookie_v4_init_sequence). Window scale, SACK and ECN have room in the low six bits of the SYN-ACK's
 timestamp, which is set back for that (cookie_init_timestamp, TSBITS 6); when client or server uses no timestamps, they
 are lost (tcp_conn_request, tcp_clear_options): the window stays below 64 KiB and each loss costs more. Since 4.10 a
-secret offset per connection hides the low bits from others. When the accept queue is full as well, the ACK that brings
-the cookie back is dropped, and nothing is left to answer what follows.
+secret offset hides the low bits from others: of each connection in 4.10 and in some later kernels, of each pair of
+addresses from 4.11 on. When the accept queue is full as well, the ACK that brings the cookie back is dropped, and
+nothing is left to answer what follows.
 
 How to confirm
 --------------
@@ -99,7 +100,7 @@ def _kept(story: Story, clock: cookies.Clock) -> Finding:
         cause=f"{FULL}; window scale and SACK survive in the timestamp",
         evidence=(
             f"TSval {syn_ack.tsval}, then {after.tsval}",
-            read or "the low bits do not read as the options: the kernel adds an offset per connection",
+            read or "the low bits do not read as the options: the kernel adds a secret offset",
         ),
         disproof="TcpExtSyncookiesSent of the server did not grow",
         confirm=f"Wireshark: {frames_filter(frames)}   server: {COUNTERS}",

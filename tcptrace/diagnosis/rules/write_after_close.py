@@ -25,10 +25,10 @@ repeat. The side that closes: shutdown(SHUT_WR) and read to the end before close
 
 When it stays silent
 --------------------
-The payload was acknowledged (half-close), or nothing came after the FIN. Where the writer had no more than a farewell to
-say (a TLS alert, or what came just before its own FIN), nothing is lost and it is info. One short write straight after
-the FIN, the writer's last, may be a farewell without TLS (POP3's +OK, HTTP/2's GOAWAY) or an answer: both are named, at a
-confidence of 0.6; it is info where the server wrote it, as who asked has gone.
+The payload was acknowledged (half-close), or nothing came after the FIN. Where the writer had no more than a farewell
+to say (a TLS alert, or what came just before its own FIN), nothing is lost and it is info. One short write straight
+after the FIN, the writer's last, may be a farewell without TLS (POP3's +OK, HTTP/2's GOAWAY) or more: both are named,
+at a confidence of 0.6; it is info where the server wrote it, as who asked has gone.
 
 References
 ----------
