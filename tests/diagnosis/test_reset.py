@@ -119,6 +119,23 @@ class TestAbortiveClose:
         assert finding.cause.startswith("SO_LINGER")
         assert " or " not in finding.cause
 
+    def test_what_a_rst_does_not_acknowledge_was_not_unread(self) -> None:
+        (finding,) = of_rule("abortive-close", OPEN + "10.1 S P. 1:41 1\n 10.2 C R. 1 1")
+        assert (finding.severity, finding.confidence) == ("info", 0.85)
+        assert finding.cause.startswith("SO_LINGER")
+        assert " or " not in finding.cause
+        assert "none of the 40 bytes that 10.0.0.2:80 sent had come: it acknowledges none" in finding.evidence
+
+    @pytest.mark.parametrize(
+        "end",
+        ["10.1 S P. 1:41 1\n 10.2 C R. 1 41", "10.1 S P. 1:41 1\n 10.2 C . 1 41\n 1020 C R 1"],
+        ids=["acknowledged", "a bare RST"],
+    )
+    def test_what_may_have_come_may_have_been_unread(self, end: str) -> None:
+        (finding,) = of_rule("abortive-close", OPEN + end)
+        assert finding.severity == "warning"
+        assert "lay unread" in finding.cause
+
     def test_a_closed_window_was_full_of_unread_data(self) -> None:
         full = OPEN + "20 C P. 1:1001 1\n 30 S . 1 1001 window=0\n 400 S R. 1 1001"
         (finding,) = of_rule("abortive-close", full)

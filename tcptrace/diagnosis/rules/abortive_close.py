@@ -12,10 +12,10 @@ Two ways on Linux (net/ipv4/tcp.c, __tcp_close): the program set SO_LINGER with 
 (TCPAbortOnData), or it called close(), or exited, while data lay unread in the receive buffer (TCPAbortOnClose; RFC
 1122 section 4.2.2.13, RFC 2525 section 2.17). Either way what was not yet sent or read is thrown away and the other
 side gets ECONNRESET. Some clients and health checks do so on purpose, to save themselves TIME_WAIT. The wire tells the
-two apart only where the other side never sent payload (then nothing could be unread) or the sender's window was closed
-(then much was unread). Else the likelier one is named first: unread data where the other side had just spoken,
-SO_LINGER where the program had the last word or time to read. A RST with payload is neither: no common kernel sends
-one, so that something in between, or a stack of its own kind, made it.
+two apart only where the other side never sent payload, or the RST acknowledges none of it (then nothing could be
+unread), or the sender's window was closed (then much was unread). Else the likelier one is named first: unread data
+where the other side had just spoken, SO_LINGER where the program had the last word or time to read. A RST with payload
+is neither: no common kernel sends one, so that something in between, or a stack of its own kind, made it.
 
 How to confirm
 --------------
@@ -100,7 +100,7 @@ def _cause(reset: Reset, read_ms: float) -> tuple[str, float]:
     if reset.has_payload:
         return FOREIGN, DOUBTFUL
     own, peer = story.sides[reset.side], story.sides[reset.peer]
-    if story.flow.midstream == 0 and _payload(story)[reset.peer] == 0 and peer.last_frame > 0:
+    if story.flow.midstream == 0 and _readable(reset) == 0 and peer.last_frame > 0:
         return LINGER, SURE
     if own.is_closed:
         return UNREAD, SURE
@@ -121,6 +121,11 @@ def _taken(reset: Reset) -> int:
     return got if story.flow.midstream or acked <= 0 else min(got, acked - 1)
 
 
+def _readable(reset: Reset) -> int:
+    """Payload that had come to the sender: its RST acknowledges all that had; a bare one leaves that open."""
+    return _taken(reset) if reset.rst.has_ack else _payload(reset.story)[reset.peer]
+
+
 def _loses_nothing(reset: Reset, farewell_bytes: float) -> bool:
     """Whether the other side had closed and all but a farewell was taken, or the client had come only to look."""
     story, fin = reset.story, reset.sent_before("fin", reset.peer)
@@ -130,7 +135,8 @@ def _loses_nothing(reset: Reset, farewell_bytes: float) -> bool:
         lost = reset.rst.seq - story.sides[reset.side].acked
         taken = max(reset.rst.ack, int(story.sides[reset.peer].acked))
         return taken >= fin.seq + fin.len and bool(lost <= farewell_bytes)
-    return reset.side == CLIENT and sum(_payload(story)) == 0 and story.flow.midstream == 0
+    is_mute = _payload(story)[CLIENT] == 0 and story.flow.midstream == 0
+    return reset.side == CLIENT and is_mute and _readable(reset) == 0
 
 
 def _is_partial(reset: Reset) -> bool:
@@ -177,6 +183,8 @@ def _evidence(reset: Reset, read_ms: float) -> Iterator[str]:
     whose = "" if reset.has_payload else "which nobody asked for, " if reset.is_bare else "the form of a socket's own, "
     yield f"{reset.form}, {whose}at byte {rst.seq} of {closer}"
     yield f"no FIN of {closer} before it" + (f"; {other} had closed" if reset.sent_before("fin", reset.peer) else "")
+    if _payload(reset.story)[reset.peer] and _readable(reset) == 0:
+        yield f"none of the {_payload(reset.story)[reset.peer]} bytes that {other} sent had come: it acknowledges none"
     if reset.alert:
         yield f"{other} had closed, or refused, by a TLS alert (frame {reset.alert})"
     if rst.idle_ns >= read_ms * 1e6:
