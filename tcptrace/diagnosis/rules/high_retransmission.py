@@ -29,7 +29,9 @@ pace (fq, BBR), correct the policer's burst, replace the cable or the optics.
 When it stays silent
 --------------------
 Fewer repeats than `copies`, whatever their share; a share of `percent` or less; repeats without payload (SYN, FIN); a
-flow of which the capture holds more than a tenth of the frames twice (duplicate-frames).
+flow of which the capture holds more than a tenth of the frames twice (duplicate-frames). Without an IP identification
+(IPv6), or where one copy is cut into segments and the other is not, copies look like repeats: two in five of all
+segments or more, at once, and no timer ran out, though no transfer goes on so with such loss. That is info.
 
 References
 ----------
@@ -61,6 +63,11 @@ RULE = Rule(
 MSS_USUAL = 1460
 DOUBLED_SHARE = 10
 
+TWICE_PERCENT = 40
+"""No sender repeats so much of what it sends without a timeout."""
+AT_ONCE_NS = 1_000_000
+"""What the capture holds twice comes sooner than that after the frame before it."""
+
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A direction that repeated often and needed to."""
@@ -73,7 +80,8 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
             repeats = [told for told in story.kind("repeat", side) if told.len > 0]
             if repeats:
                 row = evidence.row_of(story.number)
-                yield _finding(story, side, repeats, int(copies[row]), int(segments[row]))
+                find = _seen_twice if _may_be_copies(story, side, repeats, copies[row] / segments[row]) else _finding
+                yield find(story, side, repeats, int(copies[row]), int(segments[row]))
 
 
 def _needed(evidence: Evidence, side: int) -> I64:
@@ -125,6 +133,41 @@ def _finding(story: Story, side: int, repeats: list[Told], copies: int, segments
     )
 
 
+def _may_be_copies(story: Story, side: int, repeats: list[Told], share: float) -> bool:
+    """Whether what seems to be sent again may be what the capture holds twice."""
+    at_once = all(told.idle_ns < AT_ONCE_NS for told in repeats)
+    return (
+        share * 100 >= TWICE_PERCENT and story.measured(side, "timeouts") == 0 and at_once and not _missing(story, side)
+    )
+
+
+def _seen_twice(story: Story, side: int, repeats: list[Told], copies: int, segments: int) -> Finding:
+    frames = numbers(repeats)
+    return RULE.finding(
+        severity="info",
+        confidence=0.7,
+        flows=(story.number,),
+        sender=side,
+        frames=frames,
+        alike=f"{story.server} {side} twice",
+        summary=(
+            f"{story.end(side)} seems to have sent {copies:,} of {segments:,} segments again to {story.end(1 - side)},"
+            f" {100 * copies / segments:.2g} % (first at frame {frames[0]}): the capture may hold them twice."
+        ),
+        cause=(
+            "captured at two interfaces (tcpdump -i any on a router), or before and after segmentation offload cut them"
+        ),
+        evidence=(
+            "no timer ran out: no transfer goes on so with such loss",
+            f"{counted(len(repeats), 'repeat')} looked at: each less than 1 ms after the frame before it",
+        ),
+        disproof="a capture at one interface, with offload turned off, shows the same repeats",
+        confirm=f"Wireshark: tcp.stream == {story.number} && (tcp.analysis.retransmission || tcp.analysis.out_of_order)"
+        "   in a capture on any: sll.pkttype as a column",
+        fix="nothing to do on the network; capture at one interface (tcpdump -i eth0, not any)",
+    )
+
+
 def _others(repeats: list[Told]) -> str:
     """What is known of the repeats that no timer caused, by those that are notable."""
     kinds = {told.repeats for told in repeats} - {"timeout"}
@@ -143,7 +186,12 @@ def _cause(story: Story, side: int, repeats: list[Told], copies: int) -> str:
 
 def _where(story: Story, side: int, repeats: list[Told]) -> str:
     """Before the place of the capture, where first sendings are missing there, or behind it."""
-    missing = sum(told.has_label("lost_segment") for told in story.kind("gap", side))
+    missing = _missing(story, side)
     if not missing:
         return "behind the place of this capture, which saw their first sending"
     return "before the place of this capture" + ("" if missing >= len(repeats) // 2 else ", and behind it")
+
+
+def _missing(story: Story, side: int) -> int:
+    """How many of the notable segments show that first sendings are missing here."""
+    return sum(told.has_label("lost_segment") for told in story.kind("gap", side))
