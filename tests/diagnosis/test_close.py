@@ -90,6 +90,14 @@ class TestFinRetransmission:
         assert finding.cause.startswith("10.0.0.2:80 is gone")
         assert "never acknowledged in this capture" in finding.evidence
 
+    def test_a_fin_after_payload_that_came_at_last_is_its_own_story(self) -> None:
+        late = "130 C P. 81:181 201\n 340 C P. 81:181 201\n 350 S . 201 181\n 360 C F. 181 201\n 570 C F. 181 201"
+        assert list(diagnosed(ANSWERED + late)) == ["rto-stall", "fin-retransmission"]
+
+    def test_a_fin_that_waits_with_payload_is_part_of_the_stall(self) -> None:
+        dead = "130 C P. 81:181 201\n 340 C P. 81:181 201\n 350 C F. 181 201\n 760 C P. 81:181 201\n 1600 C F. 181 201"
+        assert list(diagnosed(ANSWERED + dead)) == ["rto-stall"]
+
     def test_the_other_side_is_there(self) -> None:
         fins = "130 C F. 81 201\n 340 C F. 81 201\n 350 S P. 201:301 81\n 351 C . 82 301\n 760 C F. 81 301"
         (finding,) = of_rule("fin-retransmission", ANSWERED + fins)
@@ -110,9 +118,10 @@ class TestFinRetransmission:
             "130 C F. 81 201\n 140 S . 201 82\n 450 S F. 201 82\n 450.1 C . 82 202",
             "130 C F. 81 201\n 450 S F. 201 81\n 450.1 C F. 81 202\n 460 S . 202 82",
             "130 C F. 81 201\n 9000 C S 0\n 9010 S S. 0 1\n 9011 C F. 81 201",
+            "130 C P. 81:181 201\n 340 C P. 81:181 201\n 350 C F. 181 201\n 760 C P. 81:181 201\n 1600 C F. 181 201",
             "130 C F. 81 201 ip_id=7\n 130.002 C F. 81 201 ip_id=7\n 140 S F. 201 82",
         ],
-        ids=["one each", "carried on an ACK", "played again", "a copy by the capture"],
+        ids=["one each", "carried on an ACK", "played again", "a passenger of lost payload", "a copy by the capture"],
     )
     def test_silence(self, later: str) -> None:
         assert of_rule("fin-retransmission", ANSWERED + later) == []
@@ -133,6 +142,13 @@ class TestEmptyReply:
         (finding,) = of_rule("empty-reply", OPEN + logs + "20000 S F. 1 161")
         assert finding.confidence == 0.5
         assert "the client went on writing for 9 s without an answer" in finding.evidence
+
+    @pytest.mark.parametrize(("closed_ms", "confidence"), [(1029, 0.9), (1030, 0.65)])
+    def test_who_was_silent_for_long_may_have_timed_out(self, closed_ms: float, confidence: float) -> None:
+        (finding,) = of_rule("empty-reply", ASKED + f"{closed_ms} S F. 1 81")
+        assert finding.confidence == confidence
+        assert ("1 s without a segment before it" in finding.evidence) == (confidence == 0.65)
+        assert finding.cause.startswith("a time-out of the server") == (confidence == 0.65)
 
     def test_the_fin_may_acknowledge_the_request_itself(self) -> None:
         assert len(of_rule("empty-reply", OPEN + "20 C P. 1:81 1\n 30 S F. 1 81")) == 1

@@ -11,7 +11,8 @@ A proxy or sidecar accepted the connection and could not reach what stands behin
 in order; HAProxy with no server up and no error file); the program crashed or a worker ended while it handled the
 request; nginx was told return 444; the server ended an idle or incomplete request (keepalive_timeout,
 client_header_timeout); client and server speak different protocols (plain text to a TLS port, HTTP/2 to HTTP/1). curl
-says: (52) Empty reply from server.
+says: (52) Empty reply from server. Where it came after a second or more of silence, a time-out or a protocol without
+answers is as likely, and the confidence is 0.65.
 
 How to confirm
 --------------
@@ -50,6 +51,9 @@ RULE = Rule(
 BY_SERVER = CLOSED_BY.index("server")
 
 
+QUIET_NS = 1_000_000_000
+"""Who closes so long after the request had time to answer: it gave up, or the protocol has no answer."""
+
 ONE_WAY_NS = 5_000_000_000
 """Who writes for so long and hears nothing may expect no answer: logs and metrics are told one way."""
 
@@ -76,8 +80,9 @@ def _finding(story: Story, request: Told, fin: Told) -> Finding:
     one_way = (
         [f"the client went on writing for {elapsed(spoke_ns)} without an answer"] if spoke_ns >= ONE_WAY_NS else []
     )
+    is_quiet = fin.idle_ns >= QUIET_NS
     return RULE.finding(
-        confidence=0.5 if one_way else 0.9,
+        confidence=0.5 if one_way else 0.65 if is_quiet else 0.9,
         flows=(story.number,),
         frames=frames,
         alike=story.server,
@@ -85,9 +90,14 @@ def _finding(story: Story, request: Told, fin: Told) -> Finding:
             f"{story.server} took {fin.ack - 1} bytes of request from {story.client} (frame {request.frame}) and closed"
             f" {elapsed(apart_ns(request, fin))} later without a byte of answer (frame {fin.frame})."
         ),
-        cause="a proxy could not reach its upstream, the program crashed or gave up, or the protocols do not match",
+        cause=(
+            "a time-out of the server or of what stands behind it, a program that ended, or one that has nothing to say"
+            if is_quiet
+            else "a proxy could not reach its upstream, the program crashed or gave up, or the protocols do not match"
+        ),
         evidence=(
             f"the FIN stands at the server's first byte and acknowledges {fin.ack - 1} bytes of the client",
+            *([f"{elapsed(fin.idle_ns)} without a segment before it"] if is_quiet else []),
             *one_way,
         ),
         disproof="a protocol in which the server has nothing to say",

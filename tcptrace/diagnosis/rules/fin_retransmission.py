@@ -28,7 +28,8 @@ When it stays silent
 --------------------
 The FIN was seen once; its copies are the capture's; it only came out of order; it was repeated sooner than a timer
 does, or on an ACK of something new (BSD and macOS put the FIN on every ACK until it is acknowledged); a SYN came
-between (a conversation played again).
+between (a conversation played again); payload before it had to wait for the timer as well and was never acknowledged
+(rto-stall).
 
 References
 ----------
@@ -72,7 +73,12 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
             fins = [told for told in story.kind("fin", side) if told.is_fin]
             again = [told for before, told in pairwise(fins) if _by_timer(before, told)]
             is_new_life = len(fins) > 0 and any(told.is_syn for told in story.after(fins[0], side))
-            if again and not is_new_life and apart_ns(fins[0], again[-1]) >= thresholds["timer_ms"] * 1e6:
+            if (
+                again
+                and not is_new_life
+                and not _is_passenger(story, fins[0])
+                and apart_ns(fins[0], again[-1]) >= thresholds["timer_ms"] * 1e6
+            ):
                 yield _finding(story, fins[0], again)
                 break
 
@@ -81,6 +87,12 @@ def _by_timer(before: Told, fin: Told) -> bool:
     """Whether a FIN was sent again of its own accord, not as part of an acknowledgement."""
     carried = fin.ack > before.ack and fin.idle_ns < CARRIED_NS
     return fin.is_kind("repeat") and not carried
+
+
+def _is_passenger(story: Story, fin: Told) -> bool:
+    """Whether payload before the FIN waited for the timer too, and was never acknowledged, as rto-stall tells."""
+    waiting = (told for told in story.kind("timeout", fin.side) if told.len > 0 and not told.is_fin)
+    return any(story.sides[fin.side].acked < told.seq + told.len <= fin.seq + fin.len for told in waiting)
 
 
 def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
