@@ -179,6 +179,7 @@ def test_ports_are_used_up_and_come_back_after_time_wait() -> None:
         " times, the first (port 40000) after 61 s."
     )
     assert found.frames[0] == 6 * 60 + 1
+    assert "Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 0 && tcp.dstport == 80   client: ss" in found.confirm
 
 
 def test_ports_are_used_up_and_taken_out_of_time_wait() -> None:

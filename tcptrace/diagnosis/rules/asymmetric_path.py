@@ -114,7 +114,7 @@ def _finding(evidence: PathEvidence, several: Sequence[tuple[Connection, Stream]
         ),
         disproof="a capture filter that left one direction out at these points",
         confirm=(
-            "Wireshark: tcp.stream == N at each point, its directions   server: ip route get CLIENT"
+            "at each point in Wireshark: its tcp.stream, which directions there are   server: ip route get CLIENT"
             + (f"   {host}: ipvsadm -ln" if host else "")
         ),
         fix=(

@@ -217,7 +217,7 @@ def _finding(evidence: Evidence, rows: I64, missing: tuple[I64, ...], total: int
             f"acknowledgements beyond all that was seen: {_beyond(evidence, rows):,}",
         ),
         disproof="something between answered in the receiver's name and kept what it acknowledged",
-        confirm=f"Wireshark: {frames_filter(frames)}, their acknowledgment numbers   tcpdump's last lines",
+        confirm=f"Wireshark: {frames_filter(frames)}   column: tcp.ack   tcpdump's last lines",
         fix="record with a narrower filter, tcpdump -s 128 -B 65536, and a faster disk",
     )
 

@@ -122,6 +122,6 @@ def _finding(evidence: PathEvidence, kind: _Kind, clocks: Sequence[Clock], refer
         cause=kind.cause,
         evidence=tuple(f"{clock.host}: {clock.basis}" for clock in clocks),
         disproof=f"one connection that was captured at {hosts[0]} and at {reference}, in both directions",
-        confirm="chronyc tracking on every host   Wireshark: one tcp.seq_raw in two captures; capinfos -ae",
+        confirm="chronyc tracking on every host   capinfos -ae: captures of one time; one tcp.seq_raw in two of them",
         fix="capture one connection at all points at the same time; or --trust-clocks, where they are synchronised",
     )

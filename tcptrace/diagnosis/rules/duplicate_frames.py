@@ -73,7 +73,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
         cause="several interfaces, or a mirror port of both directions, see one frame",
         evidence=(f"in {len(flows):,} of {len(evidence.all_flows.flow):,} flows",),
         disproof="the copies differ in TTL or MAC address: then they are two points of a path",
-        confirm=f"Wireshark: {frames_filter(frames)}, ip.id and ip.ttl as columns   host: tcpdump -D; bridge link",
+        confirm=f"Wireshark: {frames_filter(frames)}   columns: ip.id, ip.ttl   host: tcpdump -D; bridge link",
         fix="record at one interface, or let editcap -d remove them",
     )
 

@@ -96,7 +96,10 @@ def _finding(evidence: PathEvidence, several: Sequence[_Changed]) -> Finding:
         cause=f"{by} rewrites TCP headers: a director in FULLNAT mode, MSS clamping, a SYN proxy or a firewall",
         evidence=tuple(_told(evidence, change) for change in changes),
         disproof=f"the same values in frames {first.frames[0]} and {first.frames[1]}",
-        confirm=f"Wireshark: frame {first.frames[0]} of {source} beside frame {first.frames[1]} of {target}",
+        confirm=(
+            f"Wireshark at {source}: frame.number == {first.frames[0]}"
+            f"   Wireshark at {target}: frame.number == {first.frames[1]}"
+        ),
         fix="nothing, where it is meant; else switch off what strips or rewrites options there",
     )
 

@@ -148,6 +148,6 @@ def _about(evidence: Evidence, row: int) -> dict[str, str]:
     return {
         "cause": "a filter, a direction (tcpdump -Q) or a place that only one direction passes (DR, asymmetric routes)",
         "disproof": "the other side's frames stand in another file or at another interface",
-        "confirm": f"Wireshark: {protocol}.src == {host}, then {protocol}.dst == {host}   recorder: its command line",
+        "confirm": f"Wireshark: {protocol}.addr == {host}   column: {protocol}.src   recorder: its command line",
         "fix": "record both directions, or both places for tcptrace correlate",
     }

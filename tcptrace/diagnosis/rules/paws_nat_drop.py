@@ -156,8 +156,8 @@ def _finding(evidence: Evidence, calls: Stamped) -> Finding:
         ),
         disproof="a server without net.ipv4.tcp_tw_recycle (Linux 4.12 and newer), and no such filter before it",
         confirm=(
-            f"Wireshark: {frames_filter(frames)}, tcp.options.timestamp.tsval   server: sysctl net.ipv4.tcp_tw_recycle;"
-            f" nstat -az TcpExtPAWSPassive"
+            f"Wireshark: {frames_filter(frames)}   column: tcp.options.timestamp.tsval"
+            "   server: sysctl net.ipv4.tcp_tw_recycle; nstat -az TcpExtPAWSPassive"
         ),
         fix="net.ipv4.tcp_tw_recycle = 0 on the server",
     )

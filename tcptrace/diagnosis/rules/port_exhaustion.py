@@ -19,7 +19,7 @@ How to confirm
 --------------
 On the client: ss -tan state time-wait 'dst SERVER' | wc -l; sysctl net.ipv4.ip_local_port_range
 net.ipv4.tcp_tw_reuse; the program's log: EADDRNOTAVAIL. At a NAT gateway: conntrack -S (insert_failed, drop).
-In Wireshark: tcp.flags == 0x002 && ip.dst == SERVER, sorted by tcp.srcport.
+In Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 0 && ip.dst == SERVER, sorted by tcp.srcport.
 
 How to fix
 ----------
@@ -143,7 +143,8 @@ def _finding(evidence: Evidence, used: Used) -> Finding:
             f"longest time without a new connection: {elapsed(int(np.diff(times).max()))}",
         ),
         disproof="ip_local_port_range of the client is wider than these ports, and it chooses among few of them",
-        confirm=f"Wireshark: tcp.flags == 0x002 && tcp.dstport == {used.calls.listener[0] & 0xFFFF}   client: ss -tan"
+        confirm="Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 0"
+        f" && tcp.dstport == {used.calls.listener[0] & 0xFFFF}   client: ss -tan"
         f" state time-wait 'dst {server}' | wc -l; sysctl net.ipv4.ip_local_port_range",
         fix="keep connections open and use them again; widen ip_local_port_range; net.ipv4.tcp_tw_reuse = 1",
     )

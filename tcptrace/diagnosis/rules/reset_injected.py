@@ -112,7 +112,7 @@ def _finding(reset: Reset, strange: list[Reset]) -> Finding:
         evidence=tuple(_evidence(reset)),
         disproof=f"the same RST in a capture at {story.end(reset.side)}, leaving it",
         confirm=(
-            f"Wireshark: {frames_filter(frames)}, ip.ttl and ip.id as columns"
+            f"Wireshark: {frames_filter(frames)}   columns: ip.ttl, ip.id"
             f"   capture at {story.end(reset.side)} as well: tcptrace correlate"
         ),
         fix="find the machine by its TTL; change the rule or the time-out by which it resets",

@@ -146,7 +146,7 @@ def _finding(evidence: Evidence, story: Story, runs: list[list[Told]]) -> Findin
         ),
         disproof="several interfaces of so many routers, all captured into this file",
         confirm=(
-            f"Wireshark: {frames_filter(frames)}, ip.ttl as a column"
+            f"Wireshark: {frames_filter(frames)}   column: ip.ttl"
             f"   traceroute -T {receiver.rpartition(':')[0].strip('[]')}; ip route get at the routers it repeats"
         ),
         fix="give the router that sends it back a route to that network, or a discard route",

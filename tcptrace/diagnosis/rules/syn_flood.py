@@ -203,4 +203,5 @@ def _cause(senders: int) -> str:
 def _display_filter(evidence: Evidence, rows: npt.NDArray[np.integer]) -> str:
     server, port = int(evidence.all_flows.server[rows[0]]), int(evidence.all_flows.server_port[rows[0]])
     text = evidence.book.text(server)
-    return f"tcp.flags == 0x002 && {'ipv6' if ':' in text else 'ip'}.dst == {text} && tcp.dstport == {port}"
+    listener = f"{'ipv6' if ':' in text else 'ip'}.dst == {text} && tcp.dstport == {port}"
+    return f"tcp.flags.syn == 1 && tcp.flags.ack == 0 && {listener}"

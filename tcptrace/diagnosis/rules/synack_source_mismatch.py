@@ -129,7 +129,7 @@ def _finding(found: Mismatch) -> Finding:
     answered = answer.server.rpartition(":")[0].strip("[]")
     reset = f" and reset it ({_frames(resets)})" if resets else " and dropped it"
     again = f", then called again after {_waits(found)} ({_frames(found.again)})" if found.again else ""
-    where = f"tcp.flags == 0x012 && tcp.ack_raw == {(found.isn + 1) % 2**32}"
+    where = f"tcp.flags.syn == 1 && tcp.flags.ack == 1 && tcp.ack_raw == {(found.isn + 1) % 2**32}"
     return RULE.finding(
         confidence=0.95 if resets else 0.6,
         flows=(found.flow, answer.number),

@@ -141,7 +141,8 @@ def _finding(evidence: PathEvidence, connection: Connection, reply: _Reply, hops
         ),
         disproof=f"{reply.called} as source of that SYN-ACK at {evidence.name(reply.point)}",
         confirm=(
-            f"Wireshark: tcp.flags == 0x012 && tcp.ack_raw == {_isn(evidence, reply) + 1} at every point"
+            "Wireshark at every point: tcp.flags.syn == 1 && tcp.flags.ack == 1"
+            f" && tcp.ack_raw == {_isn(evidence, reply) + 1}"
             f"   {reply.answered}: ip route get {connection.client.rpartition(':')[0].strip('[]')}"
             f"   {host or 'translator'}: conntrack -L; ipvsadm -lnc"
         ),
