@@ -108,6 +108,9 @@ def test_two_ways_are_told_once_for_all_that_take_them() -> None:
     [finding] = found_by("asymmetric-path", on_path(text, ((0, 1, 2), (2, 0))))
     assert tuple(finding.connections) == (0, 1, 2, 3, 4)
     assert "right for DR" in finding.summary
+    assert finding.confirm.startswith(
+        "Wireshark at each point: ip.addr == 10.0.0.1   column: ip.src   server: ip route"
+    )
 
 
 @pytest.mark.parametrize("names", [("lvs:eth0", "lvs:eth1"), ("lvs-a", "lvs-b")])
@@ -192,6 +195,7 @@ def test_a_changed_option_is_told_with_its_values() -> None:
     [finding] = found_by("field-rewritten", on_path(text, STRAIGHT))
     assert finding.severity == "info"
     assert finding.evidence == ("request, dpvs:eth0 → dpvs:eth1: MSS 1460 → 1400",)
+    assert finding.confirm == "Wireshark at dpvs:eth0: frame.number == 1   Wireshark at dpvs:eth1: frame.number == 1"
 
 
 def claims(*told: tuple[float, str]) -> Evidence:
@@ -246,3 +250,4 @@ def test_a_backend_is_down_only_where_another_is_not() -> None:
 def test_a_host_that_translates_and_is_bypassed_is_named() -> None:
     finding = recorded("untranslated-same-node")["untranslated-reply"]
     assert "it bypassed node" in finding.summary
+    assert "Wireshark at every point: tcp.flags.syn == 1 && tcp.flags.ack == 1 && tcp.ack_raw ==" in finding.confirm

@@ -96,6 +96,7 @@ def _finding(evidence: PathEvidence, several: Sequence[tuple[Connection, Stream]
     shown += [(point, evidence.frames(reply, point)[:1]) for point in only_reply]
     sides = [f"requests alone pass {evidence.names(only_request)}"] if only_request else []
     sides += [f"replies alone pass {evidence.names(only_reply)}"] if only_reply else []
+    client = connection.client.rpartition(":")[0].strip("[]")
     return RULE.finding(
         confidence=0.95 if host else 0.85,
         connections=tuple(one.connection for one, _ in several),
@@ -114,8 +115,8 @@ def _finding(evidence: PathEvidence, several: Sequence[tuple[Connection, Stream]
         ),
         disproof="a capture filter that left one direction out at these points",
         confirm=(
-            "at each point in Wireshark: its tcp.stream, which directions there are   server: ip route get CLIENT"
-            + (f"   {host}: ipvsadm -ln" if host else "")
+            f"Wireshark at each point: {'ipv6' if ':' in client else 'ip'}.addr == {client}   column: ip.src"
+            f"   server: ip route get {client}" + (f"   {host}: ipvsadm -ln" if host else "")
         ),
         fix=(
             f"nothing: so it should be in {RETURNING[connection.mode]}"

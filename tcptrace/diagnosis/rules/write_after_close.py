@@ -145,7 +145,9 @@ def _is_alert(reset: Reset, refused: list[Told]) -> bool:
 
 
 def _words(reset: Reset, refused: list[Told]) -> str:
-    return "a TLS alert: close_notify" if _is_alert(reset, refused) else "such as TLS close_notify"
+    return (
+        "a TLS alert, as a rule close_notify" if _is_alert(reset, refused) else "221, GOAWAY, close_notify or the like"
+    )
 
 
 def _may_be_goodbye(reset: Reset, fin: Told, refused: list[Told]) -> bool:
