@@ -130,7 +130,7 @@ def exact_time_ns(ticks: int, code: int, shift_s: int) -> int:
     return time_ns if usable and time_ns < 2**63 and abs(shift_s) < 9 * 10**9 else NO_TIME
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     ticks=st.integers(0, 2**64 - 3) | st.integers(0, 2**33) | st.integers(10**18, 2 * 10**18),
     code=st.sampled_from(CODES) | st.integers(0, 255),

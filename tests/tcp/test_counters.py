@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tcptrace import kernels
@@ -348,7 +348,6 @@ def of_first_flow(*chunks: Packets, with_kernels: Kernels) -> dict[int, dict[str
     return {port: row._asdict() | of_flow._asdict() for port, row in zip(ports, both, strict=True)}
 
 
-@settings(max_examples=300)
 @given(st.lists(LINE, min_size=1, max_size=14), st.integers(0, 17), st.booleans())
 def test_sums_are_those_of_the_twin(lines: list[str], cut: int, opened: bool) -> None:
     chunk = packets((OPEN if opened else "") + "\n".join(lines), ISN)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tcptrace import kernels
@@ -242,7 +242,6 @@ LINE = st.builds(
 ISN = {"C": 1_000_000, "S": 2_000_000}
 
 
-@settings(max_examples=300)
 @given(st.lists(LINE, max_size=14), st.integers(0, 17), st.booleans())
 def test_labels_are_those_of_the_twin(lines: list[str], cut: int, opened: bool) -> None:
     chunk = packets((OPEN if opened else "") + "\n".join(lines), ISN)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tcptrace import kernels
@@ -268,7 +268,6 @@ def rows_of(chunk: Packets, segments: Segments, changes: set[int]) -> list[Any]:
     return [SimpleNamespace(changes_state=row.frame in changes, **vars(row)) for row in plain]
 
 
-@settings(max_examples=300, deadline=None)
 @given(STEPS, st.integers(0, 40), st.booleans())
 def test_what_is_kept_is_what_the_twin_keeps(steps: list[Any], cut: int, opened: bool) -> None:
     chunk = conversation(steps, opened)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tcptrace import kernels
@@ -338,7 +338,6 @@ def line(row: Row) -> str:
     return f"{row.now} {'CS'[row.side]} . {first}:{last} {ack} {given}"
 
 
-@settings(max_examples=400)
 @given(conversations(), st.integers(0, 30))
 def test_sending_is_measured_as_by_the_twin(rows: list[Row], cut: int) -> None:
     chunk = packets("\n".join(map(line, rows)), {"C": 10**6, "S": 2 * 10**6})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tcptrace import kernels
@@ -198,7 +198,6 @@ def transfers(draw: st.DrawFn) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=300)
 @given(transfers(), st.integers(0, 60))
 @example(flights(2, 4, 8, 8, 8, 8), 7)
 @example(flights(2, 4, 8, 8, 16, 32), 0)

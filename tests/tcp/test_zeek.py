@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tcptrace import kernels
@@ -178,7 +178,6 @@ def rows_of(chunk: Packets) -> list[Any]:
     return [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in values]
 
 
-@settings(max_examples=400)
 @given(
     st.lists(LINE, max_size=14),
     st.integers(0, 17),
