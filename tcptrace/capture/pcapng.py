@@ -39,6 +39,10 @@ VERSIONS = {(1, 0), (1, 2)}
 """1.2 is written by some tools and means 1.0."""
 
 INTERFACES_MAX = 1 << 16
+NAME_BYTES_MAX = 256
+"""Kept of an interface's name, which Linux lets have 15 bytes, and Windows some tens."""
+LINK_TYPES_MAX = 64
+"""Link types named in the summary; a capture has a few."""
 SECTIONS_MAX = 1 << 16
 PROBLEMS_MAX = 10
 """So many unusable blocks are named; further ones are counted."""
@@ -160,7 +164,7 @@ class Pcapng:
         """Take an interface description block (its options may be cut)."""
         link_type, snap_len = struct.unpack_from(f"{self._order}HxxI", block, 8)
         options = dict(self._options(block))
-        name = options.get(IF_NAME, b"").split(b"\0")[0].decode(errors="replace")
+        name = options.get(IF_NAME, b"").split(b"\0")[0][:NAME_BYTES_MAX].decode(errors="replace")
         shift = options.get(IF_TSOFFSET, b"")
         shift_s = struct.unpack(f"{self._order}q", shift)[0] if len(shift) == 8 else 0
         clock = resolution((options.get(IF_TSRESOL) or b"\x06")[0], shift_s)
@@ -173,8 +177,9 @@ class Pcapng:
         self._described += 1
         self._summary.tick_ns = max(self._summary.tick_ns, clock.unit_ns)
         self._summary.interfaces.append(name)
-        if link_type_name(link_type) not in self._summary.link_types:
-            self._summary.link_types.append(link_type_name(link_type))
+        met = self._summary.link_types
+        if len(met) < LINK_TYPES_MAX and link_type_name(link_type) not in met:
+            met.append(link_type_name(link_type))
 
     def _options(self, block: bytes) -> Iterator[tuple[int, bytes]]:
         """Code and value of the options of an interface description, up to their end or damage."""

@@ -1,6 +1,6 @@
 """Reports for people: a summary and the table of flows, the ladder of one flow, packets line by line."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 NAMES_TOLD = 6
 """Names of addresses in a summary."""
+LISTED = 30
+"""Interfaces, link types, or kinds of frames that are no TCP."""
 
 
 def write_analyses(analyses: Iterable["Analysis"], out: TextIO, view: View) -> None:
@@ -73,15 +75,15 @@ def write_packets(path: str, chunks: Iterable[Chunk], out: TextIO, view: View) -
 def write_summary(screen: Screen, summary: CaptureSummary, flows: int, *, utc: bool) -> None:
     """What a capture is, in a line a question."""
     screen.line(Piece(summary.path, "title"))
-    screen.fact("format", ", ".join([summary.format, *summary.link_types]))
+    screen.fact("format", _listed([summary.format, *summary.link_types]))
     screen.fact("time", _time(summary, utc))
     chosen = f", {flows:,} of them chosen" if flows < summary.flows else ""
     screen.fact("TCP", f"{count(summary.tcp_frames, 'frame')} in {count(max(summary.flows, flows), 'flow')}{chosen}")
     others = sorted(summary.other_frames.items(), key=lambda item: -item[1])
     if others:
-        screen.fact("other", ", ".join(f"{number:,} {name}" for name, number in others))
+        screen.fact("other", _listed([f"{number:,} {name}" for name, number in others]))
     if any(summary.interfaces):
-        screen.fact("interfaces", ", ".join(name or "(no name)" for name in summary.interfaces))
+        screen.fact("interfaces", _listed([name or "(no name)" for name in summary.interfaces]))
     for problem in summary.problems or ["the file ends before its end"] * summary.truncated:
         screen.fact("warning", problem, "odd")
 
@@ -119,6 +121,12 @@ def write_flows(screen: Screen, flows: Flows, book: AddressBook, joined: Joined,
         screen.paragraph(text, style="dim")
     for text in joined_lines(joined, flows.flow):
         screen.paragraph(text, style="dim")
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(texts) - LISTED:,} more: --format json" if len(texts) > LISTED else ""
+    return ", ".join(texts[:LISTED]) + more
 
 
 def _time(summary: CaptureSummary, utc: bool) -> str:

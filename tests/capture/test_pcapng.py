@@ -86,6 +86,22 @@ def test_many_interfaces(tmp_path: Path) -> None:
     assert summary.interfaces[19] == "veth19"
 
 
+def test_of_a_name_that_no_machine_has_the_beginning_is_kept(tmp_path: Path) -> None:
+    file = Pcapng().section().interface((2, b"n" * 256)).interface((2, b"veth" * 7000)).enhanced(FRAME, 1, interface=1)
+    rows, summary = read(tmp_path, file.data)
+    assert summary.interfaces == ["n" * 256, "veth" * 64]
+    assert [row.interface for row in rows] == [1]
+
+
+def test_link_types_without_end_are_named_to_a_limit(tmp_path: Path) -> None:
+    file = Pcapng().section()
+    for number in range(1000, 1100):
+        file.interface(link_type=number)
+    _, summary = read(tmp_path, file.interface().enhanced(FRAME, 1, interface=100).data)
+    assert len(summary.link_types) == 64
+    assert (summary.tcp_frames, len(summary.interfaces)) == (1, 101)
+
+
 def test_unknown_blocks_are_stepped_over_and_have_no_frame_number(tmp_path: Path) -> None:
     file = Pcapng().section().block(0xBEEF, b"?" * 100).interface().block(4, bytes(40)).block(5, bytes(16))
     file.enhanced(FRAME, 1).block(0xBEEF, b"?" * 6_000_000).enhanced(FRAME, 2).block(10, bytes(8))

@@ -83,6 +83,14 @@ def test_the_summary_says_what_the_capture_is() -> None:
         assert words in text
 
 
+def test_of_many_interfaces_the_first_are_named_and_the_others_counted() -> None:
+    names = [f"veth{number}" for number in range(30)]
+    assert "veth28, veth29\n" in shown(samples.analysis({}, interfaces=names), None)
+    many = shown(samples.analysis({}, interfaces=[*names, *["tap"] * 1500]), None)
+    assert "veth28, veth29 and 1,500 more: --format json\n" in many
+    assert "tap" not in many
+
+
 def test_times_without_a_date_say_so() -> None:
     facts = {"dated": False, "start_ns": 52_991_250_000_000, "end_ns": 52_992_292_000_000}
     assert "from 14:43:11.250000, no date" in shown(samples.analysis({}, **facts), None)
