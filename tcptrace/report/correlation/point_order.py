@@ -7,7 +7,10 @@ from tcptrace.correlation.result import Connection, Point
 
 
 def point_order(points: Sequence[Point], connection: Connection) -> list[int]:
-    """The points of a connection: as its requests pass them; those of replies only beside their host's."""
+    """The points of a connection: as its requests pass them; those of replies only beside their host's.
+
+    A point that a hop leads to, and that has nothing of the connection since all was lost before, is one as well.
+    """
     order = list(dict.fromkeys(connection.path[REQUEST]))
     seen = dict.fromkeys((*reversed(connection.path[REPLY]), *(leg.point for leg in connection.legs)))
     before = -1
@@ -16,6 +19,11 @@ def point_order(points: Sequence[Point], connection: Connection) -> list[int]:
             of_host = [place for place, other in enumerate(order) if points[other].host == points[point].host]
             order.insert((of_host[-1] if of_host else before) + 1, point)
         before = order.index(point)
+    for hop in connection.hops:
+        if hop.target not in order:
+            host = points[hop.target].host
+            beside = [i for i, other in enumerate(order) if points[other].host == host] or [order.index(hop.source)]
+            order.insert(beside[0] if hop.direction == REPLY else beside[-1] + 1, hop.target)
     return order
 
 
