@@ -1,7 +1,8 @@
-"""Lines of text as it reaches a ticket: in whatever encoding, and with what web pages make of blanks and arrows."""
+"""Lines of text as it reaches a ticket: in any encoding, coloured, with what web pages make of blanks and arrows."""
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 
 LINE_CHARS = 4096
@@ -10,6 +11,8 @@ LINE_CHARS = 4096
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NO_BREAK_SPACE = "\xa0"
 _ARROW = " > "
+_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-Za-z])")
+"""What colours a terminal's text, or names its window (ECMA-48: CSI, OSC; ISO 2022: character sets)."""
 _ESCAPES = ("&gt;", "&nbsp;", "&#62;", "&#160;")
 
 
@@ -35,7 +38,9 @@ def lines_of(stream: io.BufferedReader) -> Iterator[str]:
 
 
 def readable(line: str) -> str:
-    """A line with the blanks and arrows of a web page's source, or of its rendering, as tcpdump printed them."""
+    """A line as tcpdump printed it: without colours, with its blanks and arrows where a web page has others."""
+    if "\x1b" in line:
+        line = _CONTROL.sub("", line)
     if _ARROW not in line and any(escape in line for escape in _ESCAPES):
         from html import unescape  # its table of names takes longer than a small capture
 

@@ -72,3 +72,15 @@ def test_kinds_of_frames_are_as_many_as_can_be_read(tmp_path: Path) -> None:
     assert summary.other_frames["ARP"] == 1
     (problem,) = summary.problems
     assert problem == "470 lines with a time begin with ever other words; they count as frames (first: line 32)"
+
+
+def test_colours_of_a_terminal_are_no_text(tmp_path: Path) -> None:
+    as_printed, _ = read(tmp_path, (SYN + RST).encode())
+    red, blue = "\x1b[01;31m\x1b[K", "\x1b[38;5;4m"
+    for text in (
+        SYN.replace("80", f"{red}80\x1b[m\x1b[K") + RST.replace("IP", f"{blue}IP\x1b[0m\x1b(B"),
+        f"\x1b]0;root@host: tcpdump\x07{SYN}\x1b[?2004l{RST}",
+    ):
+        rows, summary = read(tmp_path, text.encode())
+        assert rows == as_printed
+        assert (summary.other_frames, summary.problems) == ({}, [])
