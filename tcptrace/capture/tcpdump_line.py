@@ -22,7 +22,7 @@ _MAC = r"(?:[0-9a-f]{1,2}:){5}[0-9a-f]{1,2}"
 _PROTOCOL = re.compile(
     "|".join(
         (
-            r"IP6? {1,2}(?:\(|\[|truncated-ip6? |bad-\w+ |\S+ > \S)|IP6?,",
+            r"IP6? {1,2}(?:\(|\[|truncated-ip6? |bad-\w+ |\S+ >(?: \S| ?$))|IP6?,",
             r"ip6?: (?:\(|\S+ > )|AF IPv",
             r"ARP, |arp (?:who-has|reply)|RARP",
             rf"{_MAC} (?:\(oui [^)]*\) )?(?:>|ethertype |Unknown )",

@@ -17,6 +17,7 @@ _BY_TEXT = [
         (r": sctp\b", "SCTP"),
         (r"\bESP\(", "ESP"),
         (r": UDP, |: udp \d", "UDP"),
+        (r"^(?:[^>]*: )?(?:IP6? )?\S+ > \S+\.[\w-]+:(?: F?| Fl| Fla| Flags?| Flags [^>]*)$", UNREADABLE_TCP),
         (r"\d+us tsft |\d Mb/s ", "802.11"),
         (r"\[\|tcp\]|: Flags \[|: tcp \d", UNREADABLE_TCP),
     )
@@ -25,6 +26,12 @@ _IP_PROTOCOL = re.compile(
     r"(?:proto|next-header) (?P<name>[\w-]+) \((?P<number>\d{1,3})\)|: +ip-proto-(?P<bare>\d{1,3})"
 )
 _IP_ENDPOINTS = re.compile(r"(?:IP6?|length \d+:) (\S+) > (\S+): ")
+_UDP_MESSAGE = re.compile(
+    r" {0,2}(?:\d+(?: |[+*|$%-]|\[)|C=|\{ ?SNMP|(?i:aodv|babel|bfd|bootp|capwap|dhcp|geneve|hncp|hsrp|isakmp|l2tp|ldp"
+    r"|lisp|lmp|lsp-ping|lwapp|lwres|mpls|nbt|netflow|nfs|ntp|olsr|otv|ptp|radius|rip|rx |sflow|sip|snmp|some/?ip"
+    r"|syslog|tftp|timed|vat|vxlan|zephyr|.{0,20}udp))"
+)
+"""How tcpdump begins what it prints of a protocol over UDP, whose name it leaves out (its print-udp.c)."""
 _ETHERTYPE = re.compile(r"ethertype (?P<name>[^,(:]{1,40}?) ?(?:\((?P<number>0x[0-9a-f]+)\))?[,:]")
 _MAC_ADDRESSES = re.compile(r"^[0-9a-f:]{11,17} (?:\(oui [^)]*\) )?> \S+ (?:\(oui [^)]*\),? )?")
 _FIRST_WORD = re.compile(r"[A-Za-z0-9][\w.-]{0,30}")
@@ -43,7 +50,8 @@ def other_name(text: str) -> str:
     if protocols := list(_IP_PROTOCOL.finditer(text)):
         return _protocol_name(protocols[-1])
     if ends := _IP_ENDPOINTS.search(text):
-        return "UDP" if _has_port(ends[1]) and _has_port(ends[2]) else _OTHER_IP
+        is_udp = _has_port(ends[1]) and _has_port(ends[2]) and _UDP_MESSAGE.match(text, ends.end())
+        return "UDP" if is_udp else _OTHER_IP
     if text.startswith(("IP ", "IP6 ", "IP,", "IP6,")):
         return _OTHER_IP
     return _link_name(text)

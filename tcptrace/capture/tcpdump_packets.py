@@ -2,16 +2,18 @@
 
 A line with a time begins a packet when it names a protocol, or when its time has the form that
 the text's packets have. A line without a time does so when it names a protocol and stands no
-deeper than the packets before it (`-t`). All else continues a packet (`-v`, tunnels) or is none: hex dumps,
-decoded payload, tcpdump's own messages and whatever stands around in a log.
+deeper than the packets before it (`-t`). All else continues a packet (`-v`, tunnels, a line that was
+folded since) or is none: hex dumps, decoded payload, tcpdump's own messages and whatever stands around in a log.
 """
 
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tcptrace.capture.tcpdump_folded import FOLDS_MAX, may_go_on, put_together
 from tcptrace.capture.tcpdump_line import HEAD, find_inside, is_continued, is_stamped, names_protocol
+from tcptrace.capture.tcpdump_segment import MARK
 from tcptrace.capture.text_lines import LINE_CHARS, lines_of
 
 TEXT_CHARS = 4 * LINE_CHARS
@@ -19,7 +21,6 @@ TEXT_CHARS = 4 * LINE_CHARS
 MESSAGES_KEPT = 100
 
 _MESSAGE = re.compile(r"link-type [A-Z]|\d packets? dropped by ")
-_TCP = ": Flags ["
 
 
 @dataclass(slots=True)
@@ -32,6 +33,15 @@ class TextPacket:
     """A match of HEAD."""
     text: str
     """All from the protocol on, its lines joined by blanks."""
+    loose: list[str] = field(default_factory=list)
+    """Lines below it that may be the rest of its last one."""
+
+    def take_folded(self, line: str) -> None:
+        """Keep a line that may be the rest of the last one until it is clear that it is."""
+        if len(self.loose) < FOLDS_MAX and may_go_on(self.text):
+            self.loose.append(line)
+            if whole := put_together(self.text, self.loose):
+                self.text, self.loose = whole, []
 
 
 def read_packets(stream: io.BufferedReader, messages: list[str]) -> Iterator[TextPacket]:
@@ -42,7 +52,7 @@ def read_packets(stream: io.BufferedReader, messages: list[str]) -> Iterator[Tex
         head = HEAD.match(line)
         if head is None or not line:
             continue
-        if held is not None and form.goes_on(held, head):
+        if held is not None and not held.loose and form.goes_on(held, head):
             held.text = f"{held.text} {line.strip()}"
         elif begun := form.find_begin(head):
             if held is not None:
@@ -50,6 +60,8 @@ def read_packets(stream: io.BufferedReader, messages: list[str]) -> Iterator[Tex
             held = TextPacket(number, begun, line[begun.end() :])
         elif _MESSAGE.search(line) and len(messages) < MESSAGES_KEPT:
             messages.append(line)
+        elif held is not None:
+            held.take_folded(line)
     if held is not None:
         yield held
 
@@ -75,7 +87,7 @@ class _Form:
         """Whether a line continues a packet's headers."""
         if is_stamped(head) or (self._numbered and head["number"]):
             return False
-        if _TCP in packet.text or len(packet.text) > TEXT_CHARS:
+        if MARK in packet.text or len(packet.text) > TEXT_CHARS:
             return False
         return is_continued(packet.text, deeper=len(head["indent"]) > (self._indent or 0))
 

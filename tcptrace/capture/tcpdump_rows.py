@@ -33,16 +33,18 @@ class Rows:
 
     def add(self, origin: Origin, source: Endpoint, target: Endpoint, ip: IpHeader, segment: Segment) -> None:
         """Append the row of one segment."""
-        _, _, _, flags, seq, ack, window, length, options = segment
+        _, _, _, flags, seq, ack, window, length, options, _ = segment
         blocks: Blocks = options.blocks
         inferred = 0
-        if flags >= 0 and window >= 0:
+        if flags >= 0:
             side = int(source.key > target.key)
             ends = (target.key, source.key) if side else (source.key, target.key)
             flow = self._flows.get(ends)
             if flow is None:
                 flow = self._flows[ends] = FlowNumbers()
             seq, ack, inferred = flow.raw(side, flags, length, seq, ack)
+            if inferred and length < 0:  # may have data, whose number the text lacks
+                seq, inferred = UNKNOWN, 0
             if blocks:
                 blocks = flow.raw_blocks(side, ack, blocks)
         sack = (*(edge for block in blocks for edge in block), *_NO_SACK)[:_SACK_WIDTH] if blocks else _NO_SACK

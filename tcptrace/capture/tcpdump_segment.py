@@ -4,6 +4,9 @@ Since version 4: `a.1 > b.80: Flags [P.], cksum 0x1c2d (correct), seq 1:78, ack 
 [nop,nop,TS val 1 ecr 2], length 77: HTTP`. Before: `a.1 > b.80: P 1:78(77) ack 1 win 6
 <nop,nop,timestamp 1 2>`. With `-q`: `a.1 > b.80: tcp 77`. Tunnels stand to the left of what they
 carry, payload to the right, so the first TCP header in a line is the innermost.
+
+A header with flags ends in `, length N`, unless tcpdump says that it is cut. A line without it was folded or cut since:
+its last field may go on, so it is left out; those before are whole.
 """
 
 import re
@@ -17,7 +20,7 @@ FLAGS = {"F": 0x001, "S": 0x002, "R": 0x004, "P": 0x008, ".": 0x010, "U": 0x020,
 """Bit by tcpdump's letter (tcp_flag_values in its print-tcp.c)."""
 ACK, URG = FLAGS["."], FLAGS["U"]
 
-_MARK = ": Flags ["
+MARK = ": Flags ["
 _FIELDS = re.compile(
     r"([^\]]{0,12})\](?:, cksum 0x[0-9a-f]+ \([^)]*\))?"
     r"(?:, seq (\d{1,10})(?::(\d{1,10}))?)?"
@@ -28,6 +31,10 @@ _MISSING = re.compile(r"truncated-ip6? - (\d{1,9}) bytes missing!")
 _LENGTH = re.compile(r", length (\d{1,10})")
 _OPTIONS = ", options ["
 _OPTIONS_END = "], length "
+
+_OWN_ENDS = ("[|tcp", "[bad ")
+"""What tcpdump ends with instead of a length."""
+_RANGE = re.compile(r"\], (?:cksum [^)]{0,60}\), )?seq (\d{1,10}):(\d{1,10}),")
 
 _OTHER_FORMS = re.compile(
     r" > (\S{1,280}?): {1,2}(?:"
@@ -52,6 +59,8 @@ class Segment(NamedTuple):
     window: int
     length: int
     options: Options
+    is_cut: bool = False
+    """Whether the line ends before its length."""
 
 
 _NO_OPTIONS = Options()
@@ -59,12 +68,14 @@ _NO_OPTIONS = Options()
 
 def find_segment(text: str) -> Segment | None:
     """The innermost TCP header printed in a packet's text; None when there is none that can be read."""
-    mark = text.find(_MARK)
+    mark = text.find(MARK)
     if mark < 0:
         return _other_form(text)
     if " ICMP" in text[:mark]:
         return None
-    fields = _FIELDS.match(text, mark + len(_MARK))
+    if is_cut := lacks_length(text):
+        text = _without_last_field(text, mark)
+    fields = _FIELDS.match(text, mark + len(MARK))
     ends = _endpoints(text[:mark])
     flags = _flags(fields[1]) if fields else UNKNOWN
     if fields is None or ends is None or flags < 0:
@@ -79,7 +90,33 @@ def find_segment(text: str) -> Segment | None:
         len_bytes = (_number(end_text) - seq) & 0xFFFFFFFF
     else:
         len_bytes = UNKNOWN if window is None else 0
-    return Segment(*ends, flags, seq, _number(ack or ack_without_flag), _window(window), len_bytes, options)
+    options = options._replace(cut=1) if is_cut else options
+    return Segment(*ends, flags, seq, _number(ack or ack_without_flag), _window(window), len_bytes, options, is_cut)
+
+
+def lacks_length(text: str) -> bool:
+    """Whether a header with flags ends before its length, or within: `seq 1:1449, ..., length 144`."""
+    mark = text.find(MARK)
+    if mark < 0 or " ICMP" in text[:mark]:
+        return False
+    length, told = _LENGTH.search(text, mark), _RANGE.search(text, mark)
+    if length is None:
+        return not any(end in text[mark:] for end in _OWN_ENDS)
+    whole = str((int(told[2]) - int(told[1])) & 0xFFFFFFFF) if told else length[1]
+    return whole != length[1] and whole.startswith(length[1])
+
+
+def is_whole(text: str) -> bool:
+    """Whether a header with flags has all that tcpdump prints, in order, to its length."""
+    fields = _FIELDS.match(text, text.find(MARK) + len(MARK))
+    if fields is None or fields[6] is None or lacks_length(text):
+        return False
+    return _LENGTH.match(text, _read_bracket(text, fields.end())[1]) is not None
+
+
+def _without_last_field(text: str, mark: int) -> str:
+    """A cut header up to its last comma, or to the bracket that it ends with."""
+    return text if text.endswith("]") else text[: max(text.rfind(",", mark), mark)]
 
 
 def _missing(before: str) -> int:

@@ -71,6 +71,7 @@ class _TextReader:
         self._place = 0
         self._kinds: set[str] = set()
         self._first_line: dict[str, int] = {}
+        self._cut_lines: list[int] = []
 
     def read(self, stream: io.BufferedReader) -> Iterator[Packets]:
         """Read all of the stream."""
@@ -94,6 +95,8 @@ class _TextReader:
         origin = Origin(summary.frames, self._place, interface, direction)
         self._place += 1
         segment = find_segment(packet.text)
+        if segment and segment.is_cut:
+            self._cut_lines.append(packet.line)
         source = self._endpoints.find(segment.source) if segment else None
         target = self._endpoints.find(segment.target) if segment else None
         if segment and source and target:
@@ -133,6 +136,9 @@ class _TextReader:
                 summary.link_types += [link_type[1]] if link_type[1] not in summary.link_types else []
             elif not message.lstrip().startswith("0 "):
                 summary.problems.append(f"tcpdump itself said: {message.strip()}")
+        if cut := self._cut_lines:
+            lines = "1 line ends before its" if len(cut) == 1 else f"{len(cut):,} lines end before their"
+            summary.problems.append(f"{lines} length: folded or cut (first: line {cut[0]})")
         for kind, what in _QUESTIONABLE.items():
             if kind in self._first_line:
                 count, line = summary.other_frames[kind], self._first_line[kind]

@@ -368,7 +368,8 @@ def measure(  # noqa: C901  one loop, so that what is common needs few calls
         if not has_id:
             word = word_of(ack, ttl[i], tsval[i])
         shows_news = ack > acked or (end > following and end != start) or time_ns < 0
-        if not shows_news and is_copy(rows, x, y, end - start, sack_count[i], key, rest, word):
+        could_be_told = length >= 0 or has_id  # what a line of text was cut off may tell them apart
+        if not shows_news and could_be_told and is_copy(rows, x, y, end - start, sack_count[i], key, rest, word):
             repeat[i] = COPY
             rows[x + COPIES] += 1
             continue

@@ -206,7 +206,7 @@ def test_version_3(letters: str, flags: int, seq: int, ack: int, length: int) ->
         (" [|tcp]", {}),
         (" tcp 4 [bad hdr length 8 - too short, < 20]", {}),
         ("Flags [S] [bad hdr length 40 - too long, > 28]", {"flags": 2}),
-        ("Flags [S], seq 9", {"flags": 2, "seq": 9}),
+        ("Flags [S], seq 9", {"flags": 2}),
         ("Flags [S], seq 9, win 4, options [mss 1460,sackOK[|tcp]", {"flags": 2, "seq": 9, "window": 4, "len": 0}),
         ("Flags [S], seq 9, win 4, options [mss 1460,[bad opt]]", {"flags": 2, "seq": 9, "window": 4, "len": 0}),
     ],
