@@ -286,7 +286,7 @@ def test_a_full_disk_is_one_message(arguments: list[str]) -> None:
         command = [sys.executable, "-m", "tcptrace", *arguments]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 2
-    assert done.stderr == b"tcptrace: output: No space left on device\n"
+    assert done.stderr == b"tcptrace: standard output: No space left on device\n"
     if arguments[0] == "packets":
         done = subprocess.run([*command, "-o", "/dev/full"], stderr=subprocess.PIPE, check=False)
         assert (done.returncode, done.stderr) == (2, b"tcptrace: /dev/full: No space left on device\n")
