@@ -22,6 +22,12 @@ from tcptrace.capture.walk_pcapng import (
     BAD_LENGTH,
     BAD_TRAILER,
     BLOCK_BYTES_MAX,
+    DATA_OFFSET,
+    ENHANCED_PACKET,
+    NO_PACKET,
+    OBSOLETE_PACKET,
+    SIMPLE_DATA_OFFSET,
+    SIMPLE_PACKET,
     STRUCTURE,
     WHOLE_BYTES_MAX,
 )
@@ -46,6 +52,10 @@ LINK_TYPES_MAX = 64
 SECTIONS_MAX = 1 << 16
 PROBLEMS_MAX = 10
 """So many unusable blocks are named; further ones are counted."""
+
+BEYOND_TIME = (
+    "times beyond the year 2262 or before 1678 are left out: the recorder's clock, or the resolution it says, is wrong"
+)
 
 IF_NAME = 2
 IF_TSRESOL = 9
@@ -107,12 +117,24 @@ class Pcapng:
             flip = BIG if self._order == ">" else LITTLE
             place, more, status = walk(data, place, window.end, flip, interfaces, self._described, kernels.view(rest))
             filled += more
+            self._note_times(window.buffer, part(rest, 0, more))
             if status == MORE:
                 return Walk(place, filled)
             step, damage = self._structure(window, place) if status == STRUCTURE else self._fault(window, place, status)
             if damage or not step:
                 return Walk(place, filled, damage)
             place += step
+
+    def _note_times(self, buffer: bytearray | mmap, records: Records) -> None:
+        """Say once if times are left out as 64 bits of nanoseconds do not hold them; simple packet blocks have none."""
+        rows = np.flatnonzero((records.time_ns == NO_TIME) & (records.link_type != NO_PACKET))
+        if not len(rows) or BEYOND_TIME in self._summary.problems:
+            return
+        data, kind = np.frombuffer(buffer, np.uint8), records.offset[rows][:, None] + np.arange(4)
+        is_simple = data[kind - SIMPLE_DATA_OFFSET].view(f"{self._order}u4") == SIMPLE_PACKET
+        is_timed = np.isin(data[kind - DATA_OFFSET].view(f"{self._order}u4"), (ENHANCED_PACKET, OBSOLETE_PACKET))
+        if (is_timed & ~is_simple).any():
+            self._summary.problems.append(BEYOND_TIME)
 
     def bytes_needed(self, window: Window, place: int) -> int:
         """Length of the block at `place`; 0 when it is cut before its length."""

@@ -48,6 +48,16 @@ def test_resolution(tmp_path: Path, code: int, ticks: int, time_ns: int) -> None
     assert [row.time_ns for row in rows] == [time_ns]
 
 
+def test_times_that_cannot_be_told_are_said_once_and_times_never_recorded_are_not(tmp_path: Path) -> None:
+    beyond = Pcapng().section().interface().enhanced(FRAME, 2**64 - 1).simple(FRAME).obsolete(FRAME, 2**64 - 1)
+    rows, summary = read(tmp_path, beyond.enhanced(FRAME, SECOND * 10**6).data)
+    assert [row.time_ns for row in rows] == [NO_TIME, NO_TIME, NO_TIME, SECOND * 10**9]
+    (problem,) = summary.problems
+    assert problem.startswith("times beyond the year 2262")
+    _, summary = read(tmp_path, Pcapng().section().interface().simple(FRAME).enhanced(FRAME, SECOND * 10**6).data)
+    assert summary.problems == []
+
+
 @pytest.mark.parametrize(
     ("offset", "time_ns"),
     [(5, (SECOND + 5) * 10**9), (-5, (SECOND - 5) * 10**9), (2**62, NO_TIME), (9 * 10**9, NO_TIME)],
