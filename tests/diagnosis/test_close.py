@@ -148,7 +148,7 @@ class TestEmptyReply:
         (finding,) = of_rule("empty-reply", ASKED + f"{closed_ms} S F. 1 81")
         assert finding.confidence == confidence
         assert ("1 s without a segment before it" in finding.evidence) == (confidence == 0.65)
-        assert finding.cause.startswith("a time-out of the server") == (confidence == 0.65)
+        assert ("a time-out" in finding.cause) == (confidence == 0.65)
 
     def test_the_fin_may_acknowledge_the_request_itself(self) -> None:
         assert len(of_rule("empty-reply", OPEN + "20 C P. 1:81 1\n 30 S F. 1 81")) == 1

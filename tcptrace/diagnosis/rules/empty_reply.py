@@ -91,7 +91,7 @@ def _finding(story: Story, request: Told, fin: Told) -> Finding:
             f" {elapsed(apart_ns(request, fin))} later without a byte of answer (frame {fin.frame})."
         ),
         cause=(
-            "a proxy that gave up on its upstream, a time-out of the server, a program that ended, or one with nothing to say"
+            "a proxy that gave up on its upstream, a time-out, a program that ended, or one with nothing to say"
             if is_quiet
             else "a proxy could not reach its upstream, the program crashed or gave up, or the protocols do not match"
         ),
