@@ -95,7 +95,7 @@ def _source_route(buffer: U8, cursor: I64, at: int, end: int) -> int:
         length = 1 if buffer[at] == 1 else buffer[at + 1]
         if buffer[at] in _SOURCE_ROUTES:
             pointer, last = buffer[at + 2], at + length - 4
-            if pointer >= 4 and pointer & 3 == 0 and pointer <= length and last + 4 <= end:
+            if length & 3 == 3 and 4 <= pointer <= length and pointer & 3 == 0 and last + 4 <= end:
                 cursor[DST_AT] = last
         at += max(length, 1)
     return 0

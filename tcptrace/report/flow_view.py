@@ -42,7 +42,7 @@ LIMIT_WORDS = {
     "receiver_window": Limit("the window had no room; zero windows: ", _both("zero_windows"), "odd"),
     "path": Limit("other data was on its way; median round trip: ", _both("rtt_p50_ns", duration)),
     "application": Limit("nothing was on its way; longest silence: ", _both("idle_max_ns", duration)),
-    "unknown": Limit("before both had acknowledged, in no handshake: nothing tells", lambda _: "", "dim"),
+    "unknown": Limit("met midstream, or one direction is missing: nothing tells", lambda _: "", "dim"),
 }
 
 

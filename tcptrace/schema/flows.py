@@ -83,4 +83,10 @@ class FlowMeasures(NamedTuple):
         ),
     ]
     application_ns: Annotated[I64, Column("ns", "time in which nothing was on its way")]
-    unknown_ns: Annotated[I64, Column("ns", "time before both sides had acknowledged anything, but in no handshake")]
+    unknown_ns: Annotated[
+        I64,
+        Column(
+            "ns",
+            "time of which nothing tells: met midstream, before both had acknowledged; or one direction is missing",
+        ),
+    ]

@@ -74,8 +74,9 @@ def _batch(tracker: Tracker, client: I8, guessed: Bools, start: int, stop: int) 
     syn_ns, syn_ack_ns = (wide[ends * e.WIDE + e.HANDSHAKE_NS] for ends in (clients, servers))
     ack_ns = rows[:, f.HANDSHAKE_ACK_NS]
     notes = [narrow[ends * e.NARROW + e.NOTES] for ends in (clients, servers)]
-    both_called = (notes[0] & notes[1] & e.NOTE_SYN) > 0  # a simultaneous open has no halves
-    syn_ack_ns = np.where(both_called, NO_TIME, syn_ack_ns)
+    both_called = (notes[0] & notes[1] & e.NOTE_SYN) > 0
+    has_no_halves = both_called | (syn_ack_ns < syn_ns)  # a simultaneous open; a SYN that crossed the SYN-ACK
+    syn_ack_ns = np.where(has_no_halves, NO_TIME, syn_ack_ns)
     closed_by, close, reset_by = _endings(*notes)
     client_key, server_key = by_side(f.KEY_0, first), by_side(f.KEY_0, 1 - first)
     return Flows(

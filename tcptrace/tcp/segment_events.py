@@ -65,6 +65,11 @@ def expire(endpoints: Endpoints, e: int, now_ns: int) -> None:
         step(endpoints, e, TIMEOUT_2MSL, 1, 0, since + TIME_WAIT_NS)
 
 
+def is_syn_acked(endpoints: Endpoints, x: int, y: int) -> bool:
+    """Whether X has acknowledged Y's SYN: what it acknowledges beyond, Y has sent although the capture lacks it."""
+    return endpoints.wide[x * WIDE + ACKED] > endpoints.wide[y * WIDE + START]
+
+
 def on_reset(
     endpoints: Endpoints, x: int, y: int, flags: int, position: int, ack: int, frame: int, time_ns: int
 ) -> None:
@@ -72,7 +77,7 @@ def on_reset(
     wide, narrow = endpoints.wide, endpoints.narrow
     x_state, y_state = narrow[x * NARROW + STATE], narrow[y * NARROW + STATE]
     expected = wide[y * WIDE + ACKED]
-    if y_state == SYN_SENT:
+    if y_state == SYN_SENT and not is_syn_acked(endpoints, x, y):
         accepted = flags & ACK != 0 and wide[y * WIDE + START] < ack <= wide[y * WIDE + NEXT]
     elif expected < 0:
         accepted = True
@@ -80,7 +85,8 @@ def on_reset(
         right = max(wide[x * WIDE + NEXT], expected + max(narrow[y * NARROW + WINDOW], UNSCALED_WINDOW_MAX))
         accepted = expected <= position <= right
     if x_state == SYN_SENT:
-        own = position == wide[x * WIDE + NEXT]  # else it answers a foreign SYN-ACK and goes on waiting
+        has_opened = accepted and is_syn_acked(endpoints, y, x)
+        own = has_opened or position == wide[x * WIDE + NEXT]  # else it answers a foreign SYN-ACK and goes on waiting
     elif x_state == LISTEN:
         own = accepted
     else:
@@ -173,11 +179,6 @@ def infer_unseen_fin(
                 step(endpoints, x, RECEIVED_FIN_AND_ACK, 1, frame, time_ns)
             else:
                 narrow[y * NARROW + NOTES] |= NOTE_CLOSED_FIRST
-
-
-def is_syn_acked(endpoints: Endpoints, x: int, y: int) -> bool:
-    """Whether X has acknowledged Y's SYN: what it acknowledges beyond, Y has sent although the capture lacks it."""
-    return endpoints.wide[x * WIDE + ACKED] > endpoints.wide[y * WIDE + START]
 
 
 def tell_opening(endpoints: Endpoints, x: int, y: int, flags: int, ack: int, frame: int, time_ns: int) -> None:

@@ -237,6 +237,7 @@ VIA4, FINAL4 = b"\x0a\0\0\xf1", b"\x0a\0\0\xf2"
         (b"\7\x0b\4" + VIA4 + FINAL4 + b"\0", False),
         (b"\0\x83\7\4" + FINAL4[:3] + b"\0", False),
         (b"\x83\x2b\4" + FINAL4 + b"\0", False),
+        (b"\x83\x06\4" + FINAL4 + b"\0", False),
         (b"\x83\0\4" + FINAL4 + b"\0", False),
     ],
 )

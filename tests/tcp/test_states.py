@@ -1,5 +1,7 @@
 """Both endpoints' states for every way a connection opens, closes and breaks."""
 
+import pytest
+
 from tests.conversation import outcome, packets, track
 
 OPEN = """
@@ -272,6 +274,16 @@ def test_what_the_server_acknowledges_shows_that_the_client_has_opened():
     assert outcome("C S 0\n S . 1 1349\n S . 1 5000").states()[0] == "SYN_SENT"
 
 
+@pytest.mark.parametrize(
+    ("rst", "by"), [("S R. 9000 5001", 2), ("S R 9000", 2), ("C R 5001", 1), ("C R. 5001 9000", 1)]
+)
+def test_a_reset_after_data_that_the_capture_lacks_ends_both(rst: str, by: int) -> None:
+    got = outcome("C S 0\n S S. 0 1\n" + rst)
+    assert got.states() == ("CLOSED", "CLOSED")
+    assert (got.flows.closed_by[0], got.flows.close[0]) == (by, 2)
+    assert outcome("C S 0\n S S. 0 5000\n C R 5000").states()[0] == "SYN_SENT"
+
+
 def test_file_order_is_not_time_order():
     got = outcome("1 C S 0\n 3 C . 1 1\n 2 S S. 0 1")
     assert got.states() == ("ESTABLISHED", "ESTABLISHED")
@@ -321,4 +333,5 @@ def test_halves_of_a_handshake():
     assert halves("0 C S 0\n 10 S S. 0 1\n 1010 S S. 0 1\n 1030 C . 1 1") == [10 * ms, 1020 * ms, 1030 * ms]
     assert halves("0 C S 0\n 10 S S. 0 1\n 1000 C S 0\n 1010 S S. 0 1\n 1030 C . 1 1") == [10 * ms, 20 * ms, 30 * ms]
     assert halves("0 C S 0\n 10 S S. 7000 1\n 20 S S. 0 1\n 30 C . 1 1") == [20 * ms, 10 * ms, 30 * ms]
+    assert halves("0 C S 0\n 990 S S. 0 1\n 1000 C S 0\n 1040 C . 1 1") == [-1, -1, 40 * ms]
     assert halves("0 C S 0\n 10 S S 0\n 30 C S. 0 1\n 31 S S. 0 1\n 40 C . 1 1") == [-1, -1, 40 * ms]

@@ -29,9 +29,9 @@ pace (fq, BBR), correct the policer's burst, replace the cable or the optics.
 When it stays silent
 --------------------
 Fewer repeats than `copies`, whatever their share; a share of `percent` or less; repeats without payload (SYN, FIN); a
-flow of which the capture holds more than a tenth of the frames twice (duplicate-frames). Without an IP identification
-(IPv6), or where one copy is cut into segments and the other is not, copies look like repeats: two in five of all
-segments or more, at once, and no timer ran out, though no transfer goes on so with such loss. That is info.
+flow of which the capture holds more than a tenth of the frames twice (duplicate-frames). Where they have no IP
+identification (IPv6), or segmentation offload cut one and not the other, what a router sent on looks like repeats: with a
+lower TTL than what was sent first, before and after them. That is info.
 
 References
 ----------
@@ -63,11 +63,6 @@ RULE = Rule(
 MSS_USUAL = 1460
 DOUBLED_SHARE = 10
 
-TWICE_PERCENT = 40
-"""No sender repeats so much of what it sends without a timeout."""
-AT_ONCE_NS = 1_000_000
-"""What the capture holds twice comes sooner than that after the frame before it."""
-
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """A direction that repeated often and needed to."""
@@ -80,7 +75,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
             repeats = [told for told in story.kind("repeat", side) if told.len > 0]
             if repeats:
                 row = evidence.row_of(story.number)
-                find = _seen_twice if _may_be_copies(story, side, repeats, copies[row] / segments[row]) else _finding
+                find = _seen_twice if _passed_router(story, side, repeats) else _finding
                 yield find(story, side, repeats, int(copies[row]), int(segments[row]))
 
 
@@ -133,33 +128,30 @@ def _finding(story: Story, side: int, repeats: list[Told], copies: int, segments
     )
 
 
-def _may_be_copies(story: Story, side: int, repeats: list[Told], share: float) -> bool:
-    """Whether what seems to be sent again may be what the capture holds twice."""
-    at_once = all(told.idle_ns < AT_ONCE_NS for told in repeats)
-    return (
-        share * 100 >= TWICE_PERCENT and story.measured(side, "timeouts") == 0 and at_once and not _missing(story, side)
-    )
+def _passed_router(story: Story, side: int, repeats: list[Told]) -> bool:
+    """Whether what seems to be sent again is what a router sent on: its TTL is lower, before and after."""
+    sent = [told for told in story.of(side) if told.repeats in ("none", "")]
+    first, lowered = story.first("syn", side) or (sent or repeats)[0], max(told.ttl for told in repeats)
+    return 0 <= lowered < first.ttl and any(told.ttl == first.ttl for told in sent if told.frame > repeats[0].frame)
 
 
 def _seen_twice(story: Story, side: int, repeats: list[Told], copies: int, segments: int) -> Finding:
     frames = numbers(repeats)
     return RULE.finding(
         severity="info",
-        confidence=0.7,
+        confidence=0.8,
         flows=(story.number,),
         sender=side,
         frames=frames,
         alike=f"{story.server} {side} twice",
         summary=(
             f"{story.end(side)} seems to have sent {copies:,} of {segments:,} segments again to {story.end(1 - side)},"
-            f" {100 * copies / segments:.2g} % (first at frame {frames[0]}): the capture may hold them twice."
+            f" {100 * copies / segments:.2g} % (first at frame {frames[0]}): the capture holds them twice."
         ),
-        cause=(
-            "captured at two interfaces (tcpdump -i any on a router), or before and after segmentation offload cut them"
-        ),
+        cause="captured on both sides of a router (tcpdump -i any on it), where segmentation offload may have cut them",
         evidence=(
-            "no timer ran out: no transfer goes on so with such loss",
-            f"{counted(len(repeats), 'repeat')} looked at: each less than 1 ms after the frame before it",
+            f"TTL {max(told.ttl for told in repeats)} in {counted(len(repeats), 'repeat')} looked at, and higher in"
+            " what was sent first, before and after",
         ),
         disproof="a capture at one interface, with offload turned off, shows the same repeats",
         confirm=f"Wireshark: tcp.stream == {story.number} && (tcp.analysis.retransmission || tcp.analysis.out_of_order)"
