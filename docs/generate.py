@@ -162,7 +162,8 @@ to hold the transfer back. What shows each stands beside its share in `analyze -
 own window (congestion window, send buffer) and one that fills the path look alike in a capture: both are `path`, but
 for the time in which a loss is repaired. So is, near the receiver, one that waits for room in the receiver's window:
 what reaches the capture is acknowledged at once there. In a flow met midstream nothing tells (`unknown`) until both
-sides have acknowledged something, and in one of which a direction is missing at no time. Where a clock goes back, time that passes twice counts twice.
+sides have acknowledged something, and at no time where one direction is missing. Where a clock goes back, time that
+passes twice counts twice.
 
 Retransmissions are counted in two ways: `*_retransmissions` by our verdict, of which `*_spurious` and `*_timeouts` are
 part; `*_retransmitted_packets` as `tcptrace -l` does ([tcptrace_c.md](tcptrace_c.md)), whatever the reason."""

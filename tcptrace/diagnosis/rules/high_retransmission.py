@@ -30,8 +30,8 @@ When it stays silent
 --------------------
 Fewer repeats than `copies`, whatever their share; a share of `percent` or less; repeats without payload (SYN, FIN); a
 flow of which the capture holds more than a tenth of the frames twice (duplicate-frames). Where they have no IP
-identification (IPv6), or segmentation offload cut one and not the other, what a router sent on looks like repeats: with a
-lower TTL than what was sent first, before and after them. That is info.
+identification (IPv6), or segmentation offload cut one and not the other, what a router sent on looks like repeats: with
+a lower TTL than what was sent first, before and after them. That is info.
 
 References
 ----------
