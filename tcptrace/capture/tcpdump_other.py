@@ -35,11 +35,17 @@ _UDP_MESSAGE = re.compile(
 _ETHERTYPE = re.compile(r"ethertype (?P<name>[^,(:]{1,40}?) ?(?:\((?P<number>0x[0-9a-f]+)\))?[,:]")
 _MAC_ADDRESSES = re.compile(r"^[0-9a-f:]{11,17} (?:\(oui [^)]*\) )?> \S+ (?:\(oui [^)]*\),? )?")
 _FIRST_WORD = re.compile(r"[A-Za-z0-9][\w.-]{0,30}")
+_CUT_IN_ADDRESSES = re.compile(r"IP6? \S+ ?>?(?: \S*)?$")
 _UNKNOWN = {"unknown", "Unknown"}
 _NAMES = {"TCP": UNREADABLE_TCP, "ICMPv6": "ICMPv6", "Options": "other IPv6"}
 _OTHER_IP = "other IP"
 FIXED_NAMES = frozenset((UNRECOGNISED, _OTHER_IP, *_NAMES.values(), *(name for _, name in _BY_TEXT)))
 """Names that do not depend on words of the text."""
+
+
+def ends_in_addresses(text: str) -> bool:
+    """Whether a packet's text ends before it tells more than addresses, which tcpdump prints of no packet."""
+    return _CUT_IN_ADDRESSES.match(text) is not None
 
 
 def other_name(text: str) -> str:

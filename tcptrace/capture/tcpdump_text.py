@@ -15,7 +15,7 @@ from tcptrace.capture.summary import CaptureSummary
 from tcptrace.capture.tcpdump_context import TextContext
 from tcptrace.capture.tcpdump_line import DIRECTIONS, read_ip_header, shows_signs
 from tcptrace.capture.tcpdump_names import Endpoints
-from tcptrace.capture.tcpdump_other import FIXED_NAMES, UNREADABLE_TCP, UNRECOGNISED, other_name
+from tcptrace.capture.tcpdump_other import FIXED_NAMES, UNREADABLE_TCP, UNRECOGNISED, ends_in_addresses, other_name
 from tcptrace.capture.tcpdump_packets import TextPacket, begins_packet, read_packets
 from tcptrace.capture.tcpdump_rows import Origin, Rows
 from tcptrace.capture.tcpdump_segment import find_segment
@@ -95,7 +95,7 @@ class _TextReader:
         origin = Origin(summary.frames, self._place, interface, direction)
         self._place += 1
         segment = find_segment(packet.text)
-        if segment and segment.is_cut:
+        if (segment and segment.is_cut) or ends_in_addresses(packet.text):
             self._cut_lines.append(packet.line)
         source = self._endpoints.find(segment.source) if segment else None
         target = self._endpoints.find(segment.target) if segment else None

@@ -139,3 +139,11 @@ def test_segments_cut_before_their_numbers_are_no_copies_of_each_other(tmp_path:
     path.write_text("\n".join(line[:width] for line in (*PLAIN[:3], *data)))
     [flow] = tcptrace.analyze(path).flows.to_dict("records")
     assert flow["server_copies"] == copies
+
+
+@pytest.mark.parametrize("end", [" >", " > 10.0.0.2", " > 10.0.0.2.80"])
+def test_a_line_that_ends_in_its_addresses_is_counted_as_cut(end: str) -> None:
+    line = PLAIN[2]
+    reading = read(line[: line.index(end) + len(end)])
+    assert reading.summary.other_frames == {"other IP": 1}
+    assert reading.summary.problems[0] == "1 line ends before its length: folded or cut (first: line 1)"

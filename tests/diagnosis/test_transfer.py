@@ -185,6 +185,29 @@ class TestRtoStall:
         (finding,) = of_rule("rto-stall", text)
         assert finding.cause == "10.0.0.1:1000 answers by RST (frame 8), which does not get to the sender"
 
+    @pytest.mark.parametrize(
+        ("end", "cause"),
+        [
+            (
+                "3010 C R 81",
+                "the repeat was lost as well as what it repeats, or its acknowledgement, or the receiver is",
+            ),
+            ("3010 C . 81 101", "the repeat was lost as well as what it repeats, or its acknowledgement; the waits"),
+            ("3010 C . 81 101\n 9000 C R. 81 101", "the repeat was lost as well as what it repeats, or its ackn"),
+        ],
+        ids=["it came back and reset", "taken in the end", "closed much later"],
+    )
+    def test_what_comes_after_the_last_repeat_is_no_answer_in_vain(self, end: str, cause: str) -> None:
+        repeats = "".join(f"{at} S P. 1:101 81\n" for at in (100, 400, 1000, 2200))
+        (finding,) = of_rule("rto-stall", REQUEST + repeats + end)
+        assert finding.cause.startswith(cause)
+
+    def test_an_old_duplicate_does_not_hide_that_the_receiver_is_gone(self) -> None:
+        probed = "60 S P. 1:101 81\n 80 S P. 1:101 81\n 90 C . 81 101 sack=1:101\n"
+        repeats = "".join(f"{at} S P. 101:201 81\n" for at in (100, 400, 1000, 2200))
+        (finding,) = of_rule("rto-stall", REQUEST + probed + repeats)
+        assert "or the receiver is gone; the waits doubled each time" in finding.cause
+
     def test_the_probe_before_it_is_part_of_the_story(self) -> None:
         probed = "100 S P. 1:101 81\n 100.1 S P. 101:201 81\n 121 S P. 101:201 81\n 400 S P. 1:101 81\n"
         (finding,) = of_rule("rto-stall", REQUEST + probed + "1000 S P. 101:201 81\n 1010 C . 81 201")

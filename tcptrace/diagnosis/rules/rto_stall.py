@@ -114,21 +114,27 @@ def _cause(story: Story, side: int, stalls: list[Told]) -> str:
     told = next((error for error in story.icmp if error.is_too_big and error.side == side), None)
     if told and told.frame < stalls[0].frame:
         return f"a router had refused a segment as too big (ICMP, frame {told.frame}); the timer had to run out first"
-    if story.measured(side, "dsacks") >= len(stalls):
-        return "the path stood still or grew much slower: what was sent again had arrived (DSACK)"
-    if arrived := story.measured(side, "dsacks"):
+    arrived, is_acked = story.measured(side, "dsacks"), _is_acked(story, side, stalls)
+    if is_acked and arrived >= len(stalls):
+        return "what was sent again had arrived (DSACK): its acknowledgement was lost, or the path stood still"
+    if is_acked and arrived:
         return f"some of it had arrived ({counted(arrived, 'DSACK')}): acknowledgements were lost, or came late"
-    if refusals := [told for told in story.after(stalls[0], 1 - side) if told.is_rst]:
+    refusals = [told for told in story.after(stalls[0], 1 - side) if told.is_rst and told.frame < stalls[-1].frame]
+    if refusals and not is_acked:
         return f"{story.end(1 - side)} answers by RST (frame {refusals[0].frame}), which does not get to the sender"
     if growth := _growth(stalls):
         doubled = all(DOUBLED[0] <= ratio <= DOUBLED[1] for ratio in growth)
         waits = "the waits doubled each time" if doubled else "the waits did not double each time"
-        return (
-            f"the repeat was lost as well as what it repeats, or its acknowledgement, or the receiver is gone; {waits}"
-        )
+        gone = "" if is_acked else ", or the receiver is gone"
+        return f"the repeat was lost as well as what it repeats, or its acknowledgement{gone}; {waits}"
     if (story.flow.client_frames, story.flow.server_frames)[1 - side] == 0:
         return "it or its acknowledgement was lost or late: the capture holds nothing of the other side"
     return "a loss that no duplicate ACK revealed: the last segments of what was sent, or too few behind it"
+
+
+def _is_acked(story: Story, side: int, stalls: list[Told]) -> bool:
+    """Whether the other side took in the end what the sender waited for."""
+    return bool(story.sides[side].acked >= max(told.seq + told.len for told in stalls))
 
 
 def _growth(stalls: list[Told]) -> list[float]:
