@@ -134,7 +134,48 @@ def test_how_the_old_connection_ended_can_be_checked(closed_by: str, counts: boo
     )
     assert "frame.number in {4, 5, 7, 8, 9, 10, 11}   server: ss -tan 'sport = :80 and dport = :1000'" in found.confirm
     assert ("TcpExtTCPSYNChallenge" in found.confirm) == counts
+    assert ("TcpExtPAWSEstab" in found.confirm) != counts
     assert ("tcp_timestamps" in found.fix) != counts
+
+
+CLOSED_STAMPED = f"{connection(0)}\n10 S F. 1 1 tsval=70\n11 C F. 1 2 tsval={{last}}\n12 S . 2 2 tsval=71"
+
+
+@pytest.mark.parametrize(
+    ("last", "new", "cause", "fix"),
+    [
+        (
+            5000,
+            4999,
+            "refuses a SYN with an older timestamp (PAWS): another host behind the same NAT",
+            "source ports that",
+        ),
+        (5, 2**32 - 5, "refuses a SYN with an older timestamp (PAWS)", "source ports that no two hosts"),
+        (5000, 5000, "refuses a SYN of which neither the number nor the timestamp is newer", "timestamps at both ends"),
+        (2**32 - 5, 5, "lets a newer timestamp in at once on Linux", "let the timestamp reach the server"),
+        (
+            5000,
+            -1,
+            "neither the number nor the timestamp is newer, or the timestamp is older (PAWS)",
+            "timestamps at both",
+        ),
+    ],
+    ids=["older", "older, wrapped", "same", "newer, wrapped", "without one"],
+)
+def test_time_wait_refuses_a_syn_by_its_timestamp(last: int, new: int, cause: str, fix: str) -> None:
+    called = CHALLENGE.replace(f"S {NEW}", f"S {NEW} tsval={new}")
+    found = only("stale-connection", f"{CLOSED_STAMPED.format(last=last)}\n{called}\n{ACCEPTED}")
+    assert cause in found.cause
+    assert found.fix.startswith(fix)
+    assert ("tcp_timestamps" in found.fix) == (not fix.startswith("source"))
+    assert (f"the SYN's timestamp is {new}, the client's last before {last}" in found.evidence) == (new >= 0)
+    assert "nstat -az TcpExtPAWSEstab" in found.confirm
+
+
+def test_an_older_timestamp_counts_in_time_wait_only() -> None:
+    old = f"{connection(0)}\n10 C F. 1 1 tsval=5000\n11 S . 1 2"
+    found = only("stale-connection", f"{old}\n{CHALLENGE.replace(f'S {NEW}', f'S {NEW} tsval=7')}\n{ACCEPTED}")
+    assert "PAWS" not in found.cause + found.fix + found.confirm
 
 
 def test_that_it_was_accepted_at_last_is_part_of_the_story() -> None:

@@ -13,23 +13,27 @@ One side lost the connection without telling the other: the client's machine res
 it, and a fixed or early ephemeral port was used again. In a synchronized state a SYN, wherever its number lies, gets a
 challenge ACK (RFC 5961 section 4; Linux tcp_validate_incoming, counted TcpExtTCPSYNChallenge, limited by
 net.ipv4.tcp_invalid_ratelimit, 500 ms, and tcp_challenge_ack_limit). A socket in TIME_WAIT, where the server had closed
-first, answers by a plain ACK when neither the SYN's number nor its timestamp is newer (tcp_timewait_state_process); so
-no counter but TcpExtTCPACKSkippedTimeWait tells, which has those that the limit kept back. In SYN_SENT the client
-resets an ACK that is not of its SYN (RFC 9293 section 3.10.7.3), which ends the old connection: half-open recovery,
-section 3.5.1.
+first, answers by a plain ACK when neither the SYN's number nor its timestamp is newer, or when its timestamp is older,
+however new the number (PAWS, RFC 7323 section 5; tcp_timewait_state_process): the source port came to another host
+behind the same NAT, whose clock is another, or the client restarted. TcpExtPAWSEstab counts the older timestamps,
+TcpExtPAWSTimewait in kernels that have it; TcpExtTCPACKSkippedTimeWait has the answers that the limit kept back. In
+SYN_SENT the client resets an ACK that is not of its SYN (RFC 9293 section 3.10.7.3), which ends the old connection:
+half-open recovery, section 3.5.1.
 
 How to confirm
 --------------
 On the server: ss -tan 'dport = :PORT' before the RST shows the state; nstat -az TcpExtTCPSYNChallenge
-TcpExtTCPChallengeACK, but for TIME_WAIT.
+TcpExtTCPChallengeACK; for TIME_WAIT TcpExtPAWSEstab TcpExtPAWSTimewait.
 In Wireshark: tcp.flags.syn == 1 || (tcp.flags == 0x010 && tcp.len == 0) || tcp.flags.reset == 1
 
 How to fix
 ----------
 Let the server notice dead peers (SO_KEEPALIVE, TCP_USER_TIMEOUT), let clients close before they go down, and let the
 kernel choose source ports. In TIME_WAIT a newer timestamp lets the SYN in at once: net.ipv4.tcp_timestamps = 1 at both
-ends, and nothing between them that takes the option away. A firewall must let this ACK and this RST pass: conntrack
-drops them as INVALID unless net.netfilter.nf_conntrack_tcp_be_liberal = 1.
+ends, and nothing between them that takes the option away. Where the timestamp is older, the clocks must be kept apart:
+no two hosts behind one address share a source port within 60 s (more NAT addresses, a port range for each). A firewall
+must let this ACK and this RST pass: conntrack drops them as INVALID unless net.netfilter.nf_conntrack_tcp_be_liberal =
+1.
 
 When it stays silent
 --------------------
@@ -38,7 +42,8 @@ RST with the ACK's number nor a repeated SYN followed.
 
 References
 ----------
-RFC 9293 sections 3.5.1 and 3.10.7; RFC 5961 section 4; Linux net/ipv4/tcp_input.c.
+RFC 9293 sections 3.5.1 and 3.10.7; RFC 5961 section 4; RFC 7323 section 5; Linux net/ipv4/tcp_input.c,
+net/ipv4/tcp_minisocks.c.
 """
 
 from collections.abc import Iterator
@@ -80,10 +85,38 @@ CAUSES = {
     "FIN_WAIT_1": "the server had closed it, and no ACK of its FIN is here: it is in FIN_WAIT_1 or FIN_WAIT_2 there",
     "FIN_WAIT_2": "the server had closed it and waits for the client's FIN: it is in FIN_WAIT_2 there",
     "CLOSING": "both sides had closed it at once, and no ACK of the server's FIN is here: CLOSING or TIME_WAIT",
-    "TIME_WAIT": "the server had closed it first and holds it in TIME_WAIT, out of which only a SYN with a newer number"
-    " or timestamp opens it anew",
+    "TIME_WAIT": "the server had closed it first and holds it in TIME_WAIT, {refused}",
 }
 """How a closed connection can still stand at the server, by the state it is in there."""
+
+OLDER, SAME, NEWER, UNKNOWN = "older", "same", "newer", "unknown"
+"""The SYN's timestamp beside the client's last one in the old connection."""
+
+TSVAL_BITS = 32
+
+REFUSED = {
+    OLDER: "which refuses a SYN with an older timestamp (PAWS): another host behind the same NAT, or the client"
+    " restarted",
+    SAME: "which refuses a SYN of which neither the number nor the timestamp is newer",
+    NEWER: "which lets a newer timestamp in at once on Linux: the server is another system, or has not"
+    " got this timestamp",
+    UNKNOWN: "which refuses a SYN of which neither the number nor the timestamp is newer, or the timestamp is older"
+    " (PAWS)",
+}
+"""Why a socket in TIME_WAIT answers a SYN by an ACK."""
+
+APART = (
+    "source ports that no two hosts behind one address share within 60 s (more NAT addresses, a port range for each)"
+)
+NO_FIXED_PORT = "no fixed source port on the client"
+
+FIXES = {
+    OLDER: f"{APART}; {NO_FIXED_PORT}",
+    UNKNOWN: f"timestamps at both ends (net.ipv4.tcp_timestamps = 1); if PAWS counts: {APART}; {NO_FIXED_PORT}",
+    SAME: f"timestamps at both ends that grow (net.ipv4.tcp_timestamps = 1); {NO_FIXED_PORT}",
+    NEWER: f"let the timestamp reach the server (net.ipv4.tcp_timestamps = 1 there too); {NO_FIXED_PORT}",
+}
+"""What lets a SYN into a socket in TIME_WAIT."""
 
 
 class Stale(NamedTuple):
@@ -135,6 +168,8 @@ def _finding(evidence: Evidence, story: Story, stale: Stale) -> Finding:
     row = evidence.row_of(number)
     old = evidence.story(row) if row >= 0 else None
     frames = numbers(told for told in stale if told)
+    last = _last_tsval(old)
+    age = _age(last, syn.tsval) if _is_in_time_wait(old) else UNKNOWN
     held = f"flow {number}" if number >= 0 else "a connection from before this capture"
     reset = f"; the client reset it (frame {rst.frame})" if rst else ""
     return RULE.finding(
@@ -146,15 +181,16 @@ def _finding(evidence: Evidence, story: Story, stale: Stale) -> Finding:
             f"{story.client} called {story.server} (frame {syn.frame}), which answered by an ACK of an older connection"
             f" (frame {ack.frame}): it still holds {held}{reset}{_end(again, syn, syn_ack)}."
         ),
-        cause=_cause(story, old, number),
+        cause=_cause(story, old, number, age),
         evidence=(
             "the ACK is not of the SYN" + (": the RST carries the number that it acknowledges" if rst else ""),
             f"the older connection is {held}"
             + (f": {_close(old)}, last heard of {_ago(old, syn)} before" if old else ""),
+            *([f"the SYN's timestamp is {syn.tsval}, the client's last before {last}"] if age != UNKNOWN else []),
         ),
         disproof="the SYN-ACK and what followed it are missing in the capture",
         confirm=_confirm(story, old, frames),
-        fix=_fix(old),
+        fix=_fix(old, age),
     )
 
 
@@ -167,7 +203,21 @@ def _older(evidence: Evidence, story: Story) -> int:
     return int(flows.flow[rows[-1]]) if len(rows) else -1
 
 
-def _cause(story: Story, old: Story | None, number: int) -> str:
+def _last_tsval(old: Story | None) -> int:
+    """The newest timestamp of the client among the old connection's notable segments; -1: none."""
+    stamped = [told.tsval for told in old.of(CLIENT) if told.tsval >= 0 and not told.is_rst] if old else []
+    return stamped[-1] if stamped else -1
+
+
+def _age(last: int, new: int) -> str:
+    """How a timestamp stands to the last one before, by serial arithmetic (RFC 7323 section 5.2)."""
+    if last < 0 or new < 0:
+        return UNKNOWN
+    ahead = (new - last) % (1 << TSVAL_BITS)
+    return SAME if ahead == 0 else NEWER if ahead < 1 << (TSVAL_BITS - 1) else OLDER
+
+
+def _cause(story: Story, old: Story | None, number: int, age: str) -> str:
     """How the client came to call anew what the server still holds, by what the capture has of the old connection."""
     if number < 0:
         return "the client's side lost the old connection (restart, NAT or firewall entry gone), before this capture"
@@ -176,7 +226,7 @@ def _cause(story: Story, old: Story | None, number: int) -> str:
     for rst in old.kind("rst", CLIENT):
         return f"the client had reset the old connection (frame {rst.frame}), which did not reach the server"
     if next(_fins(old), None):
-        return CAUSES[_state(old)].format(server=story.server)
+        return CAUSES[_state(old)].format(server=story.server, refused=REFUSED[age])
     return "the client's side lost the old connection without a FIN or RST (restart, NAT or firewall entry gone)"
 
 
@@ -220,15 +270,13 @@ def _close(old: Story) -> str:
 
 def _confirm(story: Story, old: Story | None, frames: tuple[int, ...]) -> str:
     ends = numbers([*_fins(old), *old.kind("rst")[:1]]) if old else ()
-    counters = "" if _is_in_time_wait(old) else "; nstat -az TcpExtTCPSYNChallenge TcpExtTCPChallengeACK"
+    counters = "PAWSEstab TcpExtPAWSTimewait" if _is_in_time_wait(old) else "TCPSYNChallenge TcpExtTCPChallengeACK"
     socket = f"ss -tan 'sport = :{story.flow.server_port} and dport = :{story.flow.client_port}' before the RST"
-    return f"Wireshark: {frames_filter([*ends, *frames])}   server: {socket}{counters}"
+    return f"Wireshark: {frames_filter([*ends, *frames])}   server: {socket}; nstat -az TcpExt{counters}"
 
 
-def _fix(old: Story | None) -> str:
-    if _is_in_time_wait(old):
-        return "timestamps at both ends (net.ipv4.tcp_timestamps = 1); no fixed source port on the client"
-    return "keep-alives or TCP_USER_TIMEOUT on the server; no fixed source port on the client"
+def _fix(old: Story | None, age: str) -> str:
+    return FIXES[age] if _is_in_time_wait(old) else f"keep-alives or TCP_USER_TIMEOUT on the server; {NO_FIXED_PORT}"
 
 
 def _ago(old: Story, syn: Told) -> str:
