@@ -124,6 +124,14 @@ def test_how_the_old_connection_came_to_be_stale(old: str, cause: str) -> None:
     assert found.cause.startswith(cause)
 
 
+@pytest.mark.parametrize(("side", "is_other"), [("S R 1", True), ("C R 1", False), ("C R 1\n11 S R 1", False)])
+def test_a_server_that_holds_the_connection_did_not_reset_it(side: str, is_other: bool) -> None:
+    found = only("stale-connection", f"{connection(0)}\n10 {side}\n{CHALLENGE}\n{ACCEPTED}")
+    assert ("something between them had reset the client in the server's name (frame 4)" in found.cause) == is_other
+    assert ("sent frame 4 (its TTL and IP ID beside the server's)" in found.fix) == is_other
+    assert "without a FIN or RST" not in found.cause
+
+
 @pytest.mark.parametrize(("closed_by", "counts"), [("server", False), ("client", True)])
 def test_how_the_old_connection_ended_can_be_checked(closed_by: str, counts: bool) -> None:
     found = only("stale-connection", f"{connection(0, close=closed_by)}\n{CHALLENGE}\n{ACCEPTED}")

@@ -9,16 +9,16 @@ client gives up.
 
 Why it happens
 --------------
-One side lost the connection without telling the other: the client's machine restarted or its NAT or firewall forgot
-it, and a fixed or early ephemeral port was used again. In a synchronized state a SYN, wherever its number lies, gets a
-challenge ACK (RFC 5961 section 4; Linux tcp_validate_incoming, counted TcpExtTCPSYNChallenge, limited by
-net.ipv4.tcp_invalid_ratelimit, 500 ms, and tcp_challenge_ack_limit). A socket in TIME_WAIT, where the server had closed
-first, answers by a plain ACK when neither the SYN's number nor its timestamp is newer, or when its timestamp is older,
-however new the number (PAWS, RFC 7323 section 5; tcp_timewait_state_process): the source port came to another host
-behind the same NAT, whose clock is another, or the client restarted. TcpExtPAWSEstab counts the older timestamps,
-TcpExtPAWSTimewait in kernels that have it; TcpExtTCPACKSkippedTimeWait has the answers that the limit kept back. In
-SYN_SENT the client resets an ACK that is not of its SYN (RFC 9293 section 3.10.7.3), which ends the old connection:
-half-open recovery, section 3.5.1.
+One side lost the connection without telling the other: the client's machine restarted or its NAT or firewall forgot it,
+or reset the client in the server's name; and a fixed or early ephemeral port was used again. In a synchronized state a
+SYN, wherever its number lies, gets a challenge ACK (RFC 5961 section 4; Linux tcp_validate_incoming, counted
+TcpExtTCPSYNChallenge, limited by net.ipv4.tcp_invalid_ratelimit, 500 ms, and tcp_challenge_ack_limit). A socket in
+TIME_WAIT, where the server had closed first, answers by a plain ACK when neither the SYN's number nor its timestamp is
+newer, or when its timestamp is older, however new the number (PAWS, RFC 7323 section 5; tcp_timewait_state_process):
+the source port came to another host behind the same NAT, whose clock is another, or the client restarted.
+TcpExtPAWSEstab counts the older timestamps, TcpExtPAWSTimewait in kernels that have it; TcpExtTCPACKSkippedTimeWait has
+the answers that the limit kept back. In SYN_SENT the client resets an ACK that is not of its SYN (RFC 9293 section
+3.10.7.3), which ends the old connection: half-open recovery, section 3.5.1.
 
 How to confirm
 --------------
@@ -89,6 +89,13 @@ CAUSES = {
 }
 """How a closed connection can still stand at the server, by the state it is in there."""
 
+RESETS = {
+    CLIENT: "the client had reset the old connection (frame {}), which did not reach the server",
+    SERVER: "something between them had reset the client in the server's name (frame {}): a server that still holds the"
+    " connection has not sent that RST",
+}
+"""How a connection can still stand at the server after a RST, by the side it came from."""
+
 OLDER, SAME, NEWER, UNKNOWN = "older", "same", "newer", "unknown"
 """The SYN's timestamp beside the client's last one in the old connection."""
 
@@ -117,6 +124,8 @@ FIXES = {
     NEWER: f"let the timestamp reach the server (net.ipv4.tcp_timestamps = 1 there too); {NO_FIXED_PORT}",
 }
 """What lets a SYN into a socket in TIME_WAIT."""
+
+WHO_RESET = "find the firewall or balancer that sent frame {} (its TTL and IP ID beside the server's)"
 
 
 class Stale(NamedTuple):
@@ -223,8 +232,8 @@ def _cause(story: Story, old: Story | None, number: int, age: str) -> str:
         return "the client's side lost the old connection (restart, NAT or firewall entry gone), before this capture"
     if old is None or not (old.flow.midstream or old.first("first", CLIENT)):
         return f"the client gave up its call of flow {number}, whose SYN-ACK did not reach it: half-open there"
-    for rst in old.kind("rst", CLIENT):
-        return f"the client had reset the old connection (frame {rst.frame}), which did not reach the server"
+    for rst in _resets(old):
+        return RESETS[rst.side].format(rst.frame)
     if next(_fins(old), None):
         return CAUSES[_state(old)].format(server=story.server, refused=REFUSED[age])
     return "the client's side lost the old connection without a FIN or RST (restart, NAT or firewall entry gone)"
@@ -233,6 +242,11 @@ def _cause(story: Story, old: Story | None, number: int, age: str) -> str:
 def _fins(old: Story) -> Iterator[Told]:
     """The FIN of each side, in order."""
     return (told for told in old.kind("fin") if told is old.first("fin", told.side))
+
+
+def _resets(old: Story | None) -> list[Told]:
+    """The first RST, if there was one."""
+    return old.kind("rst")[:1] if old else []
 
 
 def _is_acked(old: Story, side: int) -> bool:
@@ -264,19 +278,22 @@ def _close(old: Story) -> str:
         f"FIN of {old.end(fin.side)} (frame {fin.frame}{', acknowledged' if _is_acked(old, fin.side) else ''})"
         for fin in _fins(old)
     ]
-    ends += [f"RST of {old.end(rst.side)} (frame {rst.frame})" for rst in old.kind("rst")[:1]]
+    ends += [f"RST of {old.end(rst.side)} (frame {rst.frame})" for rst in _resets(old)]
     return ", ".join(ends) or "no FIN or RST of it seen"
 
 
 def _confirm(story: Story, old: Story | None, frames: tuple[int, ...]) -> str:
-    ends = numbers([*_fins(old), *old.kind("rst")[:1]]) if old else ()
+    ends = numbers([*_fins(old), *_resets(old)]) if old else ()
     counters = "PAWSEstab TcpExtPAWSTimewait" if _is_in_time_wait(old) else "TCPSYNChallenge TcpExtTCPChallengeACK"
     socket = f"ss -tan 'sport = :{story.flow.server_port} and dport = :{story.flow.client_port}' before the RST"
     return f"Wireshark: {frames_filter([*ends, *frames])}   server: {socket}; nstat -az TcpExt{counters}"
 
 
 def _fix(old: Story | None, age: str) -> str:
-    return FIXES[age] if _is_in_time_wait(old) else f"keep-alives or TCP_USER_TIMEOUT on the server; {NO_FIXED_PORT}"
+    if _is_in_time_wait(old):
+        return FIXES[age]
+    others = next((f"{WHO_RESET.format(rst.frame)}; " for rst in _resets(old) if rst.side == SERVER), "")
+    return f"{others}keep-alives or TCP_USER_TIMEOUT on the server; {NO_FIXED_PORT}"
 
 
 def _ago(old: Story, syn: Told) -> str:
