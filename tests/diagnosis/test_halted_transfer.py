@@ -161,13 +161,13 @@ AGAIN = "300 S . 1:1461 81\n 900 S . 1:1461 81\n 2100 S . 1:1461 81\n"
 class TestPmtuBlackHole:
     def test_what_it_tells(self) -> None:
         (finding,) = of_rule("pmtu-black-hole", MSS + FULL + AGAIN)
-        assert (finding.severity, finding.confidence, finding.frames) == ("error", 0.6, (8, 9, 10))
+        assert (finding.severity, finding.confidence, finding.frames) == ("warning", 0.4, (8, 9, 10))
         assert "10.0.0.2:80 sent a full segment of 1,460 bytes 3 times again to 10.0.0.1:1000" in finding.summary
         assert "or the receiver or the path was gone" in finding.cause
 
     def test_a_receiver_that_is_there_makes_it_surer(self) -> None:
         (finding,) = of_rule("pmtu-black-hole", MSS + FULL + "290 C P. 1:81 1\n" + AGAIN)
-        assert finding.confidence == 0.9
+        assert (finding.severity, finding.confidence) == ("error", 0.9)
         assert "gone" not in finding.cause
 
     def test_smaller_segments_pass(self) -> None:
@@ -175,6 +175,33 @@ class TestPmtuBlackHole:
         (finding,) = of_rule("pmtu-black-hole", MSS + FULL + healed)
         assert finding.confidence == 0.9
         assert "in smaller segments it passed (frame 11)" in finding.summary
+
+    @pytest.mark.parametrize(
+        ("last", "found"),
+        [
+            ("33 S P. 2921:3021 81\n", None),
+            ("33 S P. 2921:3021 81\n 33.1 S F. 3021 81\n", None),
+            ("33 S P. 2921:3021 81\n 43 C . 81 1\n", ("warning", 0.4)),
+            ("33 S P. 2921:3021 81\n 33.1 S F. 3021 81\n 43.1 C . 81 1\n", ("warning", 0.4)),
+            ("33 S P. 2921:3021 81\n 60 C . 81 1\n", ("error", 0.9)),
+            ("33 S P. 2921:4121 81\n", ("warning", 0.4)),
+        ],
+        ids=["lost", "lost with the FIN", "answered", "FIN answered", "heard later", "not so small"],
+    )
+    def test_small_ones_that_are_lost_too_are_no_matter_of_size(
+        self, last: str, found: tuple[str, float] | None
+    ) -> None:
+        findings = of_rule("pmtu-black-hole", MSS + FULL + last + AGAIN)
+        assert [(finding.severity, finding.confidence) for finding in findings] == ([found] if found else [])
+
+    @pytest.mark.parametrize(
+        ("after", "found"),
+        [("", 0), ("2500 C P. 81:161 1\n", 0), ("4500 S . 1:301 81\n 4510 C . 81 301\n", 1)],
+        ids=["silent", "the receiver talks", "smaller ones pass"],
+    )
+    def test_full_ones_that_pass_every_tunnel_need_proof(self, after: str, found: int) -> None:
+        text = (MSS + FULL + AGAIN).replace("=1460", "=536").replace("1461:2921", "537:637").replace("1:1461", "1:537")
+        assert len(of_rule("pmtu-black-hole", text + after)) == found
 
     def test_small_answers_were_acknowledged_before(self) -> None:
         small = "".join(f"{31 + n} S . {1 + 1000 * n}:{1001 + 1000 * n} 81\n" for n in range(3)) + "42 C . 81 3001\n"
@@ -214,7 +241,7 @@ class TestPmtuBlackHole:
 
     def test_midstream_confidence_falls(self) -> None:
         (finding,) = of_rule("pmtu-black-hole", "20 C P. 1:81 1\n 30 S . 1 81\n" + FULL + AGAIN)
-        assert finding.confidence == pytest.approx(0.4)
+        assert finding.confidence == pytest.approx(0.2)
 
     @pytest.mark.parametrize(("frame", "side", "found"), [(8, SERVER, 1), (9, SERVER, 0), (8, CLIENT, 0)])
     def test_one_repeat_is_enough_against_what_a_router_says(self, frame: int, side: int, found: int) -> None:

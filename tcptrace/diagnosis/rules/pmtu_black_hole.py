@@ -5,7 +5,8 @@ What it detects
 A full segment (the largest of its direction, about the MSS) that was sent again at least `repeats` times after timeouts
 and never acknowledged in that size, as no other of that size ever was, while the handshake and smaller segments were;
 and the receiver was heard shortly before or later. Where the capture holds an ICMP error that says "too big" about the
-flow, one repeat in full size after it is enough: the sender did not heed it.
+flow, one repeat in full size after it is enough: the sender did not heed it. Where nothing was heard of the receiver
+after the full segment, it or the path may as well be gone: that is a warning at a confidence of 0.4, and names both.
 
 Why it happens
 --------------
@@ -33,7 +34,9 @@ When it stays silent
 --------------------
 A full segment was acknowledged before; the sender made its segments smaller at once (it heeded the ICMP message); the
 receiver's window was closed; nothing of the receiver was seen, or it had been silent for a while when the first full
-segment was sent (then it may be gone: idle-timeout); small segments sent after it drew no answer either.
+segment was sent (then it may be gone: idle-timeout); small segments sent after it drew no answer either. Full segments
+of at most 1000 bytes pass every tunnel in use: there it takes an ICMP error, or a smaller segment that passed after
+them.
 
 References
 ----------
@@ -78,8 +81,17 @@ class Stuck(NamedTuple):
     """The same bytes in a smaller segment, later."""
     errors: list[IcmpError]
     """What routers said of segments that are too big."""
+    is_healed: bool
+    """Whether the receiver acknowledged those."""
     is_alive: bool
     """Whether the receiver showed later that it is there."""
+    is_heard: bool
+    """Whether it said anything in answer to the last new payload, or later."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether nothing but the size can be at fault."""
+        return self.is_alive or bool(self.errors)
 
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
@@ -115,8 +127,8 @@ def _stuck(story: Story, side: int) -> Stuck | None:
         return None
     errors = [error for error in story.icmp if error.is_too_big and error.side == side]
     late_ns = peer.last_ns - facts.last_data_ns
-    is_alive = facts.acked > first.seq or late_ns > 2 * max(facts.rtt_min_ns, peer.rtt_min_ns, 0)
-    return Stuck(same, smaller, errors, is_alive)
+    rtt_ns, is_healed = max(facts.rtt_min_ns, peer.rtt_min_ns, 0), bool(facts.acked > first.seq)
+    return Stuck(same, smaller, errors, is_healed, is_healed or late_ns > 2 * rtt_ns, late_ns > 0 and late_ns >= rtt_ns)
 
 
 def _is_one(story: Story, side: int, stuck: Stuck, thresholds: Thresholds) -> bool:
@@ -126,16 +138,21 @@ def _is_one(story: Story, side: int, stuck: Stuck, thresholds: Thresholds) -> bo
     peer = story.sides[1 - side]
     if len(stuck.repeats) < thresholds["repeats"] or peer.last_frame == 0:
         return False
+    if stuck.repeats[0].len <= SMALL:
+        return stuck.is_healed
     was_there = story.sides[side].last_data_ns - peer.last_ns <= thresholds["heard_s"] * 1e9
-    return stuck.is_alive or (was_there and not _loses_small_ones(story, side, stuck.repeats))
+    return stuck.is_alive or (was_there and not _loses_small_ones(story, side, stuck))
 
 
-def _loses_small_ones(story: Story, side: int, repeats: list[Told]) -> bool:
-    """Whether small segments beyond the full one drew no duplicate ACK either, though there was time for it."""
-    return any(
-        told.seq > repeats[0].seq and told.len <= SMALL < repeats[0].len and told.frame < repeats[-1].frame
-        for told in story.of(side)
-    )
+def _loses_small_ones(story: Story, side: int, stuck: Stuck) -> bool:
+    """Whether small segments beyond the full one drew no duplicate ACK either, though there was time for it.
+
+    Those that are not notable show by what is left over beyond the last full segment.
+    """
+    first, last = stuck.repeats[0], stuck.repeats[-1]
+    rest = int(story.sides[side].sent - first.seq) % first.len
+    told = any(told.seq > first.seq and told.len <= SMALL and told.frame < last.frame for told in story.of(side))
+    return not stuck.is_heard and (told or 0 < rest <= SMALL)
 
 
 def _finding(story: Story, side: int, stuck: Stuck) -> Finding:
@@ -145,6 +162,7 @@ def _finding(story: Story, side: int, stuck: Stuck) -> Finding:
     passed = f"; in smaller segments it passed (frame {stuck.smaller.frame})." if stuck.smaller else "."
     how_often = times(len(stuck.repeats), at_least=story.is_more("timeout", side))
     return RULE.finding(
+        severity="error" if stuck.is_sure else "warning",
         confidence=_confidence(story, stuck),
         flows=(story.number,),
         sender=side,
@@ -172,7 +190,7 @@ def _finding(story: Story, side: int, stuck: Stuck) -> Finding:
 def _confidence(story: Story, stuck: Stuck) -> float:
     if stuck.errors:
         return 0.95
-    return (0.9 if stuck.is_alive else 0.6) - (0.2 if story.flow.midstream else 0)
+    return (0.9 if stuck.is_alive else 0.4) - (0.2 if story.flow.midstream else 0)
 
 
 def _cause(stuck: Stuck) -> str:
@@ -190,4 +208,6 @@ def _evidence(story: Story, side: int, stuck: Stuck) -> Iterator[str]:
         yield f"{error.reporter} says by ICMP that a segment is too big{room} (frame {error.frame})"
     before = max(0, stuck.repeats[0].seq - 1)
     yield f"{before:,} bytes before were acknowledged, none of them in so large a segment"
-    yield f"{story.end(1 - side)} was {'heard' if stuck.is_alive else 'not heard'} later"
+    soon = "heard a round trip later, not since" if stuck.is_heard else "not heard later"
+    heard = "heard later" if stuck.is_alive else soon
+    yield f"{story.end(1 - side)} was {heard}"
