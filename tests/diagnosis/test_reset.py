@@ -254,7 +254,7 @@ class TestWriteAfterClose:
         assert "had acknowledged" in finding.evidence[0]
 
     def test_an_answer_to_who_asked_and_closed(self) -> None:
-        late = TAKEN + "31 C F. 81 1\n 31.1 S . 1 82\n 32 S P. 1:81 82\n 32.1 C R 82"
+        late = ANSWERED + "31 C F. 81 201\n 31.1 S . 201 82\n 32 S P. 201:281 82\n 32.1 C R 82"
         (finding,) = of_rule("write-after-close", late)
         assert finding.cause.startswith("10.0.0.2:80 was still answering what 10.0.0.1:1000 had asked")
         assert (finding.severity, finding.confidence) == ("warning", 0.9)
@@ -266,21 +266,35 @@ class TestWriteAfterClose:
     @pytest.mark.parametrize(
         ("write", "told"),
         [
-            ("32 S P. 1:70 82 alert=1", ("info", 0.9)),
-            ("900 S P. 1:25 82 alert=1", ("info", 0.9)),
-            ("32 S P. 1:18 82", ("info", 0.6)),
-            ("32 S P. 1:42 82", ("warning", 0.9)),
-            ("132 S P. 1:18 82", ("warning", 0.9)),
-            ("32 S P. 1:18 82\n 32.1 S P. 18:35 82", ("warning", 0.9)),
-            ("32 S P. 1:201 82\n 32.1 S P. 201:225 82 alert=1", ("warning", 0.9)),
+            ("32 S P. 201:270 82 alert=1", ("info", 0.9)),
+            ("900 S P. 201:225 82 alert=1", ("info", 0.9)),
+            ("32 S P. 201:218 82", ("info", 0.6)),
+            ("141 S P. 201:218 82", ("info", 0.6)),
+            ("32 S P. 201:242 82", ("warning", 0.9)),
+            ("142 S P. 201:218 82", ("warning", 0.9)),
+            ("32 S P. 201:240 82\n 32.1 S P. 240:264 82", ("info", 0.6)),
+            ("32 S P. 201:240 82\n 142 S P. 240:264 82", ("warning", 0.9)),
+            ("32 S P. 201:240 82\n 32.1 S P. 240:264 82\n 32.2 S P. 264:302 82", ("warning", 0.9)),
+            ("32 S P. 201:401 82\n 32.1 S P. 401:425 82 alert=1", ("warning", 0.9)),
         ],
-        ids=["TLS alert", "hidden alert, late", "short", "not short", "short but late", "two", "data before the alert"],
+        ids="TLS alert|hidden alert, late|short|a round trip later|not short|short but late|two|the second late|three,"
+        " too long together|data before the alert".split("|"),
     )
     def test_last_words_after_the_other_s_fin(self, write: str, told: tuple[str, float]) -> None:
-        (finding,) = of_rule("write-after-close", TAKEN + f"31 C F. 81 1\n 31.1 S . 1 82\n {write}\n 999 C R 82")
+        (finding,) = of_rule("write-after-close", ANSWERED + f"31 C F. 81 201\n 31.1 S . 201 82\n {write}\n 999 C R 82")
         assert (finding.severity, finding.confidence) == told
         assert ("closing too" in finding.cause) == (told == ("info", 0.9))
         assert ("goodbye" in finding.cause and "answer that nobody reads" in finding.cause) == (told[1] == 0.6)
+
+    @pytest.mark.parametrize("write", ["32 S P. 1:31 82", "32 S P. 1:31 81", "5000 S P. 1:31 82\n 5000.1 S F. 31 82"])
+    def test_who_had_said_nothing_before_says_no_goodbye(self, write: str) -> None:
+        (finding,) = of_rule("write-after-close", TAKEN + f"31 C F. 81 1\n {write}\n 5001 C R {write.split()[4]}")
+        assert (finding.severity, finding.confidence) == ("warning", 0.9)
+        assert finding.cause.startswith("10.0.0.1:1000 did not wait for the answer of 10.0.0.2:80 (nc -q0, close()")
+
+    def test_a_greeting_that_nobody_asked_for_is_no_lost_answer(self) -> None:
+        (finding,) = of_rule("write-after-close", OPEN + "20 C F. 1 1\n 21 S P. 1:31 2\n 21.1 C R 2")
+        assert (finding.severity, finding.confidence) == ("info", 0.6)
 
     def test_a_short_request_after_the_server_s_fin_may_be_lost(self) -> None:
         (finding,) = of_rule("write-after-close", CLOSED + "180 C P. 81:87 202 ip_id=106\n 181 S R 202 ip_id=0")
@@ -288,7 +302,7 @@ class TestWriteAfterClose:
         assert finding.cause.startswith("a goodbye of 10.0.0.1:1000 (QUIT, +OK, GOAWAY), or a short request")
 
     def test_what_was_under_way_when_the_other_closed(self) -> None:
-        download = TAKEN + "31 C F. 81 1\n 32 S . 1:1001 81\n 32.1 C R 81"
+        download = ANSWERED + "31 C F. 81 201\n 32 S . 201:1201 81\n 32.1 C R 81"
         (finding,) = of_rule("write-after-close", download)
         assert "while data was still coming" in finding.cause
         assert "had not yet" in finding.evidence[0]

@@ -26,9 +26,10 @@ repeat. The side that closes: shutdown(SHUT_WR) and read to the end before close
 When it stays silent
 --------------------
 The payload was acknowledged (half-close), or nothing came after the FIN. Where the writer had no more than a farewell
-to say (a TLS alert, or what came just before its own FIN), nothing is lost and it is info. One short write straight
-after the FIN, the writer's last, may be a farewell without TLS (POP3's +OK, HTTP/2's GOAWAY) or more: both are named,
-at a confidence of 0.6; it is info where the server wrote it, as who asked has gone.
+to say (a TLS alert, or what came just before its own FIN), nothing is lost and it is info. Short writes straight after
+the FIN, the writer's last, may be a farewell without TLS (POP3's +OK, HTTP/2's GOAWAY) or more: both are named, at a
+confidence of 0.6; it is info where the server wrote them, as who asked has gone. A server that had said nothing before
+says no farewell: its answer is lost, and it is a warning.
 
 References
 ----------
@@ -53,10 +54,13 @@ RULE = Rule(
 )
 
 ANSWER_NS = 100_000_000
-"""What is written sooner than that after the FIN was under way in the program already."""
+"""What is written sooner than that and a round trip after the FIN was under way in the program already."""
 
 GOODBYE_BYTES = 40
 """No longer than that is a goodbye in a protocol's own words, and few requests are."""
+
+FIRST_SEQ = 1
+"""Of the first byte of payload, from the ISN."""
 
 SURE = 0.9
 UNSURE = 0.6
@@ -123,14 +127,16 @@ def _finding(reset: Reset, fin: Told, refused: list[Told], farewell_bytes: float
 def _verdict(reset: Reset, fin: Told, refused: list[Told], farewell_bytes: float) -> Verdict:
     closer, writer = reset.story.end(reset.side), reset.story.end(reset.peer)
     closing = reset.story.first("fin", reset.peer) is not None and sum(told.len for told in refused) <= farewell_bytes
-    if closing or _is_alert(reset, refused):
+    is_lost = _is_lost_answer(reset, refused[0])
+    if (closing and not is_lost) or _is_alert(reset, refused):
         return Verdict(True, SURE, f"{writer} was closing too: its last words ({_words(reset, refused)}) came late")
-    if _may_be_goodbye(reset, fin, refused):
+    if not is_lost and _may_be_goodbye(reset, fin, refused, farewell_bytes):
         what = "answer" if reset.peer == SERVER else "request"
         cause = f"a goodbye of {writer} (QUIT, +OK, GOAWAY), or a short {what} that nobody reads any more"
         return Verdict(reset.peer == SERVER, UNSURE, cause)
     knew = _knew(fin, refused[0])
-    cause = _cause(closer, writer, knew, answers=_may_answer(reset, fin, refused[0]))
+    lost = f"{closer} did not wait for the answer of {writer} (nc -q0, close() where shutdown() was meant): it is lost"
+    cause = lost if is_lost else _cause(closer, writer, knew, answers=_may_answer(reset, fin, refused[0]))
     return Verdict(False, SURE if knew or reset.is_bare else 0.8, cause)
 
 
@@ -150,17 +156,31 @@ def _words(reset: Reset, refused: list[Told]) -> str:
     )
 
 
-def _may_be_goodbye(reset: Reset, fin: Told, refused: list[Told]) -> bool:
-    """Whether one short write came straight after the FIN, and nothing of the writer after that."""
-    last = refused[0]
-    is_only = len(refused) == 1 and reset.story.sides[reset.peer].last_data_frame == last.frame
-    return is_only and last.len <= GOODBYE_BYTES and apart_ns(fin, last) < ANSWER_NS
+def _may_be_goodbye(reset: Reset, fin: Told, refused: list[Told], farewell_bytes: float) -> bool:
+    """Whether short writes came straight after the FIN, and nothing of the writer after those."""
+    last = refused[-1]
+    is_all = reset.story.sides[reset.peer].last_data_frame == last.frame
+    is_short = (
+        all(told.len <= GOODBYE_BYTES for told in refused) and sum(told.len for told in refused) <= farewell_bytes
+    )
+    return is_all and is_short and _is_soon(reset, fin, last)
+
+
+def _is_soon(reset: Reset, fin: Told, written: Told) -> bool:
+    """Whether a program wrote that before it can have thought of the FIN."""
+    return apart_ns(fin, written) < ANSWER_NS + max(0, int(reset.story.flow.handshake_total_ns))
+
+
+def _is_lost_answer(reset: Reset, written: Told) -> bool:
+    """Whether a server that had been asked began its answer by what was refused."""
+    is_first = reset.peer == SERVER and not reset.story.flow.midstream and written.seq == FIRST_SEQ
+    return is_first and reset.sent_before("data", reset.side) is not None
 
 
 def _may_answer(reset: Reset, fin: Told, written: Told) -> bool:
     """Whether the server wrote, soon after a client had closed that had asked something."""
     asked = reset.sent_before("data", reset.side)
-    return reset.peer == SERVER and asked is not None and apart_ns(fin, written) < ANSWER_NS
+    return reset.peer == SERVER and asked is not None and _is_soon(reset, fin, written)
 
 
 def _cause(closer: str, writer: str, knew: bool, *, answers: bool) -> str:
