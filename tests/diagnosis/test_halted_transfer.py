@@ -40,10 +40,13 @@ class TestZeroWindow:
     def test_who_answers_no_probe_is_gone(self) -> None:
         answered = self.FULL + "400 S . 1000 81\n 400.1 C . 81 1001 window=0\n"
         (finding,) = of_rule("zero-window", answered + "1000 S . 1000 81\n 2000 S . 1000 81\n 4000 S . 1000 81")
-        assert "once, for 290 ms and left it closed" in finding.summary
-        assert finding.cause.startswith("nothing came from 10.0.0.1:1000 after frame 9, no answer to probes either")
+        assert "once, for 3.89 s and left it closed" in finding.summary
+        assert finding.cause.startswith(
+            "nothing came from 10.0.0.1:1000 after frame 9, 400 ms after the flow's start, no answer to probes either"
+        )
         assert (finding.evidence[0], finding.confidence) == ("3 probes without an answer", 0.8)
         (finding,) = of_rule("zero-window", answered + "1000 S . 1000 81\n 2000 S . 1000 81")
+        assert "once, for 1.89 s and left it closed" in finding.summary
         assert finding.cause.startswith("the application at 10.0.0.1:1000 does not read")
 
     def test_of_many_the_longest_and_true_counts(self) -> None:

@@ -98,8 +98,6 @@ def _closures(story: Story, side: int, probed_ms: float) -> Closures:
     if fin and shut and NO_TIME not in (fin.time_ns, shut[0].time_ns):
         longest_ns = min(longest_ns, fin.time_ns - shut[0].time_ns)
     is_gone = bool(facts.is_closed and shut and peer.unanswered >= GONE_PROBES)
-    if is_gone and NO_TIME < shut[-1].time_ns < facts.last_ns:
-        longest_ns = facts.last_ns - shut[-1].time_ns
     silent = peer.last_frame > 0 and peer.probes + story.measured(1 - side, "retransmissions") == 0
     return Closures(
         shut, opened, probes, int(peer.probes_of_closed), longest_ns, silent and longest_ns >= probed_ms * 1e6, is_gone
@@ -143,10 +141,11 @@ def _finding(story: Story, side: int, found: Closures, severity: str) -> Finding
 
 def _cause(story: Story, side: int, found: Closures) -> str:
     """What keeps the window closed, or whoever would open it from being heard."""
-    receiver = story.end(side)
+    receiver, facts = story.end(side), story.sides[side]
     if found.is_gone:
         return (
-            f"nothing came from {receiver} after frame {story.sides[side].last_frame}, no answer to probes either:"
+            f"nothing came from {receiver} after frame {facts.last_frame}, {story.at(facts.last_ns)} after the flow's"
+            " start, no answer to probes either:"
             " it or the way from it is gone; before, its application had not read as fast as data came"
         )
     return f"the application at {receiver} does not read as fast as data comes, or its receive buffer is small"
