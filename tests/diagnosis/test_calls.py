@@ -44,7 +44,16 @@ class TestSynUnanswered:
             of_rule("syn-unanswered", together(text, by_port(OPEN, 1001)), until_ms=9000)[0].confidence
             for text in ("0 C S 0", "0 C S 0\n 1000 C S 0", "0 C S 0\n 1000 C S 0\n 3000 C S 0")
         ]
-        assert confidences == [0.6, 0.8, 0.95]
+        assert confidences == [0.5, 0.8, 0.95]
+
+    @pytest.mark.parametrize(
+        ("text", "severity"), [("0 C S 0", "warning"), ("0 C S 0\n 1000 C S 0", "error")], ids=["single", "repeated"]
+    )
+    def test_a_syn_that_was_not_repeated_may_be_a_call_given_up(self, text: str, severity: str) -> None:
+        (finding,) = of_rule("syn-unanswered", together(text, by_port(OPEN, 1001)), until_ms=9000)
+        assert finding.severity == severity
+        assert finding.cause.startswith("the caller gave the call up") == (severity == "warning")
+        assert "this client was answered before or after" in finding.cause
 
     @pytest.mark.parametrize(("until_ms", "found"), [(2999, 0), (3000, 1)])
     def test_a_single_syn_must_be_three_seconds_old(self, until_ms: float, found: int) -> None:

@@ -3,8 +3,9 @@
 What it detects
 ---------------
 A SYN that was repeated, or that was `wait_s` old when the capture ended, without any segment in return. The times
-between its repeats stand in the evidence: Linux since 6.5 repeats after 1, 2, 3, 4, 5, 7, 11 s, older kernels after
-1, 3, 7, 15 s. A client that called `scan_targets` listeners or more in vain is told once.
+between its repeats stand in the evidence: Linux since 6.5 repeats after 1, 2, 3, 4, 5, 7, 11 s, older kernels after 1,
+3, 7, 15 s. A SYN that was not repeated although it had time may as well be a call that the caller gave up: that is a
+warning at a confidence of 0.5. A client that called `scan_targets` listeners or more in vain is told once.
 
 Why it happens
 --------------
@@ -71,6 +72,8 @@ LISTENERS_MAX = 50
 
 EXAMPLES = 5
 
+GIVEN_UP = "the caller gave the call up before it was due to repeat the SYN; or "
+
 
 def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     """Calls without an answer: those of a scan as one, of other clients by listener."""
@@ -96,13 +99,15 @@ def _one(evidence: Evidence, known: c.Speaking, calls: c.Calls, row: int) -> Fin
     client, server = c.ends(evidence, int(calls.row[row]))
     listener, syns = int(calls.listener[row]), int(calls.syns[row])
     asked = f"{syns} SYNs (frames {frames[0]} to {frames[-1]})" if syns > 1 else f"one SYN (frame {frames[0]})"
+    given_up = GIVEN_UP if syns == 1 else ""
     return RULE.finding(
+        severity="warning" if given_up else "error",
         confidence=_confidence(evidence, syns),
         flows=(flow,),
         frames=tuple(frames),
         alike=server,
         summary=f"{client} called {server} by {asked}{_span(times)} and heard nothing.",
-        cause=_cause(known, chosen(calls, np.array([row]))),
+        cause=given_up + _cause(known, chosen(calls, np.array([row]))),
         evidence=(_backoff(times, syns), _neighbours(known, listener, server)),
         disproof="answers that pass another way than this capture sees",
         confirm=f"Wireshark: {frames_filter(frames)}   {_at_hosts(listener)}",
@@ -135,7 +140,7 @@ def _many(evidence: Evidence, known: c.Speaking, calls: c.Calls, rows: I64) -> F
 
 def _confidence(evidence: Evidence, syns: int) -> float:
     if syns == 1:
-        return 0.6
+        return 0.5
     sure = 0.95 if syns > 2 else 0.8
     return sure if evidence.sees[SERVER] else round(sure - 0.15, 2)
 
