@@ -1,5 +1,6 @@
 """Every rule's page and declaration are whole, and say what is so."""
 
+import re
 from itertools import groupby
 from pathlib import Path
 
@@ -61,6 +62,33 @@ def test_a_page_has_a_title_and_all_headings(module: Page) -> None:
 @every_rule
 def test_a_page_shows_how_to_see_it_in_wireshark(module: Page) -> None:
     assert "Wireshark" in sections(module)["How to confirm"]
+
+
+FILTER = re.compile(r"In Wireshark: ([a-z]+\.[a-z_.]+(?: .*)?)")
+"""A line that begins with a field, so that it is to be pasted."""
+
+PROSE = re.compile(r"[,;.](?= |$)| (?!in )[a-z]+ [a-z]+ |  ")
+"""What no display filter holds outside of braces: marks of a sentence, two words in a row."""
+
+
+@every_rule
+def test_what_stands_behind_wireshark_can_be_pasted(module: Page) -> None:
+    for pasted in FILTER.findall(sections(module)["How to confirm"]):
+        assert not PROSE.search(re.sub(r"\{[^}]*\}", "{}", pasted)), pasted
+        assert "tcp.flags == 0x012" not in pasted, "SYN-ACKs that agree on ECN have more flags"
+
+
+@pytest.mark.parametrize(
+    ("pasted", "is_prose"),
+    [
+        ("tcp.stream == N && tcp.flags.fin == 1", False),
+        ("frame.number in {1, 2} || tcp.analysis.keep_alive", False),
+        ("tcp.flags.syn == 1, with ip.ttl as a column", True),
+        ("tcp.flags.fin == 1 shows one FIN only", True),
+    ],
+)
+def test_prose_is_told_from_a_filter(pasted: str, is_prose: bool) -> None:
+    assert bool(PROSE.search(re.sub(r"\{[^}]*\}", "{}", pasted))) == is_prose
 
 
 @every_rule

@@ -16,7 +16,8 @@ makestep, a manual date or clock_settime), a virtual machine was suspended, move
 How to confirm
 --------------
 chronyc tracking; journalctl -u chronyd -u systemd-timesyncd | grep -i step; dmesg | grep -iE 'clocksource|suspend'
-In Wireshark: frame.time_delta < -0.05 || frame.time_delta > 0.05, beside tcp.options.timestamp.tsval
+In Wireshark: frame.time_delta < -0.05 || frame.time_delta > 0.05
+Make tcp.options.timestamp.tsval a column beside the time: it goes on evenly.
 
 How to fix
 ----------

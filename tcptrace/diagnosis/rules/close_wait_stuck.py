@@ -16,7 +16,8 @@ How to confirm
 --------------
 On the side that does not close: ss -tnp state close-wait; ls /proc/PID/fd | wc -l grows; Recv-Q in ss is 1 or more
 where the end was never read. On the other side: ss -tno state fin-wait-2.
-In Wireshark: tcp.stream == N && tcp.flags.fin == 1 shows one FIN only
+In Wireshark: tcp.stream == N && tcp.flags.fin == 1
+It shows FINs of one side only.
 
 How to fix
 ----------

@@ -18,7 +18,8 @@ How to confirm
 --------------
 On the server: ss -ltn 'sport = :PORT' lists the listeners; nft list ruleset, iptables-save | grep REJECT (there, and on
 the routers before it). nstat -az TcpOutRsts grows with each refusal of the server's kernel.
-In Wireshark: tcp.flags.reset == 1 && tcp.seq == 1 && tcp.ack == 1, with ip.ttl as a column.
+In Wireshark: tcp.flags.reset == 1 && tcp.seq == 1 && tcp.ack == 1
+Make ip.ttl a column.
 
 How to fix
 ----------

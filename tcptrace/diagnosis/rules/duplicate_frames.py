@@ -14,7 +14,8 @@ How to confirm
 --------------
 tcpdump -D, ip -d link show, bridge link (which interfaces see one frame?); with -i any the interface's number stands
 in the SLL2 header.
-In Wireshark: tcp.analysis.retransmission, with ip.id, ip.ttl and frame.time_delta as columns; editcap -d removes them.
+In Wireshark: tcp.analysis.retransmission
+Make ip.id, ip.ttl and frame.time_delta columns; editcap -d removes them.
 
 How to fix
 ----------

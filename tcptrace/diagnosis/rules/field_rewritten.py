@@ -16,7 +16,8 @@ timestamps, window scale), after which a connection is slow on long or lossy pat
 How to confirm
 --------------
 At the host between the two points: nft list ruleset | grep maxseg; ipvsadm -ln; the firewall's TCP normalisation.
-In Wireshark: tcp.flags.syn == 1 at both points, tcp.options.mss_val, tcp.options.wscale.shift, tcp.options.timestamp
+In Wireshark: tcp.flags.syn == 1
+Compare tcp.options.mss_val, tcp.options.wscale.shift and the timestamp option at both points.
 
 How to fix
 ----------

@@ -17,8 +17,8 @@ How to confirm
 --------------
 Client: nstat -az TcpExtTCPSynRetrans. Server: nstat -az TcpExtListenOverflows TcpExtListenDrops
 TcpExtTCPReqQFullDrop; ss -ltn (Recv-Q against Send-Q).
-In Wireshark: tcp.flags.syn == 1, with frame.time_delta_displayed as a column; tcp.analysis.initial_rtt measures from
-the last SYN and does not show it.
+In Wireshark: tcp.flags.syn == 1
+Make frame.time_delta_displayed a column; tcp.analysis.initial_rtt measures from the last SYN and does not show it.
 
 How to fix
 ----------

@@ -15,7 +15,8 @@ passes: a director in DR or tunnel mode, one of two routers with asymmetric rout
 How to confirm
 --------------
 The recorder's command line; ip route get in both directions; a capture at the other interfaces (tcpdump -i any).
-In Wireshark: ip.src == ADDRESS shows all frames, ip.dst == ADDRESS none.
+In Wireshark: ip.src == ADDRESS
+It shows all frames; ip.dst == ADDRESS shows none.
 
 How to fix
 ----------

@@ -20,7 +20,8 @@ How to confirm
 Server: sysctl net.ipv4.tcp_tw_recycle (absent: the kernel has no such rule); nstat -az TcpExtPAWSPassive, or
 netstat -s | grep "rejected because of time stamp". From a client behind the NAT: sysctl -w net.ipv4.tcp_timestamps=0
 makes its calls succeed.
-In Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 0, with tcp.options.timestamp.tsval as a column.
+In Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 0
+Make tcp.options.timestamp.tsval a column.
 
 How to fix
 ----------

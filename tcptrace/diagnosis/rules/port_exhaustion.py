@@ -19,7 +19,8 @@ How to confirm
 --------------
 On the client: ss -tan state time-wait 'dst SERVER' | wc -l; sysctl net.ipv4.ip_local_port_range
 net.ipv4.tcp_tw_reuse; the program's log: EADDRNOTAVAIL. At a NAT gateway: conntrack -S (insert_failed, drop).
-In Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 0 && ip.dst == SERVER, sorted by tcp.srcport.
+In Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 0 && ip.dst == SERVER
+Sort by tcp.srcport.
 
 How to fix
 ----------

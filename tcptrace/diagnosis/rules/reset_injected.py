@@ -19,7 +19,8 @@ How to confirm
 --------------
 Capture at both ends at the same time: the claimed sender never sent it (tcptrace correlate names the place where it
 was born). On Linux in between: nft list ruleset; iptables -S | grep REJECT; ipvsadm -lnc; conntrack -L -d SERVER.
-In Wireshark: tcp.stream == N && ip.src == SENDER, with ip.ttl and ip.id as columns
+In Wireshark: tcp.stream == N && ip.src == SENDER
+Make ip.ttl and ip.id columns.
 
 How to fix
 ----------

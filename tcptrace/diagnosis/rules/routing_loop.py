@@ -18,7 +18,8 @@ How to confirm
 --------------
 traceroute -T -p PORT DESTINATION (or mtr --tcp) repeats two addresses until its end. At the routers it names: ip route
 get DESTINATION; nstat -az IpInHdrErrors IpForwDatagrams.
-In Wireshark: ip.dst == DESTINATION && tcp.seq_raw == NUMBER, with ip.ttl as a column; icmp.type == 11
+In Wireshark: ip.dst == DESTINATION && tcp.seq_raw == NUMBER || icmp.type == 11
+Make ip.ttl a column.
 
 How to fix
 ----------

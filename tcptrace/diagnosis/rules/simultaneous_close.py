@@ -12,7 +12,8 @@ end in TIME_WAIT (RFC 9293 section 3.6, case 3). It is legal and complete; both 
 How to confirm
 --------------
 Right after it: ss -tn state closing; ss -tn state time-wait on both sides.
-In Wireshark: tcp.stream == N && tcp.flags.fin == 1, neither acknowledges the other's sequence number + 1
+In Wireshark: tcp.stream == N && tcp.flags.fin == 1
+Neither FIN acknowledges the other's sequence number + 1.
 
 How to fix
 ----------

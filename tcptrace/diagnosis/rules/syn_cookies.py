@@ -23,8 +23,8 @@ How to confirm
 --------------
 On the server: nstat -az TcpExtSyncookiesSent TcpExtSyncookiesRecv TcpExtSyncookiesFailed TcpExtListenOverflows;
 dmesg | grep -i "SYN flooding"; ss -ltn 'sport = :PORT' (Recv-Q against Send-Q); sysctl net.ipv4.tcp_syncookies.
-In Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 1, the columns tcp.options.timestamp.tsval and
-tcp.options.wscale.shift.
+In Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 1
+Make tcp.options.timestamp.tsval and tcp.options.wscale.shift columns.
 
 How to fix
 ----------

@@ -19,7 +19,8 @@ How to confirm
 --------------
 At the client: ss -tn state syn-sent; nstat -az TcpOutRsts TcpActiveOpens. At the node or director: conntrack -L -d VIP
 (the entry stays UNREPLIED), ipvsadm -lnc; on the server: ip route get CLIENT.
-In Wireshark: tcp.flags == 0x012 && tcp.ack_raw == ISN+1, where ISN is the SYN's tcp.seq_raw.
+In Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 1 && tcp.ack_raw == ISN+1
+ISN is the SYN's tcp.seq_raw.
 
 How to fix
 ----------

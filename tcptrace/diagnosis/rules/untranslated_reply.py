@@ -18,7 +18,8 @@ How to confirm
 --------------
 Server: ip route get CLIENT must lead to the translator. Translator: conntrack -L -d VIP shows the entry UNREPLIED;
 ipvsadm -lnc shows SYN_RECV. Node: sysctl net.bridge.bridge-nf-call-iptables; cilium service list; cilium bpf nat list.
-In Wireshark: tcp.flags == 0x012 && tcp.ack_raw == ISN+1 at every point, with ip.src as a column
+In Wireshark: tcp.flags.syn == 1 && tcp.flags.ack == 1 && tcp.ack_raw == ISN+1
+ISN is the SYN's tcp.seq_raw. Do so at every point, with ip.src as a column.
 
 How to fix
 ----------

@@ -17,7 +17,7 @@ How to confirm
 --------------
 Router or client: ip neigh show VIP changes its MAC; arping -c 3 -I IFACE VIP prints answers of two MACs. Realserver:
 sysctl net.ipv4.conf.all.arp_ignore net.ipv4.conf.all.arp_announce. Director: ipvsadm -lnc lacks the connections.
-In Wireshark: arp.opcode == 2 && arp.src.proto_ipv4 == VIP   (or arp.duplicate-address-detected)
+In Wireshark: arp.opcode == 2 && arp.src.proto_ipv4 == VIP || arp.duplicate-address-detected
 
 How to fix
 ----------
