@@ -127,9 +127,9 @@ class Pcapng:
 
     def _note_times(self, buffer: bytearray | mmap, records: Records) -> None:
         """Say once if times are left out as 64 bits of nanoseconds do not hold them; simple packet blocks have none."""
-        rows = np.flatnonzero((records.time_ns == NO_TIME) & (records.link_type != NO_PACKET))
-        if not len(rows) or BEYOND_TIME in self._summary.problems:
+        if BEYOND_TIME in self._summary.problems or not (records.time_ns == NO_TIME).any():
             return
+        rows = np.flatnonzero((records.time_ns == NO_TIME) & (records.link_type != NO_PACKET))
         data, kind = np.frombuffer(buffer, np.uint8), records.offset[rows][:, None] + np.arange(4)
         is_simple = data[kind - SIMPLE_DATA_OFFSET].view(f"{self._order}u4") == SIMPLE_PACKET
         is_timed = np.isin(data[kind - DATA_OFFSET].view(f"{self._order}u4"), (ENHANCED_PACKET, OBSOLETE_PACKET))

@@ -35,6 +35,7 @@ NOTE_TIMESTAMPS = 1 << 21  # its SYN had one
 NOTE_SYN = 1 << 22  # has sent a SYN without ACK
 
 NO_SCALE = -1
+WINDOW_SCALE_MAX = 14  # RFC 7323 section 2.3: what is more counts as that
 SYN_UNSEEN = -2
 
 

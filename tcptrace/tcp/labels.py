@@ -8,7 +8,7 @@ at. What this makes of segments better is elsewhere. Labels are bits, in the ord
 from tcptrace.flows import ACK, ANNOUNCED, FIN, PREVIOUS, RST, SEEN, SEEN_RFB, SYN
 from tcptrace.flows import WIDTH as FLOW_WIDTH
 from tcptrace.schema import I64, NO_TIME, Directions, FlowRows, Packets, Segments
-from tcptrace.tcp.endpoint_rows import NO_SCALE
+from tcptrace.tcp.endpoint_rows import NO_SCALE, WINDOW_SCALE_MAX
 from tcptrace.tcp.sequence import MASK
 
 RETRANSMISSION = 1 << 0
@@ -64,7 +64,6 @@ DATA_SENT = 8
 FIN_SENT = 16
 RST_SENT = 32
 SEEN_BITS = 63
-SCALE_MAX = 14  # RFC 7323 section 2.3: what is more counts as that
 LATER = 8  # shift of what counts from the second segment on
 
 
@@ -76,7 +75,7 @@ def is_below(a: int, b: int) -> bool:
 def note_scale(rows: I64, x: int, y: int, flags: int, scale: int) -> None:
     """What a SYN's window scale, or its absence, means for both ends."""
     if scale != NO_SCALE:
-        rows[x + SCALE] = min(scale, SCALE_MAX) + 1
+        rows[x + SCALE] = min(scale, WINDOW_SCALE_MAX) + 1
         if flags & ACK and rows[y + SCALE] == NOT_SCALED:
             rows[x + SCALE] = NOT_SCALED
     elif rows[x + SCALE] <= 0:

@@ -26,6 +26,7 @@ from tcptrace.tcp.endpoint_rows import (
     VIA,
     WIDE,
     WINDOW,
+    WINDOW_SCALE_MAX,
     begin,
 )
 from tcptrace.tcp.holes import drop_holes, fill_holes, open_hole
@@ -43,7 +44,6 @@ from tcptrace.tcp.segment_events import (
 from tcptrace.tcp.sequence import CYCLE, unwrap
 from tcptrace.tcp.transition_log import step
 
-WINDOW_SCALE_MAX = 14  # RFC 7323 section 2.3
 WINDOW_CAP = 0x7FFFFFFF
 
 

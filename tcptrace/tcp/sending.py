@@ -293,14 +293,16 @@ def send(
     Returns its kind, the frame it repeats, the time since that, how long its sender had waited for the timer that
     ran out, how many segments overtook it.
     """
+    is_answer = False
     if flags & SYN:
         if rows[x + SYN_AT] >= 0 and rows[x + SYN_AT] != start:
             drop_all(rows, x, nodes)
             begin(rows, x)
         rows[x + SYN_AT] = start
+        is_answer = is_first_answer(rows, x, flags)
     following = rows[x + NEXT]
     kind, original, since_ns, waited_ns, beyond = NO_REPEAT, 0, UNKNOWN, UNKNOWN, 0
-    if not is_first_answer(rows, x, flags) and start < following:
+    if start < following and not is_answer:
         below = min(end, following)
         kind, original, since_ns, waited_ns, beyond = send_below(
             rows, x, y, nodes, start, below, ip_id, tsval, frame, time_ns, idle_ns
@@ -350,8 +352,8 @@ def measure(  # noqa: C901  one loop, so that what is common needs few calls
         x, y = row * WIDTH, (row ^ 1) * WIDTH
         time_ns = max(UNKNOWN, time_of[i])
         if rows[x + MARKS] == 0:
-            begin(rows, min(x, y))
-            begin(rows, max(x, y))
+            begin(rows, x)
+            begin(rows, y)
         out_x, out_y, acked, following = out(rows, x), out(rows, y), rows[y + ACKED], rows[x + NEXT]
         stalled[i] = 1 if out_x > 0 or out_y > 0 else 0
         if copy[i] != 0:

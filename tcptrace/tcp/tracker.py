@@ -98,23 +98,21 @@ class Tracker:
                 (kernels["tcp.directions"].begin, rows, count, segments, flows, kernels.view(self.directions)),
             )
         )
-        recalled = self._recall()
-        self._reserve(count + recalled[1])
+        recalled = int(self.directions.used[3])
+        self._reserve(count + recalled)
         endpoints, held = kernels.view(self.endpoints), kernels.view(self._holes)
         passes = [(kernels["tcp.segment_pass"].advance, rows, count, segments, flows, held, endpoints)]
-        if recalled[1]:
-            passes += self._passes(*recalled, flows, endpoints)
+        if recalled:
+            passes += self._passes(*self._recall(recalled), flows, endpoints)
         passes += self._passes(rows, count, segments, flows, endpoints)
         kernels.in_turn(passes)
         self._keep_steps()
         return Segments._make(column[:count] for column in self._segments)
 
-    def _recall(self) -> tuple[Any, int, Any]:
+    def _recall(self, count: int) -> tuple[Any, int, Any]:
         """The lone SYNs of flows that now are more: Packets as kernels take them, how many, Segments."""
-        count = int(self.directions.used[3])
         packets, segments = map(self.kernels.view, (allocate(Packets, count), allocate(Segments, count)))
-        if count:
-            self.kernels["tcp.lone_syns"].recall(self.kernels.view(self.directions), packets, segments)
+        self.kernels["tcp.lone_syns"].recall(self.kernels.view(self.directions), packets, segments)
         return packets, count, segments
 
     def _passes(self, rows: Any, count: int, segments: Any, flows: Any, endpoints: Any) -> list[tuple[Any, ...]]:

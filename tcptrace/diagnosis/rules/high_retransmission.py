@@ -130,7 +130,7 @@ def _finding(story: Story, side: int, repeats: list[Told], copies: int, segments
 
 def _passed_router(story: Story, side: int, repeats: list[Told]) -> bool:
     """Whether what seems to be sent again is what a router sent on: its TTL is lower, before and after."""
-    sent = [told for told in story.of(side) if told.repeats in ("none", "")]
+    sent = [told for told in story.of(side) if told.repeats == "none"]
     first, lowered = story.first("syn", side) or (sent or repeats)[0], max(told.ttl for told in repeats)
     return 0 <= lowered < first.ttl and any(told.ttl == first.ttl for told in sent if told.frame > repeats[0].frame)
 
