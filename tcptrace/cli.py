@@ -56,7 +56,6 @@ from tcptrace.diagnosis.wanted import Severity, Wanted
 from tcptrace.errors import CaptureError, UsageError
 from tcptrace.report.check.formats import CheckFormat, check_report
 from tcptrace.report.correlation.formats import CorrelationFormat, correlation_report
-from tcptrace.report.explanation import write_explanation
 from tcptrace.report.failure import tell
 from tcptrace.report.formats import Format, report
 from tcptrace.report.output import open_output
@@ -328,6 +327,8 @@ def check(
 @app.command(epilog="Example: tcptrace explain sidecar-reset")
 def explain(rule: ExplainedRule = None, no_color: NoColor = False) -> None:
     """Explain a rule: what it detects, why it happens, how to confirm and fix it. Without a name: list the rules."""
+    from tcptrace.report.explanation import write_explanation
+
     write_explanation(rule, sys.stdout, color=not no_color)
 
 

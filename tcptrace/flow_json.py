@@ -8,6 +8,7 @@ is made once a batch: a flood consists of nothing else.
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.zeek import ZeekView, lone_syn_kinds, zeek_views
 
 FLOWS_PER_BATCH = 1000
+FLOWS_AT_A_TIME = 100
+"""Whose dicts exist at once: the processor's cache holds them until they are written."""
 BYTE = 8
 
 Json = dict[str, Any]
@@ -68,17 +71,19 @@ def flow_dicts(
 ) -> Iterator[list[Json]]:
     """The flows of one capture, in order, as entries of `flows`. They share what they have alike: not to be changed."""
 
-    def dicts(rows: Flows, keys: Collection[str]) -> list[Json]:
-        if not len(rows.flow):
-            return []
-        batch = Batch(capture, rows, transitions, book, measured)
-        return [dict(zip(keys, row, strict=True)) for row in zip(*(KEYS[key](batch) for key in keys), strict=True)]
+    def dicts(rows: Flows, keys: Collection[str]) -> Iterator[Json]:
+        if len(rows.flow):
+            batch = Batch(capture, rows, transitions, book, measured)
+            values = zip(*(KEYS[key](batch) for key in keys), strict=True)
+            yield from (dict(zip(keys, row, strict=True)) for row in values)
 
     for start in range(0, len(flows.flow), FLOWS_PER_BATCH):
         rows = part(flows, start, start + FLOWS_PER_BATCH)
         alike = _alike(rows, measured)
         if len(alike) < 2:
-            yield dicts(rows, KEYS)
+            told = dicts(rows, KEYS)
+            while some := list(islice(told, FLOWS_AT_A_TIME)):
+                yield some
             continue
         others = np.setdiff1d(np.arange(len(rows.flow)), alike)
         [example] = dicts(chosen(rows, alike[:1]), KEYS)
@@ -98,19 +103,17 @@ def _alike(rows: Flows, measured: Measured) -> I64:
     return found
 
 
-def timeline(transitions: Transitions) -> list[Json]:
+def timeline(transitions: Transitions) -> Iterator[Json]:
     """Transitions as entries of a flow's `timeline`."""
     _, _, frames, times, *change = transitions
     kinds = reduce(lambda kind, column: kind << BYTE | column, change, np.zeros(len(frames), np.int64))
     kinds_met, examples = np.unique(kinds, return_index=True)
     met = zip(*(column[examples].tolist() for column in change), strict=True)
     alike = dict(zip(kinds_met.tolist(), (_change(*fields) for fields in met), strict=True))
-    entries = []
     for kind, frame, time_ns in zip(kinds.tolist(), frames.tolist(), times.tolist(), strict=True):
         entry = alike[kind].copy()  # few differ in more than frame and time, and a copy costs less than making one
         entry["frame"], entry["time_ns"] = frame or None, time_ns if time_ns != NO_TIME else None
-        entries.append(entry)
-    return entries
+        yield entry
 
 
 def _change(side: int, before: int, after: int, event: int, inferred: int, unexpected: int) -> Json:
@@ -131,7 +134,7 @@ def _timelines(batch: Batch) -> Values:
     """Both tables are ordered by flow."""
     first, stop = (np.searchsorted(batch.transitions.flow, batch.flows.flow, side) for side in ("left", "right"))
     entries = timeline(part(batch.transitions, int(first[0]), int(stop[-1])))
-    return (entries[a:b] for a, b in zip((first - first[0]).tolist(), (stop - first[0]).tolist(), strict=True))
+    return (list(islice(entries, count)) for count in (stop - first).tolist())
 
 
 def _handshakes(batch: Batch) -> Values:

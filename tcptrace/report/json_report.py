@@ -76,7 +76,8 @@ def write_document(out: TextIO, head: Json, name: str, batches: Batches, tail: J
     separator = b"\n"
     for batch in batches:
         if batch:
-            write(separator + orjson.dumps(batch)[1:-1])
+            write(separator)
+            write(memoryview(orjson.dumps(batch))[1:-1])
             separator = b",\n"
     write(b"\n]" + (b"," + orjson.dumps(tail)[1:] if tail else b"}") + b"\n")
 
