@@ -172,7 +172,8 @@ class Evidence:
     @cached_property
     def _row_of_notable(self) -> I64:
         """The row in `flows` of the flow of each notable segment."""
-        return np.searchsorted(self.flows.flow, self.notable.flow)
+        first = np.searchsorted(self.notable.flow, self.flows.flow)
+        return np.repeat(np.arange(len(first)), np.diff(first, append=len(self.notable.flow)))
 
 
 def _of_flows(table: Any, numbers: I64) -> Iterator[list[Any]]:

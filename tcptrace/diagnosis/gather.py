@@ -6,7 +6,7 @@ from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.rows import chosen, in_batches
-from tcptrace.schema import Flows, SideFacts, Transitions
+from tcptrace.schema import Flows, Transitions
 from tcptrace.tcp.icmp_errors import about_flows
 from tcptrace.tcp.measures import Measured
 from tcptrace.tcp.notable_table import notable_table
@@ -19,11 +19,8 @@ def gather(
     """All tables of one capture that rules read; `flows` and `transitions` are of all its flows."""
     has_pair = measured.tracker.directions.of_flow[flows.flow] > 0
     full = flows if has_pair.all() else chosen(flows, np.flatnonzero(has_pair))
-    notable = notable_table(measured.tracker, measured.client)  # first: it frees more than it takes
-
-    def of_side(side: int) -> SideFacts:
-        return in_batches(lambda numbers: side_facts(measured, numbers, side), full.flow)
-
+    sides = side_facts(measured, full.flow)  # first what frees memory
+    notable = notable_table(measured.tracker, measured.client)
     return Evidence(
         summary,
         book,
@@ -31,7 +28,7 @@ def gather(
         lone_syns=np.flatnonzero(~has_pair & measured.tracker.has_syn(flows.flow)),
         flows=full,
         measures=in_batches(measured.of, full.flow),
-        sides=(of_side(0), of_side(1)),
+        sides=sides,
         notable=notable,
         transitions=transitions,
         joined=measured.joined,

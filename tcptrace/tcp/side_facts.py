@@ -1,7 +1,10 @@
 """The table of what diagnosis must know of each side of a flow, once a capture has been read."""
 
+from functools import partial
+
 import numpy as np
 
+from tcptrace.rows import in_batches
 from tcptrace.schema import I64, UNKNOWN, SideFacts, columns
 from tcptrace.tcp import endpoint_rows as e
 from tcptrace.tcp import notable as n
@@ -23,12 +26,21 @@ FIELDS = {
 }
 
 
-def side_facts(measured: Measured, flows: I64, side: int) -> SideFacts:
-    """One row for each of the given flow numbers: what its client (0) or server (1) did; zeros for a lone SYN."""
+def side_facts(measured: Measured, flows: I64) -> tuple[SideFacts, SideFacts]:
+    """Of clients and of servers, one row for each of the given flow numbers; zeros for a lone SYN.
+
+    What only this is made of the tracker keeps no longer.
+    """
+    notable = measured.tracker.take_notable()
+    client, server = (partial(_of_side, measured, notable, side) for side in (0, 1))
+    return in_batches(client, flows), in_batches(server, flows)
+
+
+def _of_side(measured: Measured, notable: I64, side: int, flows: I64) -> SideFacts:
     tracker, client = measured.tracker, measured.client
     pairs = tracker.directions.of_flow[flows].astype(np.int64) - 1
     sender = client[flows] ^ side
-    kept, peer = (rows_of(tracker.directions.notable, n.WIDTH, pairs, of) for of in (sender, 1 - sender))
+    kept, peer = (rows_of(notable, n.WIDTH, pairs, of) for of in (sender, 1 - sender))
     sending = rows_of(tracker.directions.sending, SENDING_WIDTH, pairs, sender)
     ends = flows * 2 + sender
     start = tracker.endpoints.wide[ends * e.WIDE + e.START]

@@ -26,7 +26,7 @@ from tcptrace.tcp import (
 )
 from tcptrace.tcp.endpoint import next_states
 
-GROWTH = 1.1
+GROWTH = 1.03
 STEPS_PER_SEGMENT = 12
 """No segment tells more: two timers, a reused tuple, three steps and a return each way."""
 FINISH_BATCH = 1 << 16
@@ -150,6 +150,12 @@ class Tracker:
         written = self._notes[: int(self.directions.used[2]) * notes.NOTE]
         self._notes = np.empty(0, np.int64)
         return written
+
+    def take_notable(self) -> I64:
+        """What tcptrace.tcp.notable keeps of directions; it is kept no longer."""
+        kept = self.directions.notable
+        self.directions = self.directions._replace(notable=np.empty(0, np.int64))
+        return kept
 
     def has_syn(self, numbers: I64) -> Bools:
         """Whether a SYN of these flows was seen; a flow without needs not even have flags."""

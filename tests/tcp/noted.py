@@ -52,7 +52,7 @@ def told(*chunks: Packets, with_kernels: Kernels | None = None) -> Outcome:
     segments = Segments._make(np.concatenate(columns) for columns in zip(*taken, strict=True))
     client, _ = client_sides(tracker)
     measured, flow = Measured(tracker, client), np.zeros(1, np.int64)
-    of_side = (side_facts(measured, flow, side)._asdict() for side in (0, 1))
+    of_side = (facts._asdict() for facts in side_facts(measured, flow))
     both = [SimpleNamespace(**{name: int(columns[name][0]) for name in FACTS}) for columns in of_side]
     changes = set(transition_table(tracker, client).frame.tolist())
     return Outcome(notable_table(tracker, client), segments, (both[0], both[1]), int(client[0]), changes)
