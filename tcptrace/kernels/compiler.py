@@ -175,7 +175,7 @@ def _compiled_copy(name: str, copies: dict[str, ModuleType]) -> ModuleType:
     Each is compiled once, for the types its annotations say: numba would compile it anew for every
     mixture of integers and truth values that it is called with, which takes half as long again.
     """
-    jit = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
+    jit = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, no_rewrites=True, _nrt=False)
     copy = ModuleType(f"{name}__compiled")
     exec(compile(source(name), str(importlib.import_module(name).__file__), "exec"), vars(copy))
     own: list[Any] = []
