@@ -339,9 +339,8 @@ def measure(  # noqa: C901  one loop, so that what is common needs few calls
     starts, ends, acks, copy = segments.position, segments.end_position, segments.ack_position, segments.copy
     flight, rtt, timestamp_rtt = segments.bytes_in_flight, segments.rtt_ns, segments.timestamp_rtt_ns
     repeat, original, since, backoff = segments.repeat, segments.original, segments.since_original_ns, segments.backoff
-    waited = segments.waited_ns
     beyond, sacked, dsack = segments.reordered_by, segments.sacked_bytes, segments.dsack
-    idle, stalled = segments.idle_ns, segments.stalled
+    waited, idle, stalled = segments.waited_ns, segments.idle_ns, segments.stalled
     for i in range(count):
         flight[i], rtt[i], timestamp_rtt[i] = UNKNOWN, UNKNOWN, UNKNOWN
         repeat[i], original[i], since[i], waited[i], backoff[i] = NO_REPEAT, 0, UNKNOWN, UNKNOWN, 0
