@@ -134,7 +134,10 @@ def _timelines(batch: Batch) -> Values:
     """Both tables are ordered by flow."""
     first, stop = (np.searchsorted(batch.transitions.flow, batch.flows.flow, side) for side in ("left", "right"))
     entries = timeline(part(batch.transitions, int(first[0]), int(stop[-1])))
-    return (list(islice(entries, count)) for count in (stop - first).tolist())
+    before = np.append(first[:1], stop[:-1])  # transitions of flows between these are passed over
+    return (
+        list(islice(entries, a, b)) for a, b in zip((first - before).tolist(), (stop - before).tolist(), strict=True)
+    )
 
 
 def _handshakes(batch: Batch) -> Values:
