@@ -77,19 +77,19 @@ def flow_dicts(
             values = zip(*(KEYS[key](batch) for key in keys), strict=True)
             yield from (dict(zip(keys, row, strict=True)) for row in values)
 
-    for start in range(0, len(flows.flow), FLOWS_PER_BATCH):
-        rows = part(flows, start, start + FLOWS_PER_BATCH)
+    def of_batch(rows: Flows) -> Iterator[Json]:
         alike = _alike(rows, measured)
         if len(alike) < 2:
-            told = dicts(rows, KEYS)
-            while some := list(islice(told, FLOWS_AT_A_TIME)):
-                yield some
-            continue
-        others = np.setdiff1d(np.arange(len(rows.flow)), alike)
+            return dicts(rows, KEYS)
         [example] = dicts(chosen(rows, alike[:1]), KEYS)
-        own = (example | values for values in dicts(chosen(rows, alike), OWN))
-        found = dict(zip([*others.tolist(), *alike.tolist()], [*dicts(chosen(rows, others), KEYS), *own], strict=True))
-        yield [found[row] for row in range(len(found))]
+        is_alike = np.isin(np.arange(len(rows.flow)), alike)
+        own, others = dicts(chosen(rows, alike), OWN), dicts(chosen(rows, np.flatnonzero(~is_alike)), KEYS)
+        return (example | next(own) if same else next(others) for same in is_alike.tolist())
+
+    for start in range(0, len(flows.flow), FLOWS_PER_BATCH):
+        told = of_batch(part(flows, start, start + FLOWS_PER_BATCH))
+        while some := list(islice(told, FLOWS_AT_A_TIME)):
+            yield some
 
 
 def _alike(rows: Flows, measured: Measured) -> I64:

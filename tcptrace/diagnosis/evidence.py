@@ -171,7 +171,7 @@ class Evidence:
 
     @cached_property
     def _row_of_notable(self) -> I64:
-        """The row in `flows` of the flow of each notable segment."""
+        """The row in `flows` of the flow of each notable segment; both are ordered by flow, and none lacks its flow."""
         first = np.searchsorted(self.notable.flow, self.flows.flow)
         return np.repeat(np.arange(len(first)), np.diff(first, append=len(self.notable.flow)))
 

@@ -16,7 +16,10 @@ from tcptrace.tcp.side_facts import side_facts
 def gather(
     summary: CaptureSummary, book: AddressBook, measured: Measured, flows: Flows, transitions: Transitions
 ) -> Evidence:
-    """All tables of one capture that rules read; `flows` and `transitions` are of all its flows."""
+    """All tables of one capture that rules read; `flows` and `transitions` are of all its flows.
+
+    Once: what nothing else is made of the tracker keeps no longer.
+    """
     has_pair = measured.tracker.directions.of_flow[flows.flow] > 0
     full = flows if has_pair.all() else chosen(flows, np.flatnonzero(has_pair))
     sides = side_facts(measured, full.flow)  # first what frees memory
