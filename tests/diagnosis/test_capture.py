@@ -162,6 +162,11 @@ class TestOneSidedCapture:
     def test_a_call_that_nobody_answers_is_not_half_seen(self, text: str) -> None:
         assert of_rule("one-sided-capture", text, until_ms=9000) == []
 
+    @pytest.mark.parametrize(("isn", "found"), [(1, 0), (2, 1)])
+    def test_the_other_direction_may_be_here_under_another_address(self, isn: int, found: int) -> None:
+        answers = f"5 S S. 0 {isn} src=3\n 12 S . 1 101 src=3\n 25 S P. 1:501 101 src=3\n"
+        assert len(of_rule("one-sided-capture", together(CLIENT_ONLY, answers))) == found
+
     @pytest.mark.parametrize(("whole", "found"), [(1, 1), (2, 0)])
     def test_half_of_the_flows_must_be_so(self, whole: int, found: int) -> None:
         others = [by_port(OPEN, 2000 + n, 100) for n in range(whole)]

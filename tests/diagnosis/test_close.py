@@ -90,6 +90,17 @@ class TestFinRetransmission:
         assert finding.cause.startswith("10.0.0.2:80 is gone")
         assert "never acknowledged in this capture" in finding.evidence
 
+    @pytest.mark.parametrize(
+        ("ack", "cause"), [(82, "10.0.0.2:80 has it and answered by RST (frame 9)"), (81, "it does not reach")]
+    )
+    def test_a_reset_that_acknowledges_it_shows_that_it_came(self, ack: int, cause: str) -> None:
+        text = f"130 C F. 81 201\n 140 S R. 201 {ack}\n 340 C F. 81 201\n 350 S R {201}"
+        (finding,) = of_rule("fin-retransmission", ANSWERED + text)
+        assert finding.cause.startswith(cause)
+        assert (
+            (finding.frames == (8, 9, 10)) == ("acknowledged by the RST in frame 9" in finding.evidence) == (ack == 82)
+        )
+
     def test_a_fin_after_payload_that_came_at_last_is_its_own_story(self) -> None:
         late = "130 C P. 81:181 201\n 340 C P. 81:181 201\n 350 S . 201 181\n 360 C F. 181 201\n 570 C F. 181 201"
         assert list(diagnosed(ANSWERED + late)) == ["rto-stall", "fin-retransmission"]

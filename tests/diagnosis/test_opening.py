@@ -205,6 +205,14 @@ class TestHandshakeSlow:
         assert finding.confidence == 0.9
 
     @pytest.mark.parametrize(
+        ("answered_ms", "cause"),
+        [(2401, "the path is slow: a round trip takes 1.2 s"), (2200, "the first SYN or its answer was lost")],
+    )
+    def test_a_long_path_is_no_loss(self, answered_ms: int, cause: str) -> None:
+        text = f"0 C S 0\n 1000 C S 0\n 1200 S S. 0 1\n 1200.1 C . 1 1\n 1201 C P. 1:81 1\n {answered_ms} S . 1 81"
+        assert of_rule("handshake-slow", text)[0].cause.startswith(cause)
+
+    @pytest.mark.parametrize(
         "text",
         [
             "0 C S 0\n 1 S S. 0 1\n 5000 S F. 900 1\n 5001 C F. 1 901",

@@ -97,11 +97,11 @@ def _is_passenger(story: Story, fin: Told) -> bool:
 
 def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
     end = fin.seq + fin.len
-    later = (told for told in story.after(fin, 1 - fin.side) if told.has_ack and not told.is_rst)
-    acks = [told for told in later if told.ack == end + 1]
-    frames = numbers([fin, *again, *acks[:1]])
+    answers = [told for told in story.after(fin, 1 - fin.side) if told.has_ack and told.ack == end + 1]
+    acks = [told for told in answers if not told.is_rst]
+    frames = numbers([fin, *again, *(acks or answers)[:1]])
     how_often = times(len(again), at_least=story.is_more("fin", fin.side))
-    cause, confidence = _cause(story, again, acks)
+    cause, confidence = _cause(story, again, acks, answers)
     return RULE.finding(
         confidence=confidence,
         flows=(story.number,),
@@ -114,12 +114,18 @@ def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
         cause=cause,
         evidence=(
             f"repeated in frame{'s' * (len(again) > 1)} {', '.join(str(told.frame) for told in again)}",
-            f"acknowledged in frame {acks[0].frame}" if acks else "never acknowledged in this capture",
+            _acknowledged(acks, answers),
         ),
         disproof="a capture at the other side that shows FIN and ACK arriving in time",
         confirm=f"Wireshark: {frames_filter(frames)}   {story.end(fin.side)}: ss -tno; nstat -az TcpRetransSegs",
         fix="look for loss, and for a firewall or balancer that forgets a connection when it closes",
     )
+
+
+def _acknowledged(acks: list[Told], answers: list[Told]) -> str:
+    if acks:
+        return f"acknowledged in frame {acks[0].frame}"
+    return f"acknowledged by the RST in frame {answers[0].frame}" if answers else "never acknowledged in this capture"
 
 
 def _payload(again: list[Told]) -> str:
@@ -128,10 +134,13 @@ def _payload(again: list[Told]) -> str:
     return f" with the last {counted(most, 'byte')}" if most > 0 else ""
 
 
-def _cause(story: Story, again: list[Told], acks: list[Told]) -> tuple[str, float]:
-    """What was lost, by where the acknowledgement stands."""
+def _cause(story: Story, again: list[Told], acks: list[Told], answers: list[Told]) -> tuple[str, float]:
+    """What was lost, by where the acknowledgement stands; `answers` are RSTs, where there is none."""
     if story.sides[1 - again[0].side].last_frame == 0:
         return "it or its acknowledgement was lost; the capture holds nothing of the other side", 0.6
+    if not acks and answers:
+        other = story.end(1 - again[0].side)
+        return f"{other} has it and answered by RST (frame {answers[0].frame}), which did not get to its sender", 0.8
     if not acks:
         if story.sides[1 - again[0].side].last_frame > again[0].frame:
             return f"it does not reach {story.end(1 - again[0].side)}, which is still there, or is ignored there", 0.8

@@ -137,7 +137,7 @@ def _finding(story: Story, syns: list[Told], answers: list[Told], ack: Told, is_
             f"Wireshark: {frames_filter(frames)}   client: nstat -az TcpExtTCPSynRetrans"
             f"   server: nstat -az TcpExtListenOverflows TcpExtListenDrops; ss -ltn 'sport = :{port}'"
         ),
-        fix="find the loss or the full queue that swallowed the first attempt; keep connections open for reuse",
+        fix="find what is slow, loses or drops on the way or at the server; keep connections open for reuse",
     )
 
 
@@ -147,7 +147,11 @@ def _cause_before(story: Story, syns: list[Told], answer: Told, is_near: bool) -
         return "the server, or what sets connections up before it, was slow: one SYN, answered late"
     if is_near:
         return "the server dropped the first SYN: its accept queue was full, or a filter before the socket limits SYNs"
-    took_ns = answer.time_ns - asked[-1].time_ns
+    took_ns, rtt_ns = answer.time_ns - asked[-1].time_ns, story.sides[CLIENT].rtt_min_ns
+    if rtt_ns >= asked[1].time_ns - asked[0].time_ns:
+        return (
+            f"the path is slow: a round trip takes {elapsed(rtt_ns)}, longer than the client waits before it asks again"
+        )
     if took_ns < (asked[-1].time_ns - asked[0].time_ns) / SOON:
         lost = "the first SYN or its answer was lost, or the server dropped it"
         return f"{lost}: the last of {len(asked)} was answered after {elapsed(took_ns)}"

@@ -26,7 +26,7 @@ finding is made of what the unseen side did not do.
 When it stays silent
 --------------------
 Nothing shows that the unseen side spoke: a SYN that is repeated is unanswered, not half seen. Some flows only are
-one-sided.
+one-sided. The other side is here under another address (half-joined flows).
 
 References
 ----------
@@ -68,7 +68,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     flows = evidence.flows
     both = (flows.client_frames > 0) & (flows.server_frames > 0)
     half = ~both & (flows.client_frames + flows.server_frames > 1)
-    half = half & _shows_the_other(evidence) if half.any() else half
+    half = half & _shows_the_other(evidence) & ~_is_joined(evidence) if half.any() else half
     number = int(half.sum())
     if number and number >= thresholds["share"] * (number + int(both.sum())):
         yield _finding(evidence, flows.flow[half], flows.server_frames[half] == 0, number + int(both.sum()))
@@ -84,6 +84,13 @@ def _shows_the_other(evidence: Evidence) -> Bools:
     called = (flows.midstream == 0) & (evidence.count("first", CLIENT) > 0)
     shown: Bools = more[flows.flow] | called | (evidence.count("syn", SERVER) > 0)
     return shown
+
+
+def _is_joined(evidence: Evidence) -> Bools:
+    """Flows whose other direction is here, under other addresses."""
+    other, _ = evidence.joined.of(evidence.flows.flow)
+    joined: Bools = other >= 0
+    return joined
 
 
 def _never_repeated(evidence: Evidence, thresholds: Thresholds) -> I64:

@@ -41,7 +41,18 @@ from itertools import pairwise
 
 from tcptrace.diagnosis.evidence import Evidence
 from tcptrace.diagnosis.rule import Finding, Rule, Threshold, Thresholds
-from tcptrace.diagnosis.story import CLIENT, SERVER, Story, Told, counted, elapsed, frames_filter, numbers, times
+from tcptrace.diagnosis.story import (
+    CLIENT,
+    SERVER,
+    Story,
+    Told,
+    apart_ns,
+    counted,
+    elapsed,
+    frames_filter,
+    numbers,
+    times,
+)
 
 RULE = Rule(
     name="rto-stall",
@@ -52,6 +63,9 @@ RULE = Rule(
 
 DOUBLED = 1.5, 2.7
 """A wait that many times the one before is told as doubled: timers tick, and a probe may start one anew."""
+
+WRITTEN_NS = 1_000_000
+"""Waits are kept in whole milliseconds."""
 
 TIMER_MAX_NS = 130_000_000_000
 """No timer runs longer (Linux: TCP_RTO_MAX, 120 s): what takes longer was no sender that waits."""
@@ -115,10 +129,16 @@ def _cause(story: Story, side: int, stalls: list[Told]) -> str:
     if told and told.frame < stalls[0].frame:
         return f"a router had refused a segment as too big (ICMP, frame {told.frame}); the timer had to run out first"
     arrived, is_acked = story.measured(side, "dsacks"), _is_acked(story, side, stalls)
-    if is_acked and arrived >= len(stalls):
-        return "what was sent again had arrived (DSACK): its acknowledgement was lost, or the path stood still"
+    if is_acked and arrived >= story.measured(side, "retransmissions"):
+        return (
+            "what was sent again had arrived, or a part of it (DSACK): its acknowledgement was lost, or the path stood"
+            " still"
+        )
     if is_acked and arrived:
-        return f"some of it had arrived ({counted(arrived, 'DSACK')}): acknowledgements were lost, or came late"
+        return (
+            f"some of what it sent again had arrived ({counted(arrived, 'DSACK')} in all): acknowledgements were lost,"
+            " or came late"
+        )
     refusals = [told for told in story.after(stalls[0], 1 - side) if told.is_rst and told.frame < stalls[-1].frame]
     if refusals and not is_acked:
         return f"{story.end(1 - side)} answers by RST (frame {refusals[0].frame}), which does not get to the sender"
@@ -154,11 +174,16 @@ def _probes(story: Story, side: int, stalls: list[Told]) -> Iterator[str]:
     """What had been sent as a probe before a timer ran out."""
     for stall in stalls:
         before = story.before(stall, side)[-1:]
-        if before and before[0].repeats == "tail_loss_probe":
+        if before and before[0].repeats == "tail_loss_probe" and _waits_for(stall, before[0]):
             waited, frame = elapsed(before[0].waited_ns), before[0].frame
             yield f"before frame {stall.frame} a tail loss probe after {waited} (frame {frame}), in vain"
     if _begins_with_probe(stalls):
         yield f"frame {stalls[0].frame} may be a tail loss probe: the next wait was no longer"
+
+
+def _waits_for(stall: Told, probe: Told) -> bool:
+    """Whether the probe was the last thing that the sender sent, or saw acknowledged, before its timer ran out."""
+    return apart_ns(probe, stall) <= stall.waited_ns + WRITTEN_NS
 
 
 def _listed(items: Iterable[object]) -> str:

@@ -88,7 +88,7 @@ def _finding(story: Story, side: int, needless: int) -> Finding | None:
             f"{counted(dsacks, 'duplicate')} reported by the receiver (DSACK)",
             f"{counted(story.measured(side, 'retransmissions'), 'segment')} sent again in all",
         ),
-        disproof="the first sendings were lost and the DSACKs tell of copies made by the network",
+        disproof="the first sendings were lost, and the DSACKs tell of copies made by the network or of a part of them",
         confirm=f"Wireshark: tcp.stream == {story.number} && (tcp.analysis.spurious_retransmission ||"
         " tcp.options.sack.dsack)   sender: nstat -az TcpExtTCPDSACKRecv TcpExtTCPSpuriousRTOs",
         fix="none while it is rare; otherwise look for queues, paused machines, paths of unequal length",
