@@ -188,11 +188,11 @@ def _time(name: str) -> Callable[[Batch], Values]:
 
 
 def _sides(table: str, name: str, names: list[str] | None = None) -> Callable[[Batch], Values]:
-    """A column of each side: numbers, or what they stand for."""
+    """A column of each side: numbers, None where unknown, or what they stand for."""
 
     def values(batch: Batch) -> Values:
         columns = (getattr(getattr(batch, table), f"{side}_{name}") for side in SIDES)
-        pairs = ([*_named(column, names)] if names else column.tolist() for column in columns)
+        pairs = ([*_named(column, names)] if names else told(column, None) for column in columns)
         return ({"client": client, "server": server} for client, server in zip(*pairs, strict=True))
 
     return values

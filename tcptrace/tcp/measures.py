@@ -74,6 +74,8 @@ def _flow_measures(measured: Measured, flows: I64) -> FlowMeasures:
             for name, rows in (("client", client), ("server", server))
             for column, field in FIELDS.items()
         },
+        client_in_flight_max_bytes=_in_flight_max(client),
+        server_in_flight_max_bytes=_in_flight_max(server),
         client_slow_start_ns=_slow_start_ns(client),
         server_slow_start_ns=_slow_start_ns(server),
         **{f"{limit}_ns": life[:, cause].copy() for cause, limit in enumerate(LIMITS)},
@@ -84,6 +86,11 @@ def _is_heard(rows: I64) -> Bools:
     """Whether anything came from a side; if not, what limited its flow is known only while that was being opened."""
     heard: Bools = (rows[:, s.NEXT] >= 0) | (rows[:, s.MARKS] & s.SPOKEN != 0)
     return heard
+
+
+def _in_flight_max(rows: I64) -> I64:
+    """Unknown where payload was sent and nothing ever acknowledged."""
+    return np.where((rows[:, s.LARGEST] > 0) & (rows[:, s.ACKED] < 0), UNKNOWN, rows[:, s.IN_FLIGHT_MAX])
 
 
 def _slow_start_ns(rows: I64) -> I64:
@@ -98,7 +105,6 @@ FIELDS = {
     "spurious": s.SPURIOUS,
     "timeouts": s.TIMEOUTS,
     "dsacks": s.DSACKS,
-    "in_flight_max_bytes": s.IN_FLIGHT_MAX,
     "slow_start_bytes": s.SLOW_START_BYTES,
     "recoveries": s.RECOVERIES,
     "recovery_ns": s.RECOVERED_NS,

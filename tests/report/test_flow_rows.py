@@ -54,7 +54,7 @@ def test_a_row_says_what_the_json_says(path: Path) -> None:
             assert row[f"{side}_rtt_samples"] == str(trips["samples"])
             assert row[f"{side}_unique_bytes"] == str(flow["payload_bytes"][side])
             assert row[f"{side}_retransmissions"] == str(flow["retransmissions"][side])
-            assert row[f"{side}_in_flight_max_bytes"] == str(flow["bytes_in_flight_max"][side])
+            assert row[f"{side}_in_flight_max_bytes"] == text(flow["bytes_in_flight_max"][side])
         spans = {limit: int(row[f"limited_by_{limit}_ns"]) for limit in LIMITS}
         total = sum(spans.values())
         assert {limit: round(ns / total, 4) for limit, ns in spans.items() if ns} == flow["limited_by"]

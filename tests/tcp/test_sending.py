@@ -50,6 +50,7 @@ def test_bytes_in_flight_without_what_was_acknowledged_or_sacked() -> None:
     assert last("100 C . 1:101 1\n 101 C . 101:201 1").bytes_in_flight == 200
     assert last("100 C . 1:101 1\n 110 S . 1 101\n 120 C . 101:201 1").bytes_in_flight == 100
     assert last("100 C . 1:101 1").measures.client_in_flight_max_bytes[0] == 100
+    assert last_of(packets("0 C P. 1:101 1\n 1 C P. 101:201 1")).measures.client_in_flight_max_bytes[0] == UNKNOWN
 
 
 def test_what_was_sacked_once_is_not_in_flight_though_later_segments_have_no_room_to_say_so() -> None:
