@@ -16,6 +16,9 @@ from tcptrace.schema import NO_TIME
 from tests.correlation.aligned import DR, DRIFT_NS, MS, NAT, TWO, S, aligned, least_delay_ns
 from tests.correlation.passing import Passing, WrongClock, conversation, written
 
+UNTOLD_DRIFT = 7
+"""What drift that cannot be told may move an offset by beyond its interval, as a part of that (docs/limits.md)."""
+
 # What can be made up
 
 
@@ -128,7 +131,8 @@ def test_the_truth_is_inside_and_nothing_arrives_before_it_left(scenario: Scenar
         assert clock.low_ns - 1 <= true_offset_ns(passing, host) <= clock.high_ns + 1
         assert clock.low_ns - 1 <= clock.offset_ns <= clock.high_ns + 1
         assert clock.steps == ()
-    assert least_delay_ns(passing, alignment) >= -STAMPS_NS
+    widest_ns = max((clock.high_ns or 0) - (clock.low_ns or 0) for clock in alignment.clocks.values())
+    assert least_delay_ns(passing, alignment) >= -max(STAMPS_NS, widest_ns // UNTOLD_DRIFT)
 
 
 def test_drift_is_told_where_the_capture_is_long_enough() -> None:

@@ -101,6 +101,13 @@ class TestFinRetransmission:
             (finding.frames == (8, 9, 10)) == ("acknowledged by the RST in frame 9" in finding.evidence) == (ack == 82)
         )
 
+    def test_a_reset_after_the_last_repeat_ends_it(self) -> None:
+        text = "130 C F. 81 201\n 340 C F. 81 201\n 350 S R. 201 82"
+        (finding,) = of_rule("fin-retransmission", ANSWERED + text)
+        assert finding.cause == (
+            "it was lost beyond this point, or its acknowledgement before it; 10.0.0.2:80 ended it by RST"
+        )
+
     def test_a_fin_after_payload_that_came_at_last_is_its_own_story(self) -> None:
         late = "130 C P. 81:181 201\n 340 C P. 81:181 201\n 350 S . 201 181\n 360 C F. 181 201\n 570 C F. 181 201"
         assert list(diagnosed(ANSWERED + late)) == ["rto-stall", "fin-retransmission"]

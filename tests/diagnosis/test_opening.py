@@ -212,6 +212,11 @@ class TestHandshakeSlow:
         text = f"0 C S 0\n 1000 C S 0\n 1200 S S. 0 1\n 1200.1 C . 1 1\n 1201 C P. 1:81 1\n {answered_ms} S . 1 81"
         assert of_rule("handshake-slow", text)[0].cause.startswith(cause)
 
+    def test_a_path_that_would_have_answered_sooner_is_not_all(self) -> None:
+        later = "3010 S S. 0 1\n 3010.1 C . 1 1\n 3011 C P. 1:81 1\n 4141 S . 1 81"
+        (finding,) = of_rule("handshake-slow", f"0 C S 0\n 1000 C S 0\n 3000 C S 0\n {later}")
+        assert finding.cause.startswith("the first SYN or its answer was lost")
+
     @pytest.mark.parametrize(
         "text",
         [

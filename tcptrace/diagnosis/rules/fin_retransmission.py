@@ -139,8 +139,10 @@ def _cause(story: Story, again: list[Told], acks: list[Told], answers: list[Told
     if story.sides[1 - again[0].side].last_frame == 0:
         return "it or its acknowledgement was lost; the capture holds nothing of the other side", 0.6
     if not acks and answers:
-        other = story.end(1 - again[0].side)
-        return f"{other} has it and answered by RST (frame {answers[0].frame}), which did not get to its sender", 0.8
+        other, frame = story.end(1 - again[0].side), answers[0].frame
+        if frame < again[-1].frame:
+            return f"{other} has it and answered by RST (frame {frame}), which did not get to its sender", 0.8
+        return f"it was lost beyond this point, or its acknowledgement before it; {other} ended it by RST", 0.9
     if not acks:
         if story.sides[1 - again[0].side].last_frame > again[0].frame:
             return f"it does not reach {story.end(1 - again[0].side)}, which is still there, or is ignored there", 0.8

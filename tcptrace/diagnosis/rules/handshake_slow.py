@@ -148,7 +148,8 @@ def _cause_before(story: Story, syns: list[Told], answer: Told, is_near: bool) -
     if is_near:
         return "the server dropped the first SYN: its accept queue was full, or a filter before the socket limits SYNs"
     took_ns, rtt_ns = answer.time_ns - asked[-1].time_ns, story.sides[CLIENT].rtt_min_ns
-    if rtt_ns >= asked[1].time_ns - asked[0].time_ns:
+    is_path = abs(answer.time_ns - asked[0].time_ns - rtt_ns) <= rtt_ns // SOON
+    if is_path and rtt_ns >= asked[1].time_ns - asked[0].time_ns:
         return (
             f"the path is slow: a round trip takes {elapsed(rtt_ns)}, longer than the client waits before it asks again"
         )

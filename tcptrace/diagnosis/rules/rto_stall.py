@@ -136,8 +136,8 @@ def _cause(story: Story, side: int, stalls: list[Told]) -> str:
         )
     if is_acked and arrived:
         return (
-            f"some of what it sent again had arrived ({counted(arrived, 'DSACK')} in all): acknowledgements were lost,"
-            " or came late"
+            "a loss, or acknowledgements that were lost or late: some of what it sent again had arrived"
+            f" ({counted(arrived, 'DSACK')} in all)"
         )
     refusals = [told for told in story.after(stalls[0], 1 - side) if told.is_rst and told.frame < stalls[-1].frame]
     if refusals and not is_acked:
