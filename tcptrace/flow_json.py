@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcptrace.capture.address_book import AddressBook
-from tcptrace.rows import chosen, part, records, told
+from tcptrace.rows import chosen, part, records, runs, told
 from tcptrace.schema import (
     CLOSED_BY,
     CLOSES,
@@ -87,8 +87,8 @@ def flow_dicts(
         return (example | next(own) if same else next(others) for same in is_alike.tolist())
 
     for start in range(0, len(flows.flow), FLOWS_PER_BATCH):
-        told = of_batch(part(flows, start, start + FLOWS_PER_BATCH))
-        while some := list(islice(told, FLOWS_AT_A_TIME)):
+        entries = of_batch(part(flows, start, start + FLOWS_PER_BATCH))
+        while some := list(islice(entries, FLOWS_AT_A_TIME)):
             yield some
 
 
@@ -132,12 +132,9 @@ def _change(side: int, before: int, after: int, event: int, inferred: int, unexp
 
 def _timelines(batch: Batch) -> Values:
     """Both tables are ordered by flow."""
-    first, stop = (np.searchsorted(batch.transitions.flow, batch.flows.flow, side) for side in ("left", "right"))
-    entries = timeline(part(batch.transitions, int(first[0]), int(stop[-1])))
-    before = np.append(first[:1], stop[:-1])  # transitions of flows between these are passed over
-    return (
-        list(islice(entries, a, b)) for a, b in zip((first - before).tolist(), (stop - before).tolist(), strict=True)
-    )
+    index, counts = runs(batch.transitions.flow, batch.flows.flow)
+    entries = timeline(chosen(batch.transitions, index))
+    return (list(islice(entries, count)) for count in counts.tolist())
 
 
 def _handshakes(batch: Batch) -> Values:

@@ -80,6 +80,14 @@ def places(column: I64, wanted: Any) -> I64:
     return known
 
 
+def runs(column: I64, wanted: I64) -> tuple[I64, I64]:
+    """The rows of a column in ascending order that have these values, value after value, and how many each has."""
+    first, stop = (np.searchsorted(column, wanted, side) for side in ("left", "right"))
+    counts = stop - first
+    place = np.cumsum(counts) - counts
+    return np.repeat(first - place, counts) + np.arange(counts.sum()), counts
+
+
 def records(table: NamedTuple) -> Iterator[Any]:
     """Row after row of a table with one value a row: plain ints under the columns' names."""
     return map(type(table)._make, zip(*(array.tolist() for array in table), strict=True))

@@ -12,7 +12,7 @@ from tcptrace.capture.address_book import AddressBook
 from tcptrace.capture.context import AddressClaim, IcmpError
 from tcptrace.capture.summary import CaptureSummary
 from tcptrace.diagnosis.story import SYN, Story, Told
-from tcptrace.rows import chosen, part, places, records
+from tcptrace.rows import chosen, part, places, records, runs
 from tcptrace.schema import I64, KINDS, NO_TIME, SIDES, Bools, FlowMeasures, Flows, Notable, SideFacts, Transitions
 from tcptrace.tcp.joined_flows import Joined
 
@@ -178,10 +178,8 @@ class Evidence:
 
 def _of_flows(table: Any, numbers: I64) -> Iterator[list[Any]]:
     """The rows of a table ordered by flow that belong to each of these flows, as records."""
-    first, stop = (np.searchsorted(table.flow, numbers, where) for where in ("left", "right"))
-    counts = stop - first
-    place = np.cumsum(counts) - counts
-    rows = records(chosen(table, np.repeat(first - place, counts) + np.arange(counts.sum())))
+    index, counts = runs(table.flow, numbers)
+    rows = records(chosen(table, index))
     for count in counts.tolist():
         yield list(islice(rows, count))
 

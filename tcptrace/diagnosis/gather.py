@@ -18,7 +18,7 @@ def gather(
 ) -> Evidence:
     """All tables of one capture that rules read; `flows` and `transitions` are of all its flows.
 
-    Once: what nothing else is made of the tracker keeps no longer.
+    To be called once: what nothing else is made of, the tracker then keeps no longer.
     """
     has_pair = measured.tracker.directions.of_flow[flows.flow] > 0
     full = flows if has_pair.all() else chosen(flows, np.flatnonzero(has_pair))

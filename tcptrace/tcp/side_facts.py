@@ -29,7 +29,7 @@ FIELDS = {
 def side_facts(measured: Measured, flows: I64) -> tuple[SideFacts, SideFacts]:
     """Of clients and of servers, one row for each of the given flow numbers; zeros for a lone SYN.
 
-    What only this is made of the tracker keeps no longer.
+    To be called once: what nothing else is made of, the tracker then keeps no longer.
     """
     notable = measured.tracker.take_notable()
     client, server = (partial(_of_side, measured, notable, side) for side in (0, 1))

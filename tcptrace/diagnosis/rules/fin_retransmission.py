@@ -98,10 +98,10 @@ def _is_passenger(story: Story, fin: Told) -> bool:
 def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
     end = fin.seq + fin.len
     answers = [told for told in story.after(fin, 1 - fin.side) if told.has_ack and told.ack == end + 1]
-    acks = [told for told in answers if not told.is_rst]
-    frames = numbers([fin, *again, *(acks or answers)[:1]])
+    answer = min(answers, key=lambda told: told.is_rst, default=None)  # the first ACK, else the first RST
+    frames = numbers([fin, *again, *([answer] if answer else [])])
     how_often = times(len(again), at_least=story.is_more("fin", fin.side))
-    cause, confidence = _cause(story, again, acks, answers)
+    cause, confidence = _cause(story, again, answer)
     return RULE.finding(
         confidence=confidence,
         flows=(story.number,),
@@ -114,7 +114,7 @@ def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
         cause=cause,
         evidence=(
             f"repeated in frame{'s' * (len(again) > 1)} {', '.join(str(told.frame) for told in again)}",
-            _acknowledged(acks, answers),
+            _acknowledged(answer),
         ),
         disproof="a capture at the other side that shows FIN and ACK arriving in time",
         confirm=f"Wireshark: {frames_filter(frames)}   {story.end(fin.side)}: ss -tno; nstat -az TcpRetransSegs",
@@ -122,10 +122,10 @@ def _finding(story: Story, fin: Told, again: list[Told]) -> Finding:
     )
 
 
-def _acknowledged(acks: list[Told], answers: list[Told]) -> str:
-    if acks:
-        return f"acknowledged in frame {acks[0].frame}"
-    return f"acknowledged by the RST in frame {answers[0].frame}" if answers else "never acknowledged in this capture"
+def _acknowledged(answer: Told | None) -> str:
+    if answer is None:
+        return "never acknowledged in this capture"
+    return f"acknowledged {'by the RST ' * answer.is_rst}in frame {answer.frame}"
 
 
 def _payload(again: list[Told]) -> str:
@@ -134,19 +134,19 @@ def _payload(again: list[Told]) -> str:
     return f" with the last {counted(most, 'byte')}" if most > 0 else ""
 
 
-def _cause(story: Story, again: list[Told], acks: list[Told], answers: list[Told]) -> tuple[str, float]:
-    """What was lost, by where the acknowledgement stands; `answers` are RSTs, where there is none."""
-    if story.sides[1 - again[0].side].last_frame == 0:
+def _cause(story: Story, again: list[Told], answer: Told | None) -> tuple[str, float]:
+    """What was lost, by where the acknowledgement stands."""
+    other, last_frame = story.end(1 - again[0].side), story.sides[1 - again[0].side].last_frame
+    if last_frame == 0:
         return "it or its acknowledgement was lost; the capture holds nothing of the other side", 0.6
-    if not acks and answers:
-        other, frame = story.end(1 - again[0].side), answers[0].frame
-        if frame < again[-1].frame:
-            return f"{other} has it and answered by RST (frame {frame}), which did not get to its sender", 0.8
+    if answer is None:
+        if last_frame > again[0].frame:
+            return f"it does not reach {other}, which is still there, or is ignored there", 0.8
+        return f"{other} is gone, or what lies between forgot the connection", 0.8
+    if answer.is_rst:
+        if answer.frame < again[-1].frame:
+            return f"{other} has it and answered by RST (frame {answer.frame}), which did not get to its sender", 0.8
         return f"it was lost beyond this point, or its acknowledgement before it; {other} ended it by RST", 0.9
-    if not acks:
-        if story.sides[1 - again[0].side].last_frame > again[0].frame:
-            return f"it does not reach {story.end(1 - again[0].side)}, which is still there, or is ignored there", 0.8
-        return f"{story.end(1 - again[0].side)} is gone, or what lies between forgot the connection", 0.8
-    if acks[0].frame < again[0].frame:
+    if answer.frame < again[0].frame:
         return "its acknowledgement passed here and was lost beyond, or came late", 0.9
     return "it was lost beyond this point, or its acknowledgement before it", 0.9
